@@ -1,0 +1,70 @@
+"""What time it is, for everything that is compared between machines.
+
+Leases and gates are compared by several machines, so they all use the database's clock. Asking it
+for every decision would cost a round trip; it is asked once a minute and carried on with the
+local monotonic clock in between, which no administrator and no NTP daemon moves.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+import structlog
+from sqlalchemy import text
+
+from db.engine import Ledger
+
+log = structlog.get_logger(__name__)
+
+RESYNC_SECONDS = 60.0
+JUMP_SECONDS = 2.0
+
+
+class Clock(Protocol):
+    """Where `now` comes from; tests hand in their own."""
+
+    def now(self) -> float:
+        """UTC seconds since 1970."""
+        ...
+
+    def sleep(self, seconds: float) -> None:
+        """Wait; only for waits that are part of a plan, never for a retry loop."""
+        ...
+
+
+class LedgerClock:
+    """The database's time, carried on by the local monotonic clock.
+
+    A difference of more than `JUMP_SECONDS` between the carried and the asked time is logged as
+    `clock.jumped`: somebody set a clock, and leases may end early or late once.
+    """
+
+    def __init__(self, ledger: Ledger, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._ledger = ledger
+        self._monotonic = monotonic
+        self._asked_at = self._monotonic()
+        self._base = self._ask()
+
+    def now(self) -> float:
+        """UTC seconds since 1970, by the database's clock."""
+        at = self._monotonic()
+        if at - self._asked_at > RESYNC_SECONDS:
+            carried = self._base + (at - self._asked_at)
+            # Set first: other threads go on with the carried time while this one asks.
+            self._base, self._asked_at = carried, at
+            asked = self._ask()
+            if abs(asked - carried) > JUMP_SECONDS:
+                log.warning("clock.jumped", seconds=round(asked - carried, 3))
+            self._base, self._asked_at = asked, self._monotonic()
+        return self._base + (self._monotonic() - self._asked_at)
+
+    def sleep(self, seconds: float) -> None:
+        """Wait for real."""
+        time.sleep(max(0.0, seconds))
+
+    def _ask(self) -> float:
+        if self._ledger.is_sqlite:  # the database is a file: its clock is this machine's
+            return time.time()
+        with self._ledger.read() as session:
+            row = session.connection().execute(text("SELECT extract(epoch FROM clock_timestamp())"))
+            return float(row.scalar_one())

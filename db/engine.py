@@ -1,0 +1,105 @@
+"""One ledger, two ways in: `write` takes the write lock at once, `read` never takes it.
+
+SQLite: WAL, `synchronous=FULL`, and writes begin IMMEDIATE, so that a transaction which will
+write never fails half-way through an upgrade of its lock. Reads use connections of their own that
+begin DEFERRED and are `query_only`: an open read transaction that began IMMEDIATE would hold every
+writer up. PostgreSQL: one pool, reads are READ ONLY transactions.
+"""
+
+import contextlib
+import sqlite3
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event, make_url
+from sqlalchemy.pool import ConnectionPoolEntry
+from sqlmodel import Session
+
+BUSY_TIMEOUT_MS = 10_000
+
+
+class Ledger:
+    """The database of one process; share it between threads, never across a fork.
+
+    `url`: `sqlite:///path` or `postgresql://…` (`postgres://` is accepted). `pool` bounds the
+    connections this process opens to a server.
+    """
+
+    def __init__(self, url: str, *, pool: int = 10) -> None:
+        self.url = make_url(_with_driver(url))
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        # SQLite's own busy handler polls; a lock hands the turn to the next thread at once.
+        self._turn = threading.Lock() if self.is_sqlite else contextlib.nullcontext()
+        if self.is_sqlite:
+            Path(self.url.database or "").parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._writer = _sqlite(self.url.render_as_string(), begin="BEGIN IMMEDIATE")
+            self._reader = _sqlite(self.url.render_as_string(), begin="BEGIN", query_only=True)
+        else:
+            self._writer = create_engine(
+                self.url,
+                pool_size=pool,
+                max_overflow=0,
+                pool_pre_ping=True,
+                pool_timeout=10,
+                connect_args={"connect_timeout": 5, "application_name": "waggle"},
+            )
+            self._reader = self._writer.execution_options(postgresql_readonly=True)
+
+    @property
+    def engine(self) -> Engine:
+        """The engine that may write: for migrations and the group-commit writer."""
+        return self._writer
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator[Session]:
+        """One transaction that commits at the end of the block, or rolls all of it back."""
+        with (
+            self._turn,
+            Session(self._writer, expire_on_commit=False) as session,
+            session.begin(),
+        ):
+            yield session
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[Session]:
+        """A read-only transaction: a consistent view that holds no writer up."""
+        with Session(self._reader, expire_on_commit=False) as session:
+            yield session
+
+    def close(self) -> None:
+        """Close every pooled connection."""
+        self._writer.dispose()
+        self._reader.dispose()
+
+
+def _with_driver(url: str) -> str:
+    """Name psycopg 3 explicitly: SQLAlchemy's default driver for PostgreSQL is another one."""
+    for prefix in ("postgres://", "postgresql://"):
+        if url.startswith(prefix):
+            return "postgresql+psycopg://" + url.removeprefix(prefix)
+    return url
+
+
+def _sqlite(url: str, *, begin: str, query_only: bool = False) -> Engine:
+    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
+        # The driver's own BEGIN is deferred and late; ours is emitted below.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=FULL")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        if query_only:
+            cursor.execute("PRAGMA query_only=ON")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def emit_begin(connection: Any) -> None:  # noqa: ANN401 -- SQLAlchemy's Connection, typed by its event
+        connection.exec_driver_sql(begin)
+
+    return engine

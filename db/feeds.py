@@ -1,0 +1,340 @@
+"""Feeds as units of work: claimed, renewed, finished, put back.
+
+A claim is one conditional UPDATE over the due feeds of one source. It takes a lease, raises the
+fencing epoch, and stamps in the same transaction the events that are waiting for these feeds: only
+what the claim saw is answered by it. Everything that ends a claim names its epoch, so a worker
+that slept through its lease changes nothing.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import and_, case, exists, func, select, update
+from sqlalchemy.sql.elements import ColumnElement
+from sqlmodel import Session, col
+
+from db import inbox
+from db.models import Cover, Datapoint, DatapointState, Event, EventState, Feed, FeedState, Lane
+
+LEASE_SECONDS = 10.0
+BATCH = 50
+CLAIMABLE = (FeedState.ACTIVE, FeedState.FAILING)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A leased feed: what fences it, and how often it had been asked for when it was claimed."""
+
+    feed_id: int
+    source_id: int
+    epoch: int
+    asked: int
+    owner: str
+    lane: Lane
+
+
+class FencedError(Exception):
+    """Somebody else has claimed this feed since: what was about to be written is not."""
+
+
+def due(now: float, lane: Lane) -> ColumnElement[bool]:
+    """Feeds that a worker of this lane may claim now."""
+    return and_(
+        col(Feed.state).in_(CLAIMABLE),
+        col(Feed.lane) <= lane.value,
+        col(Feed.due_at) <= now,
+        col(Feed.lease_until) <= now,
+    )
+
+
+def claim(
+    session: Session, *, owner: str, now: float, lane: Lane, limit: int = BATCH
+) -> list[Claim]:
+    """Lease the due feeds of the source whose turn it is; an empty list when nothing is due.
+
+    The best lane goes first, then the longest due. `limit` bounds how many feeds of that source
+    are taken together.
+    """
+    first = session.connection().execute(
+        select(col(Feed.source_id))
+        .where(due(now, lane))
+        .order_by(col(Feed.lane), col(Feed.due_at))
+        .limit(1)
+    )
+    source_id = first.scalar_one_or_none()
+    if source_id is None:
+        return []
+    return _take(session, and_(col(Feed.source_id) == source_id, due(now, lane)), owner, now, limit)
+
+
+def claim_outbox(session: Session, *, owner: str, now: float, limit: int = BATCH) -> list[Claim]:
+    """Lease feeds that have datapoints to push although their own time has not come."""
+    waiting = exists().where(
+        col(Datapoint.feed_id) == col(Feed.id),
+        col(Datapoint.state) == DatapointState.PENDING,
+        col(Datapoint.due_at) <= now,
+    )
+    free = and_(
+        col(Feed.state).in_((*CLAIMABLE, FeedState.PAUSED)), col(Feed.lease_until) <= now, waiting
+    )
+    return _take(session, free, owner, now, limit)
+
+
+def _take(
+    session: Session, where: ColumnElement[bool], owner: str, now: float, limit: int
+) -> list[Claim]:
+    chosen = (
+        select(col(Feed.id))
+        .where(where)
+        .order_by(col(Feed.lane), col(Feed.due_at))
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    rows = session.connection().execute(
+        update(Feed)
+        .where(col(Feed.id).in_(chosen), col(Feed.lease_until) <= now)
+        .values(lease_owner=owner, lease_until=now + LEASE_SECONDS, epoch=col(Feed.epoch) + 1)
+        .returning(
+            col(Feed.id), col(Feed.source_id), col(Feed.epoch), col(Feed.asked), col(Feed.lane)
+        )
+    )
+    claims = [
+        Claim(row.id, row.source_id, row.epoch, row.asked, owner, Lane(row.lane)) for row in rows
+    ]
+    if claims:
+        _stamp(session, [held.feed_id for held in claims])
+    return claims
+
+
+def _stamp(session: Session, feed_ids: Sequence[int]) -> None:
+    """Mark the events that wait for these feeds as answered by the claims just made."""
+    epoch = select(col(Feed.epoch)).where(col(Feed.id) == col(Cover.feed_id)).scalar_subquery()
+    stamped = session.connection().execute(
+        update(Cover)
+        .where(col(Cover.feed_id).in_(feed_ids), col(Cover.done).is_(False))
+        .values(epoch=epoch, attempts=col(Cover.attempts) + 1)
+        .returning(col(Cover.event_id))
+        .execution_options(synchronize_session=False)
+    )
+    count_attempts(session, set(stamped.scalars()))
+
+
+def count_attempts(session: Session, event_ids: Collection[str]) -> None:
+    """An event has been tried as often as the most tried of its covers."""
+    if not event_ids:
+        return
+    session.connection().execute(
+        update(Event)
+        .where(col(Event.id).in_(event_ids), col(Event.state) == EventState.WORKING)
+        .values(
+            attempts=_of_covers(func.max(Cover.attempts)),
+            deferrals=_of_covers(func.max(Cover.deferrals)),
+        )
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _of_covers(what: Any) -> Any:  # noqa: ANN401 -- an aggregate and the scalar subquery around it
+    return select(what).where(col(Cover.event_id) == col(Event.id)).scalar_subquery()
+
+
+def renew(session: Session, *, owner: str, feed_ids: Collection[int], now: float) -> None:
+    """Heartbeat: push the end of our leases ahead."""
+    session.connection().execute(
+        update(Feed)
+        .where(col(Feed.id).in_(feed_ids), col(Feed.lease_owner) == owner)
+        .values(lease_until=now + LEASE_SECONDS)
+    )
+
+
+def hold(session: Session, held: Claim, now: float) -> float:
+    """Make sure the claim is still ours and give it a full lease; returns when that ends.
+
+    Raises `FencedError`: the work belongs to somebody else now.
+    """
+    changed = session.connection().execute(
+        update(Feed).where(_mine(held)).values(lease_until=now + LEASE_SECONDS)
+    )
+    if changed.rowcount != 1:
+        raise FencedError
+    return now + LEASE_SECONDS
+
+
+def finish(session: Session, held: Claim, *, now: float, next_at: float, written: int) -> None:
+    """The feed is fresh: end the claim, schedule the next sync, finish the stamped events.
+
+    A feed that was asked for since the claim stays due, urgently: that is the one trailing sync.
+    `written` is how many datapoints this sync wrote. Raises `FencedError`.
+    """
+    _release(
+        session,
+        held,
+        due_at=case((col(Feed.asked) == held.asked, next_at), else_=now),
+        lane=case((col(Feed.asked) == held.asked, Lane.BULK.value), else_=Lane.URGENT.value),
+        state=FeedState.ACTIVE.value,
+        reason=None,
+        attempts=0,
+        deferrals=0,
+        failing_since=None,
+        doubtful=False,
+        last_synced_at=now,
+        last_error=None,
+    )
+    _end_covers(session, held, now, written=written, error=None)
+
+
+def put_back(
+    session: Session,
+    held: Claim,
+    *,
+    due_at: float,
+    error: dict[str, Any],
+    deferred: bool,
+    now: float,
+) -> None:
+    """Not now: release the feed until `due_at`; the stamped events wait for the next claim.
+
+    `deferred`: a limit said so, which costs no attempt. Raises `FencedError`.
+    """
+    counted: dict[str, Any] = (
+        {"deferrals": col(Feed.deferrals) + 1}
+        if deferred
+        else {
+            "attempts": col(Feed.attempts) + 1,
+            "failing_since": func.coalesce(col(Feed.failing_since), now),
+            "last_error": error["message"],
+        }
+    )
+    _release(session, held, due_at=due_at, **counted)
+    covers = {"attempts": col(Cover.attempts) - 1, "deferrals": col(Cover.deferrals) + 1}
+    events = session.connection().execute(
+        update(Cover)
+        .where(_stamped(held))
+        .values(epoch=None, **(covers if deferred else {}))
+        .returning(col(Cover.event_id))
+    )
+    ids = set(events.scalars())
+    count_attempts(session, ids)
+    if ids and not deferred:
+        session.connection().execute(
+            update(Event)
+            .where(col(Event.id).in_(ids), col(Event.state) == EventState.WORKING)
+            .values(error=error)
+        )
+
+
+def fail(
+    session: Session,
+    held: Claim,
+    *,
+    now: float,
+    next_at: float,
+    error: dict[str, Any],
+    dead: bool = False,
+) -> None:
+    """A person has to do something: the feed is failing, the stamped events end with the reason.
+
+    It is looked at again at `next_at`, or when it is asked for. `dead`: not refused, but tried
+    for too long. Raises `FencedError`.
+    """
+    _release(
+        session,
+        held,
+        due_at=case((col(Feed.asked) == held.asked, next_at), else_=now),
+        lane=case((col(Feed.asked) == held.asked, Lane.BULK.value), else_=Lane.URGENT.value),
+        state=FeedState.FAILING.value,
+        reason=error["code"],
+        attempts=col(Feed.attempts) + 1,
+        failing_since=func.coalesce(col(Feed.failing_since), now),
+        last_error=error["message"],
+    )
+    _end_covers(session, held, now, written=0, error=error, dead=dead)
+
+
+def hand_back(session: Session, *, owner: str) -> int:
+    """End every lease of a worker that stops. Epochs rise, so its last threads change nothing."""
+    changed = session.connection().execute(
+        update(Feed)
+        .where(col(Feed.lease_owner) == owner)
+        .values(lease_owner=None, lease_until=0.0, epoch=col(Feed.epoch) + 1)
+    )
+    session.connection().execute(
+        update(Event)
+        .where(col(Event.lease_owner) == owner)
+        .values(lease_owner=None, lease_until=0.0, epoch=col(Event.epoch) + 1)
+    )
+    return changed.rowcount
+
+
+def doubt(session: Session, feed_id: int, now: float) -> None:
+    """A worker pushed after it was fenced off: have what is at Beeminder read back and repaired."""
+    inbox.ask(session, [feed_id], now)
+    session.connection().execute(update(Feed).where(col(Feed.id) == feed_id).values(doubtful=True))
+
+
+def _mine(held: Claim) -> ColumnElement[bool]:
+    return and_(
+        col(Feed.id) == held.feed_id,
+        col(Feed.epoch) == held.epoch,
+        col(Feed.lease_owner) == held.owner,
+    )
+
+
+def _stamped(held: Claim) -> ColumnElement[bool]:
+    return and_(
+        col(Cover.feed_id) == held.feed_id,
+        col(Cover.epoch) == held.epoch,
+        col(Cover.done).is_(False),
+    )
+
+
+def _release(session: Session, held: Claim, **values: Any) -> None:
+    changed = session.connection().execute(
+        update(Feed).where(_mine(held)).values(lease_owner=None, lease_until=0.0, **values)
+    )
+    if changed.rowcount != 1:
+        raise FencedError
+
+
+def _end_covers(
+    session: Session,
+    held: Claim,
+    now: float,
+    *,
+    written: int,
+    error: dict[str, Any] | None,
+    dead: bool = False,
+) -> None:
+    rows = session.connection().execute(
+        update(Cover)
+        .where(_stamped(held))
+        .values(done=True, written=written)
+        .returning(col(Cover.event_id))
+    )
+    ids = sorted(rows.scalars())
+    if not ids:
+        return
+    if error is not None:
+        inbox.finish(session, ids, now, error=error, dead=dead)
+        return
+    # Two syncs may end the last two covers of one event at the same moment. Each locks the event
+    # first and only then looks at the covers, so the second one sees what the first one did.
+    session.connection().execute(
+        select(col(Event.id))
+        .where(col(Event.id).in_(ids))
+        .order_by(col(Event.id))
+        .with_for_update()
+    )
+    open_cover = exists().where(col(Cover.event_id) == col(Event.id), col(Cover.done).is_(False))
+    session.connection().execute(
+        update(Event)
+        .where(col(Event.id).in_(ids), col(Event.state) == EventState.WORKING, ~open_cover)
+        .values(
+            state=EventState.DONE.value,
+            finished_at=now,
+            error=None,
+            datapoints=_of_covers(func.sum(Cover.written)),
+        )
+        .execution_options(synchronize_session=False)
+    )

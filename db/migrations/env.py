@@ -1,0 +1,16 @@
+"""Runs the migrations on the connection that `db.schema` hands in."""
+
+from alembic import context
+from sqlalchemy import Connection
+
+from db.models import METADATA
+
+connection: Connection = context.config.attributes["connection"]
+context.configure(
+    connection=connection,
+    target_metadata=METADATA,
+    compare_type=True,
+    render_as_batch=connection.dialect.name == "sqlite",
+)
+with context.begin_transaction():
+    context.run_migrations()

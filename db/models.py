@@ -1,0 +1,365 @@
+"""The tables of the ledger, the same on SQLite and PostgreSQL.
+
+Instants are UTC seconds since 1970 as floats (`*_at`, `*_until`), so that a lease is an addition
+and both databases compare them alike. `None` means "never"; a lease of 0.0 means "free".
+Secrets stand only in `*_cipher` columns (see `db.vault`) and as keyed hashes in `*_hash` columns.
+No `from __future__ import annotations` here: SQLModel reads the annotations at import.
+"""
+
+from enum import IntEnum, StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, Column, Index, MetaData, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+SQLModel.metadata.naming_convention = {
+    "ix": "ix_%(column_0_label)s",
+    "uq": "uq_%(table_name)s_%(column_0_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+METADATA: MetaData = SQLModel.metadata
+
+
+class Lane(IntEnum):
+    """What goes first when rows are claimed; each lane is a queue of the same name."""
+
+    URGENT = 0
+    DEFAULT = 1
+    BULK = 2
+
+
+class UserState(StrEnum):
+    """Whether we may write for a person."""
+
+    ACTIVE = "active"
+    REAUTHORIZE = "reauthorize"
+    DEAUTHORIZED = "deauthorized"
+
+
+class SourceState(StrEnum):
+    """Whether a source answers us."""
+
+    ACTIVE = "active"
+    FAILING = "failing"
+    REAUTHORIZE = "reauthorize"
+
+
+class FeedState(StrEnum):
+    """Whether a feed is synced, and who stopped it."""
+
+    ACTIVE = "active"
+    PAUSED = "paused"  # by a person; only a person resumes it
+    FAILING = "failing"  # by Waggle; wakes when the cause is gone
+    STOPPED = "stopped"  # unlinked or de-authorized
+
+
+class EventKind(StrEnum):
+    """What came in."""
+
+    AUTOFETCH = "autofetch"
+    REMINDER = "reminder"
+    SYNC = "sync"  # a person asked
+    DEAUTHORIZED = "deauthorized"
+
+
+class EventState(StrEnum):
+    """How far an event has come."""
+
+    RECEIVED = "received"
+    WORKING = "working"
+    DONE = "done"
+    FAILED = "failed"
+    DEAD = "dead"
+
+
+class DatapointState(StrEnum):
+    """How far a datapoint has come."""
+
+    PENDING = "pending"
+    HELD = "held"
+    LANDED = "landed"
+    REJECTED = "rejected"
+    WITHDRAWN = "withdrawn"
+
+
+def _json() -> Any:  # noqa: ANN401 -- a Column typed for SQLModel's sa_column
+    return Column(JSON, nullable=False)
+
+
+class User(SQLModel, table=True):
+    """A person at Beeminder who lets us write to their goals."""
+
+    __tablename__ = "user"
+
+    id: int | None = Field(default=None, primary_key=True)
+    beeminder_id: str | None = Field(default=None, unique=True)
+    username: str = Field(unique=True)
+    timezone: str | None = None
+    token_cipher: str | None = None
+    token_kind: str = "personal"  # noqa: S105 -- a kind, not a token
+    token_hash: str | None = Field(default=None, index=True)
+    token_version: int = 0
+    hook_cipher: str | None = None
+    hook_hash: str | None = Field(default=None, unique=True)
+    state: str = UserState.ACTIVE
+    facts_at: float | None = None
+    beeminder_updated_at: int | None = None
+    created_at: float = 0.0
+
+
+class Source(SQLModel, table=True):
+    """An account at a system where things happen, owned by one user."""
+
+    __tablename__ = "source"
+    __table_args__ = (UniqueConstraint("user_id", "name"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    user_id: int = Field(foreign_key="user.id", index=True)
+    name: str
+    provider: str
+    settings: dict[str, Any] = Field(default_factory=dict, sa_column=_json())
+    credentials_cipher: str | None = None
+    session_cipher: str | None = None
+    access_expires_at: float | None = None
+    token_version: int = 0
+    refresh_owner: str | None = None
+    refresh_until: float = 0.0
+    used_at: float | None = None
+    state: str = SourceState.ACTIVE
+    last_error: str | None = None
+    created_at: float = 0.0
+
+
+class Goal(SQLModel, table=True):
+    """A goal at Beeminder and the facts about it that decide how we write to it."""
+
+    __tablename__ = "goal"
+    __table_args__ = (
+        UniqueConstraint("user_id", "slug"),
+        UniqueConstraint("user_id", "beeminder_id", name="uq_goal_user_id_beeminder_id"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    user_id: int = Field(foreign_key="user.id", index=True)
+    beeminder_id: str | None = None
+    slug: str
+    declared_slug: str
+    deadline: int = 0
+    yaw: int | None = None
+    dir: int | None = None
+    kyoom: bool | None = None
+    aggday: str | None = None
+    odom: bool | None = None
+    gunits: str | None = None
+    autodata: str | None = None
+    datasource_before: str | None = None
+    losedate: int | None = None
+    frozen: bool = False
+    won: bool = False
+    lost: bool = False
+    beeminder_updated_at: int | None = None
+    facts_at: float | None = None
+    created_at: float = 0.0
+
+
+class Feed(SQLModel, table=True):
+    """One metric of one source on one goal: the unit of work, of leases and of fencing.
+
+    `asked` grows by one with every callback that wants this feed. A claim remembers it; when it
+    has grown since, the sync that finishes leaves the feed due at once instead of scheduled.
+    """
+
+    __tablename__ = "feed"
+    __table_args__ = (
+        UniqueConstraint("goal_id", "label"),
+        Index("ix_feed_claim", "lane", "due_at"),
+        Index("ix_feed_source_id_due_at", "source_id", "due_at"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    goal_id: int = Field(foreign_key="goal.id", index=True)
+    source_id: int = Field(foreign_key="source.id")
+    label: str = ""
+    metric: str
+    params: dict[str, Any] = Field(default_factory=dict, sa_column=_json())
+    options: dict[str, Any] = Field(default_factory=dict, sa_column=_json())
+    digest: str | None = None
+    since: str | None = None
+    every: float = 3600.0
+    state: str = FeedState.ACTIVE
+    reason: str | None = None
+    lane: int = Lane.DEFAULT
+    asked: int = 0
+    due_at: float = 0.0
+    lease_owner: str | None = Field(default=None, index=True)
+    lease_until: float = 0.0
+    epoch: int = 0
+    doubtful: bool = False
+    attempts: int = 0
+    deferrals: int = 0
+    failing_since: float | None = None
+    cursor: dict[str, Any] = Field(default_factory=dict, sa_column=_json())
+    last_synced_at: float | None = None
+    last_error: str | None = None
+    created_at: float = 0.0
+
+
+class Event(SQLModel, table=True):
+    """The inbox: a callback, stored before it was answered. Its payload holds no secret."""
+
+    __tablename__ = "event"
+    __table_args__ = (
+        Index("ix_event_state_due_at", "state", "due_at"),
+        Index("ix_event_received_at", "received_at"),
+    )
+
+    id: str = Field(primary_key=True)
+    kind: str
+    user_id: int | None = None
+    goal_id: int | None = Field(default=None, index=True)
+    payload: dict[str, Any] = Field(default_factory=dict, sa_column=_json())
+    state: str = EventState.RECEIVED
+    attempts: int = 0
+    deferrals: int = 0
+    due_at: float = 0.0
+    lease_owner: str | None = Field(default=None, index=True)
+    lease_until: float = 0.0
+    epoch: int = 0
+    datapoints: int = 0
+    error: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON, nullable=True))
+    replay_of: str | None = None
+    received_at: float = 0.0
+    finished_at: float | None = None
+
+
+class Cover(SQLModel, table=True):
+    """Which claim of which feed answers an event: `epoch` is stamped by the claim itself.
+
+    An event of a goal with several feeds has one cover per feed and is done when all are.
+    """
+
+    __tablename__ = "cover"
+    __table_args__ = (Index("ix_cover_feed_id_done", "feed_id", "done"),)
+
+    event_id: str = Field(foreign_key="event.id", primary_key=True, ondelete="CASCADE")
+    feed_id: int = Field(foreign_key="feed.id", primary_key=True, ondelete="CASCADE")
+    epoch: int | None = None
+    attempts: int = 0
+    deferrals: int = 0
+    written: int = 0
+    done: bool = False
+
+
+class Day(SQLModel, table=True):
+    """What the source said of one Beeminder day, with the bounds the day had then."""
+
+    __tablename__ = "day"
+
+    feed_id: int = Field(foreign_key="feed.id", primary_key=True, ondelete="CASCADE")
+    daystamp: str = Field(primary_key=True)
+    starts_at: float
+    ends_at: float
+    value: float | None = None
+    note: str | None = None
+    seen_at: float | None = None
+
+
+class Datapoint(SQLModel, table=True):
+    """The outbox and the memory of what we wrote: one row per fact, for ever."""
+
+    __tablename__ = "datapoint"
+    __table_args__ = (
+        UniqueConstraint("goal_id", "requestid"),
+        Index("ix_datapoint_feed_id_state", "feed_id", "state"),
+        Index("ix_datapoint_state_due_at", "state", "due_at"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    goal_id: int = Field(foreign_key="goal.id")
+    feed_id: int = Field(foreign_key="feed.id")
+    requestid: str
+    daystamp: str | None = None
+    timestamp: int | None = None
+    value: float
+    comment: str = ""
+    content_hash: str
+    landed_hash: str | None = None
+    state: str = DatapointState.PENDING
+    beeminder_id: str | None = None
+    attempts: int = 0
+    due_at: float = 0.0
+    error: str | None = None
+    created_at: float = 0.0
+    sent_at: float | None = None
+    landed_at: float | None = None
+
+
+class Run(SQLModel, table=True):
+    """A pipeline or connector run that is followed until it ends."""
+
+    __tablename__ = "run"
+    __table_args__ = (UniqueConstraint("source_id", "run_id"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    source_id: int = Field(foreign_key="source.id")
+    project: str | None = None
+    pipeline: str | None = None
+    run_id: str
+    attempt: int = 1
+    state: str = "running"
+    counters: dict[str, Any] = Field(default_factory=dict, sa_column=_json())
+    progress: float | None = None
+    lease_owner: str | None = None
+    lease_until: float = 0.0
+    epoch: int = 0
+    started_at: float | None = None
+    finished_at: float | None = None
+
+
+class Quota(SQLModel, table=True):
+    """The gate of one vendor quota: no request leaves before `closed_until` or `next_free_at`."""
+
+    __tablename__ = "quota"
+
+    key: str = Field(primary_key=True)
+    next_free_at: float = 0.0
+    closed_until: float = 0.0
+    seen_limit: str | None = None
+
+
+class Validator(SQLModel, table=True):
+    """ETag or Last-Modified of a URL, kept with the value derived from that answer."""
+
+    __tablename__ = "validator"
+
+    source_id: int = Field(foreign_key="source.id", primary_key=True, ondelete="CASCADE")
+    url: str = Field(primary_key=True)
+    etag: str | None = None
+    last_modified: str | None = None
+    derived: dict[str, Any] = Field(default_factory=dict, sa_column=_json())
+    seen_at: float = 0.0
+
+
+class Worker(SQLModel, table=True):
+    """A worker process that says every few seconds that it lives and how many slots are free."""
+
+    __tablename__ = "worker"
+
+    name: str = Field(primary_key=True)
+    queues: str
+    slots: int
+    busy: int = 0
+    started_at: float
+    seen_at: float
+
+
+class LoginLink(SQLModel, table=True):
+    """A one-time link of `waggle login`; only the keyed hash of its secret is stored."""
+
+    __tablename__ = "login_link"
+
+    secret_hash: str = Field(primary_key=True)
+    username: str
+    expires_at: float
+    used_at: float | None = None

@@ -1,0 +1,106 @@
+"""Users and goals: their facts as Beeminder told them last, and their tokens."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlmodel import Session, col
+from sqlmodel import select as select_rows
+
+from db import outbox
+from db.models import Feed, FeedState, Goal, User, UserState
+from db.vault import Vault
+
+
+def user_named(session: Session, username: str) -> User | None:
+    """The person with this Beeminder username, in any case of letters."""
+    return session.exec(
+        select_rows(User).where(col(User.username).ilike(_literal(username), escape="\\"))
+    ).first()
+
+
+def _literal(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+def user_with_token(session: Session, hashes: Sequence[str]) -> User | None:
+    """The person whose *current* token has one of these keyed hashes."""
+    return session.exec(select_rows(User).where(col(User.token_hash).in_(hashes))).first()
+
+
+def user_with_hook(session: Session, hashes: Sequence[str]) -> int | None:
+    """Whose reminder hook has one of these keyed hashes."""
+    found = session.connection().execute(
+        select(col(User.id)).where(
+            col(User.hook_hash).in_(hashes), col(User.state) != UserState.DEAUTHORIZED
+        )
+    )
+    return found.scalars().first()
+
+
+def set_token(user: User, vault: Vault, *, token: str, kind: str) -> None:
+    """Store a token: a new login at Beeminder ends the one before, so it is always overwritten."""
+    user.token_cipher, user.token_hash = vault.encrypt(token), vault.fingerprint(token)
+    user.token_kind, user.state = kind, UserState.ACTIVE
+    user.token_version += 1
+
+
+def store_user_facts(session: Session, user_id: int, facts: Mapping[str, Any]) -> None:
+    """Write what `users/me.json` said: the columns named in `facts`, and no others."""
+    session.connection().execute(update(User).where(col(User.id) == user_id).values(**facts))
+
+
+def store_goal_facts(session: Session, goal_id: int, facts: Mapping[str, Any]) -> None:
+    """Write what the goal's page said: the columns named in `facts`, and no others."""
+    session.connection().execute(update(Goal).where(col(Goal.id) == goal_id).values(**facts))
+
+
+def rename_goals(session: Session, user_id: int, slugs: Mapping[str, str]) -> list[str]:
+    """Follow renames: `slugs` maps Beeminder's goal ids to current slugs; returns the new slugs."""
+    goals = session.exec(select_rows(Goal).where(col(Goal.user_id) == user_id)).all()
+    renamed = [goal for goal in goals if slugs.get(goal.beeminder_id or "", goal.slug) != goal.slug]
+    for goal in renamed:  # two goals may have swapped their slugs: make room first
+        goal.slug = f"~{goal.id}"
+        session.add(goal)
+    session.flush()
+    for goal in renamed:
+        goal.slug = slugs[goal.beeminder_id or ""]
+        session.add(goal)
+    session.flush()
+    return [goal.slug for goal in renamed]
+
+
+def deauthorize(session: Session, user_id: int, *, token_version: int) -> int | None:
+    """Destroy a dead token, stop the person's feeds, withdraw what was to be pushed.
+
+    Returns how many datapoints were withdrawn, or None when the token is not that one any more.
+    """
+    changed = session.connection().execute(
+        update(User)
+        .where(col(User.id) == user_id, col(User.token_version) == token_version)
+        .values(token_cipher=None, token_hash=None, state=UserState.DEAUTHORIZED.value)
+    )
+    if changed.rowcount != 1:
+        return None
+    stopped = (
+        session.connection()
+        .execute(
+            update(Feed)
+            .where(col(Feed.goal_id).in_(select(col(Goal.id)).where(col(Goal.user_id) == user_id)))
+            .values(state=FeedState.STOPPED.value, reason="deauthorized", epoch=col(Feed.epoch) + 1)
+            .returning(col(Feed.id))
+            .execution_options(synchronize_session=False)
+        )
+        .scalars()
+    )
+    return outbox.withdraw(session, [feed_id for feed_id in stopped if feed_id is not None])
+
+
+def needs_reauthorization(session: Session, user_id: int, *, token_version: int) -> bool:
+    """Beeminder refuses this token: the person has to connect again; False if it was replaced."""
+    changed = session.connection().execute(
+        update(User)
+        .where(col(User.id) == user_id, col(User.token_version) == token_version)
+        .values(state=UserState.REAUTHORIZE.value)
+    )
+    return changed.rowcount == 1

@@ -1,0 +1,48 @@
+"""Which workers live, and how many of their slots are free."""
+
+from sqlalchemy import delete, func, select, update
+from sqlmodel import Session, col
+
+from db.models import Worker
+
+ALIVE_SECONDS = 15.0
+
+
+def register(session: Session, worker: Worker) -> None:
+    """A worker starts."""
+    session.add(worker)
+
+
+def beat(session: Session, *, name: str, busy: int, now: float) -> None:
+    """A worker says that it lives."""
+    session.connection().execute(
+        update(Worker).where(col(Worker.name) == name).values(busy=busy, seen_at=now)
+    )
+
+
+def leave(session: Session, name: str) -> None:
+    """A worker has stopped."""
+    session.connection().execute(delete(Worker).where(col(Worker.name) == name))
+
+
+def forget_dead(session: Session, now: float) -> None:
+    """Workers that were killed leave no word; they are forgotten after ten silent minutes."""
+    session.connection().execute(delete(Worker).where(col(Worker.seen_at) < now - 600))
+
+
+def alive(session: Session, now: float) -> int:
+    """How many workers have been heard of lately."""
+    found = session.connection().execute(
+        select(func.count()).select_from(Worker).where(col(Worker.seen_at) > now - ALIVE_SECONDS)
+    )
+    return found.scalar_one()
+
+
+def free_slots(session: Session, now: float) -> int:
+    """Slots of living workers that do nothing, by their last word."""
+    found = session.connection().execute(
+        select(func.coalesce(func.sum(Worker.slots - Worker.busy), 0)).where(
+            col(Worker.seen_at) > now - ALIVE_SECONDS
+        )
+    )
+    return int(found.scalar_one())
