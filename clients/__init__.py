@@ -1,0 +1,59 @@
+"""Clients of the vendors' APIs; they know nothing of what is done with the answers."""
+
+from clients.beeminder import BeeminderClient
+from clients.beeminder_models import (
+    BatchOutcome,
+    Datapoint,
+    Goal,
+    NewDatapoint,
+    Token,
+    User,
+    Written,
+)
+from clients.bemserver import BemserverClient
+from clients.bemserver_auth import TokenSource
+from clients.bemserver_models import Campaign, Timeseries, TokenPair
+from clients.bemserver_query import ById, ByName
+from clients.errors import (
+    AuthFailed,
+    ClientError,
+    Forbidden,
+    NotFound,
+    Permanent,
+    RateLimited,
+    Rejected,
+    Transient,
+    Unavailable,
+    UnexpectedResponse,
+)
+from clients.etags import EtagCache, MemoryEtagCache
+
+__all__ = [
+    "AuthFailed",
+    "BatchOutcome",
+    "BeeminderClient",
+    "BemserverClient",
+    "ById",
+    "ByName",
+    "Campaign",
+    "ClientError",
+    "Datapoint",
+    "EtagCache",
+    "Forbidden",
+    "Goal",
+    "MemoryEtagCache",
+    "NewDatapoint",
+    "NotFound",
+    "Permanent",
+    "RateLimited",
+    "Rejected",
+    "Timeseries",
+    "Token",
+    "TokenPair",
+    "TokenSource",
+    "Transient",
+    "Unavailable",
+    "UnexpectedResponse",
+    "User",
+    "Written",
+]

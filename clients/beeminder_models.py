@@ -1,0 +1,144 @@
+"""Values of the Beeminder API: only the fields we use, unknown ones are ignored.
+
+Times are Unix seconds. Field by field: https://api.beeminder.com/#goal
+"""
+
+import dataclasses
+import math
+import re
+from typing import Literal
+
+import pydantic
+
+_DAYSTAMP = re.compile(r"[0-9]{8}")
+
+TokenKind = Literal["personal", "oauth"]
+WrittenStatus = Literal["created", "updated", "duplicate"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Token:
+    """A person's key to their account; the kind decides where it travels."""
+
+    kind: TokenKind
+    value: str = dataclasses.field(repr=False)
+
+    def __post_init__(self) -> None:
+        if self.kind not in ("personal", "oauth"):
+            raise ValueError("a Beeminder token is personal or oauth")
+        if not re.fullmatch(r"[!-~]+", self.value):
+            raise ValueError("a Beeminder token is printable ASCII without spaces")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class User:
+    """A person. `updated_at` moves with any change to the person, a goal or a datapoint."""
+
+    id: str
+    username: str
+    timezone: str
+    updated_at: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Goal:
+    """A goal. `deadline`: seconds after midnight, negative before it; `yaw`: the good side."""
+
+    id: str
+    slug: str
+    title: str | None = None
+    deadline: int = 0
+    yaw: int = 1
+    dir: int = 1
+    kyoom: bool = False
+    aggday: str | None = None
+    odom: bool = False
+    autodata: str | None = None
+    gunits: str | None = None
+    runits: str | None = None
+    goal_type: str | None = None
+    frozen: bool = False
+    won: bool = False
+    lost: bool = False
+    losedate: int | None = None
+    safebuf: int | None = None
+    queued: bool = False
+    updated_at: int | None = None
+    curval: float | None = None
+    todayta: bool = False
+    initday: int | None = None
+    archivedate: int | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Datapoint:
+    """A datapoint as Beeminder holds it. `daystamp`: YYYYMMDD, the day it counts for."""
+
+    id: str
+    value: float
+    daystamp: str
+    timestamp: int
+    requestid: str | None = None
+    comment: str = ""
+    updated_at: int | None = None
+    is_dummy: bool = False
+    is_initial: bool = False
+    origin: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class NewDatapoint:
+    """A datapoint to write; without `daystamp` and `timestamp` Beeminder takes the present."""
+
+    value: float
+    requestid: str
+    comment: str = ""
+    daystamp: str | None = None
+    timestamp: int | None = None
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.value):
+            raise ValueError("a datapoint's value must be a finite number")
+        if not self.requestid:
+            raise ValueError("a datapoint needs a requestid: without it a resend counts twice")
+        if self.daystamp is not None and self.timestamp is not None:
+            raise ValueError("a datapoint takes a daystamp or a timestamp, not both")
+        if self.daystamp is not None and not _DAYSTAMP.fullmatch(self.daystamp):
+            raise ValueError("a daystamp is YYYYMMDD")
+
+    def fields(self) -> dict[str, str | float]:
+        """The API's fields of this datapoint."""
+        fields: dict[str, str | float] = {
+            "value": self.value,
+            "requestid": self.requestid,
+            "comment": self.comment,
+        }
+        if self.daystamp is not None:
+            fields["daystamp"] = self.daystamp
+        if self.timestamp is not None:
+            fields["timestamp"] = self.timestamp
+        return fields
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Written:
+    """What Beeminder says about a datapoint we sent; `id` may lack for a duplicate."""
+
+    requestid: str
+    id: str | None
+    status: WrittenStatus
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class BatchOutcome:
+    """What of a batch is confirmed, by requestid; the rest may or may not have been written."""
+
+    written: dict[str, Written] = dataclasses.field(default_factory=dict)
+    errors: list[str] = dataclasses.field(default_factory=list)
+
+
+USER = pydantic.TypeAdapter(User)
+GOAL = pydantic.TypeAdapter(Goal)
+GOALS = pydantic.TypeAdapter(list[Goal])
+DATAPOINT = pydantic.TypeAdapter(Datapoint)
+DATAPOINTS = pydantic.TypeAdapter(list[Datapoint])

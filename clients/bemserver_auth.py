@@ -1,0 +1,106 @@
+"""BEMServer's tokens: log in, refresh, and who keeps them.
+
+https://github.com/BEMServer/bemserver-api, src/bemserver_api/extensions/authentication.py
+"""
+
+import re
+import time
+from collections.abc import Callable, Sequence
+from typing import ClassVar, Protocol
+
+import httpx
+
+from clients import errors, redaction
+from clients.answers import Answer
+from clients.bemserver_models import TokenPair
+from clients.http import ApiClient, Route
+
+
+class TokenSource(Protocol):
+    """Keeps a person's tokens and renews them; may raise `clients.errors`."""
+
+    def access(self) -> str:
+        """An access token that is good as far as is known."""
+
+    def renew(self, rejected: str) -> str:
+        """A new access token in place of the one that the server refused."""
+
+
+class _TokenClient(ApiClient):
+    vendor = "BEMServer"
+    allowed: ClassVar[Sequence[Route]] = (
+        ("POST", re.compile("auth/token")),
+        ("POST", re.compile("auth/token/refresh")),
+    )
+
+    def pair(self, path: str, credentials: redaction.Credentials) -> TokenPair:
+        answer = self._request("POST", path, credentials=credentials)
+        body = answer.json()
+        if not isinstance(body, dict):
+            raise answer.unexpected("an object was due")
+        if body.get("status") == "failure":
+            raise errors.AuthFailed(
+                "BEMServer refuses the login: e-mail or password is wrong, or the account inactive",
+                status=answer.status,
+                request_id=answer.request_id,
+            )
+        return TokenPair.of(_token(answer, body, "access"), _token(answer, body, "refresh"))
+
+
+def login(
+    *,
+    http: httpx.Client,
+    base_url: str,
+    email: str,
+    password: str,
+    deadline: float = 20.0,
+    clock: Callable[[], float] = time.time,
+    monotonic: Callable[[], float] = time.monotonic,
+) -> TokenPair:
+    """A fresh pair for a person. Refused: AuthFailed, although the server answers 200."""
+    client = _TokenClient(
+        http=http, base_url=base_url, deadline=deadline, clock=clock, monotonic=monotonic
+    )
+    credentials = redaction.Credentials(json={"email": email, "password": password})
+    return client.pair("auth/token", credentials)
+
+
+def refresh(
+    *,
+    http: httpx.Client,
+    base_url: str,
+    refresh_token: str,
+    deadline: float = 20.0,
+    clock: Callable[[], float] = time.time,
+    monotonic: Callable[[], float] = time.monotonic,
+) -> TokenPair:
+    """A fresh pair; AuthFailed with reason `refresh_expired` when the token is too old."""
+    client = _TokenClient(
+        http=http, base_url=base_url, deadline=deadline, clock=clock, monotonic=monotonic
+    )
+    try:
+        return client.pair("auth/token/refresh", bearer(refresh_token))
+    except errors.AuthFailed as refusal:
+        if authentication_code(refusal) == "expired_token":
+            refusal.reason = "refresh_expired"
+        raise
+
+
+def bearer(token: str) -> redaction.Credentials:
+    """The credentials of a token. The scheme is case-sensitive at the server."""
+    return redaction.Credentials(headers={"Authorization": f"Bearer {token}"})
+
+
+def authentication_code(refusal: errors.AuthFailed) -> str | None:
+    """The server's word for a 401: it stands under `errors`, not at the top."""
+    match refusal.details:
+        case {"errors": {"authentication": str(code)}}:
+            return code
+    return None
+
+
+def _token(answer: Answer, body: dict[object, object], kind: str) -> str:
+    value = body.get(f"{kind}_token")
+    if not isinstance(value, str) or not re.fullmatch(r"[!-~]+", value):
+        raise answer.unexpected(f"field {kind}_token is missing or no token")
+    return value

@@ -1,0 +1,276 @@
+"""The one way out: a request with a deadline in, an answer or one of our errors back."""
+
+import contextlib
+import dataclasses
+import json as jsonlib
+import re
+import time
+import urllib.parse
+from collections.abc import Callable, Mapping, Sequence
+from importlib import metadata
+from typing import Any, ClassVar
+
+import httpx
+
+from clients import errors, redaction, retry_after, translation
+from clients.answers import Answer
+from clients.deadline import Deadline
+
+MIB = 1024 * 1024
+USER_AGENT = f"waggle/{metadata.version('waggle-server')}"
+
+Params = Mapping[str, str | int | Sequence[str | int]]
+Route = tuple[str, re.Pattern[str]]
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_CONDITIONS = frozenset({"if-none-match", "if-modified-since"})
+# What an idle connection looks like that the server has dropped in the meantime.
+_LOST = (httpx.ConnectError, httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, repr=False)
+class _Call:
+    """One call as the vendor client asked for it."""
+
+    method: str
+    path: str
+    params: Params
+    form: Mapping[str, str] | None
+    json: Mapping[str, object] | None
+    headers: Mapping[str, str]
+    credentials: redaction.Credentials
+
+
+class ApiClient:
+    """What every vendor client builds on; no state but its arguments, safe in threads.
+
+    `http` is shared by the process. Its cookies, headers and authentication are not used, so no
+    person's session reaches another's request. `base_url` may have a path prefix, `deadline` is
+    seconds for one whole request, `max_bytes` limits the decoded body, `clock` is Unix seconds.
+    """
+
+    vendor: ClassVar[str] = "the server"
+    # All that can be asked for: (method, pattern of the whole path below base_url).
+    allowed: ClassVar[Sequence[Route]] = ()
+
+    def __init__(
+        self,
+        *,
+        http: httpx.Client,
+        base_url: str,
+        deadline: float = 20.0,
+        max_bytes: int = 32 * MIB,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._http = http
+        self._base = _checked_base(base_url)
+        self._deadline = deadline
+        self._max_bytes = max_bytes
+        self._clock = clock
+        self._monotonic = monotonic
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Params | None = None,
+        form: Mapping[str, str] | None = None,
+        json: Mapping[str, object] | None = None,
+        headers: Mapping[str, str] | None = None,
+        deadline: float | None = None,
+        credentials: redaction.Credentials | None = None,
+    ) -> Answer:
+        """Ask, and give back a good answer: a 2xx, or a 304 to a conditional request.
+
+        `path` is relative to the base URL. Raises `clients.errors`; ValueError for a route that
+        is not in `allowed`.
+        """
+        path = path.removeprefix("/")
+        if not self._allows(method, path):
+            raise ValueError(f"{method} {path} is not among the calls this client may make")
+        call = _Call(
+            method=method,
+            path=path,
+            params=params or {},
+            form=form,
+            json=json,
+            headers=headers or {},
+            credentials=credentials or self._credentials(method),
+        )
+        outcome = self._perform(call, self._deadline if deadline is None else deadline)
+        # Raised outside of any except block: neither the frames nor the exceptions that saw a
+        # secret are in the traceback or in the chain.
+        if isinstance(outcome, errors.ClientError):
+            raise outcome
+        return outcome
+
+    def _credentials(self, method: str) -> redaction.Credentials:  # noqa: ARG002  # for overrides
+        """What proves who we are in a request of this method."""
+        return redaction.Credentials()
+
+    def _error_message(self, answer: Answer) -> str:
+        """What the vendor says in an error answer, in one line."""
+        return "" if answer.is_html else answer.error_text()
+
+    def _classify(self, answer: Answer) -> errors.ClientError | None:
+        """The error that an answer stands for, None for a good one."""
+        good = httpx.codes.is_success(answer.status)
+        return translation.from_answer(
+            answer,
+            vendor=self.vendor,
+            text="" if good else self._error_message(answer),
+            wait=self._wait(answer),
+        )
+
+    def _wait(self, answer: Answer) -> float | None:
+        """Seconds that the answer's Retry-After asks for."""
+        return retry_after.seconds(
+            answer.headers.get_list("Retry-After"),
+            server_date=answer.headers.get("Date"),
+            now=self._clock(),
+        )
+
+    def _url(self, path: str, params: Params) -> httpx.URL:
+        """The full URL of a call, as it may be logged: credentials are not in it."""
+        url = self._base.join(path)
+        return url.copy_with(params=dict(params)) if params else url
+
+    def _allows(self, method: str, path: str) -> bool:
+        return any(method == verb and pattern.fullmatch(path) for verb, pattern in self.allowed)
+
+    def _perform(self, call: _Call, seconds: float) -> Answer | errors.ClientError:
+        deadline = Deadline(seconds, monotonic=self._monotonic)
+        outcome = self._exchange(call, deadline)
+        if isinstance(outcome, Answer) and outcome.status in _REDIRECTS:
+            path = self._redirected_path(outcome)
+            if call.method == "GET" and path is not None:
+                outcome = self._exchange(dataclasses.replace(call, path=path), deadline)
+        error = self._judged(call, outcome) if isinstance(outcome, Answer) else outcome
+        if error is None:
+            return outcome
+        return _scrubbed(error, call.credentials.secrets())
+
+    def _judged(self, call: _Call, answer: Answer) -> errors.ClientError | None:
+        if answer.status in _REDIRECTS:
+            return answer.unexpected(
+                f"{self.vendor} redirects ({answer.status}); check the base URL",
+                reason="redirected",
+            )
+        conditional = any(name.lower() in _CONDITIONS for name in call.headers)
+        if answer.status == httpx.codes.NOT_MODIFIED and conditional:
+            return None
+        return self._classify(answer)
+
+    def _redirected_path(self, answer: Answer) -> str | None:
+        # Only the path counts: the query stays ours, it may carry a token.
+        with contextlib.suppress(httpx.InvalidURL, KeyError):
+            here = self._base.join(answer.path)
+            there = here.join(answer.headers["Location"])
+            same_origin = (here.scheme, here.host, here.port) == (
+                there.scheme,
+                there.host,
+                there.port,
+            )
+            path = there.path.removeprefix(self._base.path)
+            inside = there.path.startswith(self._base.path)
+            if same_origin and inside and self._allows("GET", path):
+                return path
+        return None
+
+    def _exchange(self, call: _Call, deadline: Deadline) -> Answer | errors.ClientError:
+        try:
+            response = self._send(self._built(call, deadline))
+            with contextlib.closing(response):
+                return self._read(call, response, deadline)
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as failure:
+            return translation.from_failure(
+                failure,
+                vendor=self.vendor,
+                asked=f"{call.method} {call.path}",
+                seconds=deadline.seconds,
+            )
+
+    def _built(self, call: _Call, deadline: Deadline) -> httpx.Request:
+        # Not `http.build_request`: that would add the cookies of whoever called before.
+        url = self._url(call.path, call.params)
+        extensions: dict[str, Any] = {"timeout": deadline}
+        if call.credentials.query:
+            # httpx logs the URL and keeps it in exceptions. This goes on the wire only.
+            mark = b"&" if url.query else b"?"
+            extensions["target"] = (
+                url.raw_path + mark + urllib.parse.urlencode(call.credentials.query).encode()
+            )
+        headers = {
+            "User-Agent": USER_AGENT,
+            "Accept": "application/json",
+            "Accept-Encoding": "gzip",
+        }
+        content = None
+        if call.json is not None or call.credentials.json:
+            headers["Content-Type"] = "application/json"
+            content = jsonlib.dumps({**(call.json or {}), **call.credentials.json}).encode()
+        elif call.form is not None or call.credentials.form:
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
+            content = urllib.parse.urlencode(
+                {**(call.form or {}), **call.credentials.form}
+            ).encode()
+        return httpx.Request(
+            call.method,
+            url,
+            headers=httpx.Headers({**headers, **call.headers, **call.credentials.headers}),
+            content=content,
+            extensions=extensions,
+        )
+
+    def _send(self, request: httpx.Request) -> httpx.Response:
+        try:
+            return self._http.send(request, stream=True, auth=None, follow_redirects=False)
+        except _LOST:
+            if request.method != "GET":
+                raise
+        return self._http.send(request, stream=True, auth=None, follow_redirects=False)
+
+    def _read(
+        self, call: _Call, response: httpx.Response, deadline: Deadline
+    ) -> Answer | errors.ClientError:
+        answer = Answer(
+            method=call.method,
+            path=call.path,
+            status=response.status_code,
+            headers=response.headers,
+            body=b"",
+        )
+        body = bytearray()
+        for chunk in response.iter_bytes():
+            body += chunk
+            if len(body) > self._max_bytes:
+                return answer.unexpected(
+                    f"the body is larger than {self._max_bytes} bytes", reason="too_large"
+                )
+            if deadline.left() <= 0:
+                raise httpx.ReadTimeout("total deadline")
+        return dataclasses.replace(answer, body=bytes(body))
+
+
+def _checked_base(base_url: str) -> httpx.URL:
+    """The base URL with one slash at its end; ValueError, which does not quote it, if unfit."""
+    try:
+        url = httpx.URL(base_url)
+    except httpx.InvalidURL:
+        url = httpx.URL("")
+    if url.scheme not in {"http", "https"} or not url.host:
+        raise ValueError("a base URL must be an absolute http or https URL")
+    if url.userinfo or url.query or url.fragment:
+        raise ValueError("a base URL can't hold credentials, a query or a fragment")
+    return url.copy_with(path=url.path.rstrip("/") + "/")
+
+
+def _scrubbed(error: errors.ClientError, secrets: Sequence[str]) -> errors.ClientError:
+    error.message = redaction.scrub_text(error.message, secrets)
+    error.args = (error.message,)
+    error.details = redaction.scrub(error.details, secrets)
+    if error.request_id is not None:
+        error.request_id = redaction.scrub_text(error.request_id, secrets)
+    return error

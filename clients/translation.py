@@ -1,0 +1,90 @@
+"""The one table that turns statuses and transport failures into our errors."""
+
+from collections.abc import Mapping
+
+import httpx
+
+from clients import errors
+from clients.answers import Answer
+
+_PERMANENT: Mapping[int, type[errors.Permanent]] = {
+    401: errors.AuthFailed,
+    403: errors.Forbidden,
+    404: errors.NotFound,
+    410: errors.NotFound,
+}
+# These two say "again, please" although they are 4xx.
+_TRY_AGAIN: Mapping[int, str] = {408: "timeout", 425: "unavailable"}
+_UNSENDABLE = (
+    httpx.InvalidURL,
+    httpx.LocalProtocolError,
+    httpx.UnsupportedProtocol,
+    UnicodeError,
+)
+
+
+def from_answer(
+    answer: Answer, *, vendor: str, text: str, wait: float | None
+) -> errors.ClientError | None:
+    """The error an answer stands for, None for a 2xx that is no page for people.
+
+    `text`: what the vendor says in its body. `wait`: its Retry-After in seconds.
+    """
+    status = answer.status
+    said = f"{vendor} answered {status} to {answer.method} {answer.path}"
+    said = f"{said}: {text}" if text else said
+    if status == httpx.codes.TOO_MANY_REQUESTS or (
+        status == httpx.codes.SERVICE_UNAVAILABLE and wait is not None
+    ):
+        error: errors.ClientError = errors.RateLimited(said, retry_after=wait)
+    elif (
+        answer.is_html and not httpx.codes.BAD_REQUEST <= status < httpx.codes.INTERNAL_SERVER_ERROR
+    ):
+        error = outage_page(answer, vendor=vendor, wait=wait)
+    elif httpx.codes.is_success(status):
+        return None
+    elif status in _TRY_AGAIN:
+        error = errors.Unavailable(said, reason=_TRY_AGAIN[status], retry_after=wait)
+    elif httpx.codes.is_server_error(status):
+        error = errors.Unavailable(said, reason="server_error", retry_after=wait)
+    elif status in _PERMANENT:
+        error = _PERMANENT[status](said)
+    elif httpx.codes.is_client_error(status):
+        error = errors.Rejected(said)
+    else:
+        error = answer.unexpected(f"status {status}")
+    error.status = status
+    error.request_id = answer.request_id
+    error.details = answer.details()
+    return error
+
+
+def outage_page(answer: Answer, *, vendor: str, wait: float | None) -> errors.Unavailable:
+    """The error for a page where data was due: a proxy or a maintenance sign spoke."""
+    return errors.Unavailable(
+        f"{vendor} answered {answer.status} to {answer.method} {answer.path} with a page, not data",
+        status=answer.status,
+        request_id=answer.request_id,
+        retry_after=wait,
+    )
+
+
+def from_failure(
+    failure: Exception, *, vendor: str, asked: str, seconds: float
+) -> errors.ClientError:
+    """The error for a request that got no answer. Texts of httpx may quote headers: not used."""
+    if isinstance(failure, _UNSENDABLE):
+        return errors.Rejected(f"{asked} can't be sent to {vendor}: {type(failure).__name__}")
+    if isinstance(failure, httpx.TimeoutException):
+        return errors.Unavailable(
+            f"{vendor} did not answer {asked} within {seconds:g} s", reason="timeout"
+        )
+    if isinstance(failure, httpx.ConnectError | httpx.ProxyError):
+        return errors.Unavailable(
+            f"no connection to {vendor} for {asked}: {failure}", reason="connect_failed"
+        )
+    if isinstance(failure, httpx.DecodingError):
+        return errors.UnexpectedResponse(f"the answer of {vendor} to {asked} can't be decompressed")
+    return errors.Unavailable(
+        f"{vendor} broke off while it answered {asked} ({type(failure).__name__})"
+    )
