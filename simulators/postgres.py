@@ -21,8 +21,8 @@ import psycopg
 from psycopg import sql
 
 PORT = 5432
-INSTALLED = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
-"""Where Debian keeps the programs of each version, newest first (as text)."""
+INSTALLED = sorted(Path("/usr/lib/postgresql").glob("[1-9][0-9]/bin"), reverse=True)
+"""Where Debian keeps the programs of each version, newest first."""
 
 # A shell that outlives nobody: it ends PostgreSQL when its standard input closes, which happens
 # also when the process that began it is killed.
@@ -35,19 +35,17 @@ class NoPostgres(RuntimeError):  # noqa: N818 - named by what the person lacks
 
 
 @contextlib.contextmanager
-def server(
-    home: Path, *, port: int = PORT, programs: Sequence[Path] | None = None
-) -> Iterator[str]:
+def server(home: Path, *, port: int = PORT, folders: Sequence[Path] | None = None) -> Iterator[str]:
     """Give the connection string of a server on which databases may be made.
 
     `port` is where a running one is looked for on 127.0.0.1 (user postgres, no password or the one
-    in PGPASSWORD); `programs` are folders to search for `initdb` instead of the usual ones.
+    in PGPASSWORD); `folders` are searched for `initdb` instead of the usual ones.
     """
-    running = f"host=127.0.0.1 port={port} user=postgres dbname=postgres connect_timeout=3"
-    if _answers(running):
-        yield running
+    connection = running(port)
+    if connection is not None:
+        yield connection
         return
-    folder = _programs(programs)
+    folder = programs(folders)
     if folder is None:
         raise NoPostgres(
             f"no PostgreSQL: none lets user postgres in on 127.0.0.1:{port} and `initdb` is not "
@@ -76,16 +74,14 @@ def database(connection: str, *, prefix: str) -> Iterator[str]:
             )
 
 
-def _answers(connection: str) -> bool:
-    try:
-        with psycopg.connect(connection) as session:
-            row = session.execute("SELECT rolcreatedb FROM pg_roles WHERE rolname = current_user")
-            return row.fetchone() == (True,)
-    except psycopg.OperationalError:
-        return False
+def running(port: int = PORT) -> str | None:
+    """Return the connection string of a server that lets user postgres in here, None otherwise."""
+    connection = f"host=127.0.0.1 port={port} user=postgres dbname=postgres connect_timeout=3"
+    return connection if _answers(connection) else None
 
 
-def _programs(folders: Sequence[Path] | None) -> Path | None:
+def programs(folders: Sequence[Path] | None = None) -> Path | None:
+    """Return the first folder that has the programs of PostgreSQL, None when none has."""
     if folders is None:
         found = shutil.which("initdb")
         folders = [Path(found).resolve().parent] if found else []
@@ -96,8 +92,17 @@ def _programs(folders: Sequence[Path] | None) -> Path | None:
     return None
 
 
+def _answers(connection: str) -> bool:
+    try:
+        with psycopg.connect(connection) as session:
+            row = session.execute("SELECT rolcreatedb FROM pg_roles WHERE rolname = current_user")
+            return row.fetchone() == (True,)
+    except psycopg.OperationalError:
+        return False
+
+
 @contextlib.contextmanager
-def _private(home: Path, programs: Path) -> Iterator[str]:
+def _private(home: Path, binaries: Path) -> Iterator[str]:
     owner = _owner()
     with tempfile.TemporaryDirectory(prefix="postgres-", dir=_reachable(home, owner)) as text:
         folder, password = Path(text), secrets.token_urlsafe(18)
@@ -107,13 +112,13 @@ def _private(home: Path, programs: Path) -> Iterator[str]:
         if owner is not None:
             for path in (folder, secret, log):
                 os.chown(path, owner.pw_uid, owner.pw_gid)
-        _initialise(folder, programs=programs, owner=owner)
+        _initialise(folder, binaries=binaries, owner=owner)
         port = _free_port()
         connection = (
             f"host=127.0.0.1 port={port} user=postgres password={password} dbname=postgres "
             "connect_timeout=3"
         )
-        guard = _start(folder, programs=programs, owner=owner, port=port)
+        guard = _start(folder, binaries=binaries, owner=owner, port=port)
         try:
             _wait(connection, log)
             yield connection
@@ -121,10 +126,10 @@ def _private(home: Path, programs: Path) -> Iterator[str]:
             guard.communicate(timeout=SECONDS)
 
 
-def _initialise(folder: Path, *, programs: Path, owner: pwd.struct_passwd | None) -> None:
+def _initialise(folder: Path, *, binaries: Path, owner: pwd.struct_passwd | None) -> None:
     done = _run(
         [
-            str(programs / "initdb"),
+            str(binaries / "initdb"),
             *("--pgdata", str(folder / "data"), "--pwfile", str(folder / "password")),
             *("--username=postgres", "--auth=scram-sha-256", "--encoding=UTF8"),
             *("--no-locale", "--no-sync"),
@@ -139,14 +144,14 @@ def _initialise(folder: Path, *, programs: Path, owner: pwd.struct_passwd | None
 
 
 def _start(
-    folder: Path, *, programs: Path, owner: pwd.struct_passwd | None, port: int
+    folder: Path, *, binaries: Path, owner: pwd.struct_passwd | None, port: int
 ) -> subprocess.Popen[bytes]:
     options = (
         f"listen_addresses=127.0.0.1 port={port} unix_socket_directories= "
         "fsync=off full_page_writes=off max_connections=60 logging_collector=off"
     )
     arguments = [part for option in options.split() for part in ("-c", option)]
-    command = [str(programs / "postgres"), "-D", str(folder / "data"), *arguments]
+    command = [str(binaries / "postgres"), "-D", str(folder / "data"), *arguments]
     with (folder / "log").open("ab") as log:
         return _run(["/bin/sh", "-c", GUARD, "sh", *command], folder=folder, owner=owner, out=log)
 

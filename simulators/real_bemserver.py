@@ -46,6 +46,7 @@ class RealBemserver:
     `home` keeps the installation. Lifetimes of tokens are in whole seconds (upstream: 900 and
     60 days). `prefix` is a path such as `/api/v0` to serve under; `postgres_port` is where a
     running PostgreSQL is looked for. `say` gets progress lines, by default standard error.
+    `url`, `secret` (the key of the tokens), `seed` and `database` tell what runs.
     Raises `postgres.NoPostgres`, `real_bemserver_install.InstallFailed` or `StartFailed`.
     """
 
@@ -65,6 +66,7 @@ class RealBemserver:
         self.prefix = prefix
         self.secret = secrets.token_hex(32)
         self.url = ""
+        self.database = ""
         self._lifetimes = {"access_lifetime": access_lifetime, "refresh_lifetime": refresh_lifetime}
         self._postgres_port = postgres_port
         self._say = say or _say
@@ -75,8 +77,9 @@ class RealBemserver:
             # Asked first: it is quick, and the likeliest thing to be missing.
             connection = stack.enter_context(postgres.server(self.home, port=self._postgres_port))
             python = real_bemserver_install.ensure(self.home, say=self._say)
-            name = stack.enter_context(postgres.database(connection, prefix="waggle_bem"))
-            self.url = stack.enter_context(self._serving(python, _database_url(connection, name)))
+            self.database = stack.enter_context(postgres.database(connection, prefix="waggle_bem"))
+            url = _database_url(connection, self.database)
+            self.url = stack.enter_context(self._serving(python, url))
             self._stack = stack.pop_all()
         return self
 

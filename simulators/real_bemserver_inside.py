@@ -51,7 +51,7 @@ def main(plan_path: Path) -> None:
     threading.Thread(target=_until_input_ends, args=(server,), daemon=True).start()
     sys.stdout.write(f"ready {server.server_port}\n")
     sys.stdout.flush()
-    server.serve_forever()
+    server.serve_forever(poll_interval=0.05)
     _drop_database()
 
 
