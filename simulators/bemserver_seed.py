@@ -136,7 +136,7 @@ def _default_series() -> tuple[Series, ...]:
         ("Elec main meter", "kWh", {"Raw": dst, "Clean": clean}),
         ("Temp with gap", "°C", {"Raw": _with_a_gap()}),
         ("Nothing yet", "m³", {}),
-        ("Été / 100% & more", "", {"Raw": ((0.0, 1.0),)}),
+        ('Été, "100 %" / A&B + #1?', "", {"Raw": ((0.0, 1.0),)}),
         ("Fractions", "Wh", {"Raw": fractions}),
         ("Overflow", "W", {"Raw": ((may, math.inf), (may + 3600, 5.0))}),
         # Enough to fill a second page.

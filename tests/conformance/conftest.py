@@ -25,7 +25,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def bem() -> Iterator[real_bemserver.RealBemserver]:
     """The real server with the default seed; tests of this ring share it and add only samples."""
-    server = real_bemserver.RealBemserver(HOME)
+    # Mounted as its own deployment guide does it: the path is part of a base address.
+    server = real_bemserver.RealBemserver(HOME, prefix="/api/v0")
     try:
         server.__enter__()
     except (postgres.NoPostgres, real_bemserver_install.InstallFailed) as missing:

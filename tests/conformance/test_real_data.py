@@ -76,7 +76,7 @@ def test_data_states_are_apart(bem, read):
 
 
 def test_names_with_spaces_and_signs_find_their_series(bem, read):
-    """By name, spaces, accents, `/`, `%` and `&` reach the server when they are encoded."""
+    """By name, spaces, accents and signs reach the server when they are encoded."""
     name = bem.seed.series[ODD - 1].name
     answer = read([name, "Elec main meter"], path="/timeseries_data/campaign/1/", **EVER)
     assert answer.json()[name] == {"1970-01-01T00:00:00+00:00": 1.0}
