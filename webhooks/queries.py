@@ -1,0 +1,45 @@
+"""What the receiver reads from the ledger to show it."""
+
+from sqlalchemy import case, func, select
+from sqlmodel import Session, col
+
+from db.inbox import WAKEABLE
+from db.models import Datapoint, DatapointState, Event, EventState, Feed
+
+
+def inbox_by_state(session: Session) -> dict[str, int]:
+    """How many events are in each state, zeros included."""
+    rows = session.connection().execute(
+        select(col(Event.state), func.count()).group_by(col(Event.state))
+    )
+    return dict.fromkeys([state.value for state in EventState], 0) | dict(rows.tuples().all())
+
+
+def outbox_by_state(session: Session) -> dict[str, int]:
+    """How many datapoints are in each state, zeros included."""
+    rows = session.connection().execute(
+        select(col(Datapoint.state), func.count()).group_by(col(Datapoint.state))
+    )
+    return dict.fromkeys([state.value for state in DatapointState], 0) | dict(rows.tuples().all())
+
+
+def oldest_due(session: Session, now: float) -> float:
+    """Seconds that the oldest due work has waited without anybody working on it; 0.0 for none."""
+    event = session.connection().execute(
+        select(func.min(col(Event.due_at))).where(
+            col(Event.state) == EventState.RECEIVED,
+            col(Event.due_at) <= now,
+            col(Event.lease_until) <= now,
+        )
+    )
+    # A feed that was never synced is due since 1970, but it waits only since it was made.
+    since = case(
+        (col(Feed.due_at) < col(Feed.created_at), col(Feed.created_at)), else_=col(Feed.due_at)
+    )
+    feed = session.connection().execute(
+        select(func.min(since)).where(
+            col(Feed.state).in_(WAKEABLE), col(Feed.due_at) <= now, col(Feed.lease_until) <= now
+        )
+    )
+    due = [at for at in (event.scalar_one(), feed.scalar_one()) if at is not None]
+    return max(0.0, now - min(due)) if due else 0.0

@@ -1,0 +1,40 @@
+"""Everything the handlers share, in one value; `app.create_app` makes it."""
+
+from dataclasses import dataclass
+from typing import cast
+
+from starlette.requests import Request
+
+from db.clock import Clock
+from db.engine import Ledger
+from db.vault import Vault
+from webhooks.config import ReceiverConfig
+from webhooks.door import Door
+from webhooks.holds import Holds
+from webhooks.metrics import Metrics
+from webhooks.probe import Probe
+from webhooks.ringer import Ringer
+from webhooks.services import Services
+from webhooks.writer import Writer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receiver:
+    """The parts of one receiver."""
+
+    config: ReceiverConfig
+    ledger: Ledger
+    vault: Vault
+    clock: Clock
+    services: Services
+    metrics: Metrics
+    door: Door
+    ringer: Ringer
+    writer: Writer
+    holds: Holds
+    probe: Probe
+
+
+def receiver_of(request: Request) -> Receiver:
+    """The receiver that this request came to."""
+    return cast("Receiver", request.app.state.receiver)
