@@ -3,8 +3,9 @@
 from sqlalchemy import case, func, select
 from sqlmodel import Session, col
 
-from db.inbox import WAKEABLE
-from db.models import Datapoint, DatapointState, Event, EventState, Feed
+from db.models import Datapoint, DatapointState, Event, EventState, Feed, FeedState
+
+SYNCED = (FeedState.ACTIVE, FeedState.FAILING)
 
 
 def inbox_by_state(session: Session) -> dict[str, int]:
@@ -38,7 +39,7 @@ def oldest_due(session: Session, now: float) -> float:
     )
     feed = session.connection().execute(
         select(func.min(since)).where(
-            col(Feed.state).in_(WAKEABLE), col(Feed.due_at) <= now, col(Feed.lease_until) <= now
+            col(Feed.state).in_(SYNCED), col(Feed.due_at) <= now, col(Feed.lease_until) <= now
         )
     )
     due = [at for at in (event.scalar_one(), feed.scalar_one()) if at is not None]
