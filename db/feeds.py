@@ -267,9 +267,22 @@ def hand_back(session: Session, *, owner: str) -> int:
     return changed.rowcount
 
 
+def ask(session: Session, feed_ids: Collection[int], now: float) -> None:
+    """Feeds are wanted at once: due now, urgent, and once more if they are being synced."""
+    session.connection().execute(
+        update(Feed)
+        .where(col(Feed.id).in_(feed_ids))
+        .values(
+            asked=col(Feed.asked) + 1,
+            lane=Lane.URGENT.value,
+            due_at=case((col(Feed.due_at) > now, now), else_=col(Feed.due_at)),
+        )
+    )
+
+
 def doubt(session: Session, feed_id: int, now: float) -> None:
     """A worker pushed after it was fenced off: have what is at Beeminder read back and repaired."""
-    inbox.ask(session, [feed_id], now)
+    ask(session, [feed_id], now)
     session.connection().execute(update(Feed).where(col(Feed.id) == feed_id).values(doubtful=True))
 
 

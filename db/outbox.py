@@ -44,7 +44,7 @@ class SeenDay:
 
 
 def record_days(session: Session, feed_id: int, days: Sequence[SeenDay], now: float) -> None:
-    """Remember what was read. The bounds of a day that is already known stay as they were."""
+    """Remember what was read. A day that was finished when it was last read keeps its bounds."""
     known = {
         day.daystamp: day
         for day in session.exec(
@@ -58,6 +58,8 @@ def record_days(session: Session, feed_id: int, days: Sequence[SeenDay], now: fl
         row = known.get(day.daystamp) or Day(
             feed_id=feed_id, daystamp=day.daystamp, starts_at=day.starts_at, ends_at=day.ends_at
         )
+        if row.ends_at > now:  # the person may travel, or move a deadline, before it ends
+            row.starts_at, row.ends_at = day.starts_at, day.ends_at
         row.value, row.note, row.seen_at = day.value, day.note, now
         session.add(row)
     session.flush()

@@ -13,6 +13,8 @@ from sqlmodel import Session, col
 
 from db.models import Quota
 
+AHEAD_SECONDS = 1.0
+
 
 def closed_until(session: Session, key: str) -> float:
     """When the gate of this key opens; 0.0 for one that is open."""
@@ -31,26 +33,33 @@ def close(session: Session, key: str, until: float, *, seen: str | None = None) 
     )
 
 
-def reserve(session: Session, key: str, *, now: float, interval: float) -> float:
-    """The instant at which one request may go; the next may go `interval` seconds later.
+def reserve(session: Session, key: str, *, now: float, interval: float, burst: int = 1) -> float:
+    """The instant at which one request may go (GCRA: one per `interval`, `burst` at once).
 
-    Nothing is reserved behind a closed gate: the answer is then when it opens.
+    Nothing is reserved behind a closed gate, nor more than a second ahead: the answer is then
+    when to come back.
     """
     _ensure(session, key)
+    tolerance = (burst - 1) * interval
     free = case((col(Quota.next_free_at) > now, col(Quota.next_free_at)), else_=literal(now))
     row = (
         session.connection()
         .execute(
             update(Quota)
-            .where(col(Quota.key) == key, col(Quota.closed_until) <= now)
+            .where(
+                col(Quota.key) == key,
+                col(Quota.closed_until) <= now,
+                col(Quota.next_free_at) <= now + tolerance + AHEAD_SECONDS,
+            )
             .values(next_free_at=free + interval)
             .returning(col(Quota.next_free_at))
         )
         .one_or_none()
     )
-    if row is None:
-        return closed_until(session, key)
-    return float(row.next_free_at) - interval
+    if row is not None:
+        return max(now, float(row.next_free_at) - interval - tolerance)
+    gate = session.get_one(Quota, key, populate_existing=True)
+    return max(gate.closed_until, gate.next_free_at - tolerance)
 
 
 def _ensure(session: Session, key: str) -> None:

@@ -125,3 +125,11 @@ def expiring(session: Session, *, before: float, used_after: float) -> list[int]
         )
     )
     return [found_id for found_id in found.scalars() if found_id is not None]
+
+
+def version(session: Session, source_id: int) -> int:
+    """The version that a compare-and-swap of tokens has to name."""
+    found = session.connection().execute(
+        select(col(Source.token_version)).where(col(Source.id) == source_id)
+    )
+    return found.scalar_one()

@@ -1,0 +1,149 @@
+"""Tying callbacks to the feeds they ask for.
+
+From then on the feeds carry the lease, and the event waits for its covers. Nothing that a callback
+says is believed beyond "look at this goal": names are looked up in the ledger, and a slug that is
+not known there is looked up at Beeminder by somebody else (`db.events`).
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from sqlalchemy import and_, func, insert, or_, select
+from sqlalchemy.sql.elements import ColumnElement
+from sqlmodel import Session, col
+from sqlmodel import select as select_rows
+
+from db import events, feeds, inbox
+from db.events import ASKS_FOR_FEEDS, EventClaim
+from db.models import Cover, Event, EventState, Feed, FeedState, Goal, User
+
+WAKEABLE = (FeedState.ACTIVE, FeedState.FAILING)
+
+
+@dataclass(slots=True)
+class Opened:
+    """What one pass over the new callbacks found."""
+
+    unknown: int = 0
+    more: bool = False
+
+
+def any_new(session: Session, now: float) -> bool:
+    """Is there a callback that nobody has looked at?"""
+    found = session.connection().execute(select(col(Event.id)).where(_new(now)).limit(1))
+    return found.first() is not None
+
+
+def _new(now: float) -> ColumnElement[bool]:
+    return and_(
+        col(Event.state) == EventState.RECEIVED,
+        col(Event.kind).in_(ASKS_FOR_FEEDS),
+        col(Event.due_at) <= now,
+        col(Event.epoch) == 0,
+    )
+
+
+def open_callbacks(session: Session, now: float, *, limit: int = 200) -> Opened:
+    """Tie new callbacks to their feeds, and make these feeds due at once, urgently.
+
+    A callback of an unknown person, or for a feed that its person paused, ends here. One with an
+    unknown slug of a known person is left for `claim`: the goal may have been renamed.
+    """
+    events = session.exec(
+        select_rows(Event)
+        .where(_new(now))
+        .order_by(col(Event.due_at))
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    ).all()
+    opened = Opened(more=len(events) == limit)
+    for event in events:
+        goal = find_goal(session, event)
+        if goal is not None:
+            _tie(session, event, goal, now)
+            continue
+        user = find_user(session, event)
+        if user is None:
+            inbox.finish(session, [event.id], now, error=no_such_feed("no such person is linked"))
+            continue
+        event.user_id = user.id
+        event.epoch = 1  # looked at: this pass is over, `claim` takes it from here
+        session.add(event)
+        opened.unknown += 1
+    session.flush()
+    return opened
+
+
+def resolve(session: Session, held: EventClaim, now: float) -> bool:
+    """After a look-up: tie the event to its feeds, or end it; False when it was fenced off."""
+    if not events.put_back(session, held, due_at=now):
+        return False
+    event = session.get_one(Event, held.event.id, populate_existing=True)
+    goal = find_goal(session, event)
+    if goal is None:
+        inbox.finish(session, [event.id], now, error=no_such_feed("this goal is not linked"))
+    else:
+        _tie(session, event, goal, now)
+    return True
+
+
+def _tie(session: Session, event: Event, goal: Goal, now: float) -> None:
+    linked = session.connection().execute(
+        select(col(Feed.id), col(Feed.state)).where(col(Feed.goal_id) == goal.id)
+    )
+    awake = [row.id for row in linked if row.state in WAKEABLE]
+    event.goal_id, event.user_id = goal.id, goal.user_id
+    event.attempts = 0  # from here on its covers are counted
+    if awake:
+        event.state = EventState.WORKING
+    session.add(event)
+    session.flush()
+    if awake:
+        cover(session, event.id, awake, now)
+    else:
+        inbox.finish(session, [event.id], now, error=no_such_feed("the feed is paused or unlinked"))
+
+
+def cover(session: Session, event_id: str, feed_ids: Collection[int], now: float) -> None:
+    """Make an event wait for these feeds, and make them due now, ahead of everything."""
+    session.connection().execute(
+        insert(Cover), [{"event_id": event_id, "feed_id": feed_id} for feed_id in feed_ids]
+    )
+    feeds.ask(session, feed_ids, now)
+
+
+def find_user(session: Session, event: Event) -> User | None:
+    """The person an event speaks of, by our id or by the username it carries."""
+    if event.user_id is not None:
+        return session.get(User, event.user_id)
+    username = str(event.payload.get("username", "")).lower()
+    row = (
+        session.connection()
+        .execute(select(col(User.id)).where(func.lower(col(User.username)) == username))
+        .scalar_one_or_none()
+    )
+    return None if row is None else session.get(User, row)
+
+
+def find_goal(session: Session, event: Event) -> Goal | None:
+    """The goal an event speaks of, by our id, by Beeminder's, or by the slug as we know it."""
+    if event.goal_id is not None:
+        return session.get(Goal, event.goal_id)
+    user = find_user(session, event)
+    if user is None:
+        return None
+    slug = str(event.payload.get("slug", "")).lower()
+    beeminder_id = event.payload.get("goal_beeminder_id")
+    same = col(Goal.slug) == slug
+    if beeminder_id:
+        same = or_(col(Goal.beeminder_id) == beeminder_id, same)
+    ids = session.connection().execute(
+        select(col(Goal.id)).where(col(Goal.user_id) == user.id, same)
+    )
+    found = ids.scalars().first()
+    return None if found is None else session.get(Goal, found)
+
+
+def no_such_feed(message: str) -> dict[str, str]:
+    """The error that the receiver answers with 404."""
+    return {"code": "no_such_feed", "message": message}

@@ -1,0 +1,78 @@
+"""Our side of Beeminder: one person's client, behind the person's gate.
+
+Every call goes through the gate of the token it uses. A 401 is not believed at once: a new login
+ends the token before it, so the stored one is read again and tried once.
+"""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import clients
+from clients.errors import AuthFailed
+from db import people
+from db.models import User, UserState
+from tasks import gates
+from tasks.runtime import Runtime
+
+T = TypeVar("T")
+WHERE = "Beeminder"
+OAUTH = "oauth"
+
+
+class ReauthorizeError(AuthFailed):
+    """Beeminder does not accept this person's token: they have to connect again."""
+
+    default_reason = "reauthorize"
+
+
+class Access:
+    """What one person lets us do. Made per piece of work: the token is read when it is used."""
+
+    def __init__(self, rt: Runtime, user_id: int) -> None:
+        self._rt = rt
+        self._user_id = user_id
+
+    def call(self, ask: Callable[[clients.BeeminderClient], T], *, deadline: float = 20.0) -> T:
+        """Run `ask` with a client; raises the tree of `clients.errors`, or `DeferredError`."""
+        user = self._user()
+        try:
+            return self._call(user, ask, deadline)
+        except AuthFailed as error:
+            again = self._user()
+            if again.token_version != user.token_version:
+                return self._call(again, ask, deadline)
+            with self._rt.ledger.write() as session:
+                people.needs_reauthorization(
+                    session, self._user_id, token_version=user.token_version
+                )
+            message = "Beeminder does not accept the token any more; connect again"
+            raise ReauthorizeError(
+                message, status=error.status, request_id=error.request_id
+            ) from None
+
+    def _call(self, user: User, ask: Callable[[clients.BeeminderClient], T], deadline: float) -> T:
+        rt = self._rt
+        client = clients.BeeminderClient(
+            http=rt.http,
+            base_url=rt.options.beeminder_url,
+            token=token_of(rt, user),
+            deadline=deadline,
+        )
+        quota = gates.key("beeminder", user.token_hash or "")
+        return gates.call(
+            rt, quota, lambda: ask(client), rate=rt.options.beeminder_rate, where=WHERE
+        )
+
+    def _user(self) -> User:
+        with self._rt.ledger.read() as session:
+            user = session.get_one(User, self._user_id)
+        if user.state == UserState.DEAUTHORIZED or user.token_cipher is None:
+            message = f"{user.username} has taken our access away; connect again to go on"
+            raise ReauthorizeError(message, reason="deauthorized")
+        return user
+
+
+def token_of(rt: Runtime, user: User) -> clients.Token:
+    """The decrypted token of a person."""
+    value = rt.vault.decrypt(user.token_cipher or "")
+    return clients.Token("oauth" if user.token_kind == OAUTH else "personal", value)

@@ -1,0 +1,113 @@
+"""Facts about people and goals: read again at Beeminder before they decide anything when old."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+
+import clients
+from clients.errors import NotFound
+from db import people
+from db.models import Goal, User
+from tasks.beeminder import Access
+from tasks.runtime import Runtime
+
+log = structlog.get_logger(__name__)
+
+BELIEVED_SECONDS = 600.0
+READ_ALL_FROM = 3  # so many stale goals of one person are read in one list
+
+
+def refresh(rt: Runtime, access: Access, user: User, goals: Sequence[Goal]) -> dict[int, NotFound]:
+    """Bring stale facts up to date, in the ledger and in these rows.
+
+    Returns the goals that are not there any more. Raises `clients.errors` when Beeminder does not
+    answer, and `DeferredError` when a limit says to wait.
+    """
+    now = rt.clock.now()
+    if _stale(user.facts_at, now) or user.timezone is None:
+        facts = _of_user(access.call(lambda client: client.me()), now)
+        with rt.ledger.write() as session:
+            people.store_user_facts(session, user.id or 0, facts)
+        _set(user, facts)
+    stale = [goal for goal in goals if _stale(goal.facts_at, now)]
+    if not stale:
+        return {}
+    missing: dict[int, NotFound] = {}
+    found: dict[int, clients.Goal] = {}
+    if len(stale) >= READ_ALL_FROM or any(goal.beeminder_id is not None for goal in stale):
+        found = _match(stale, access.call(lambda client: client.goals()))
+    for goal in stale:
+        goal_id = goal.id or 0
+        try:
+            # The list leaves archived goals out; only the goal's own page can say "not there".
+            seen = found.get(goal_id) or _page(access, goal.slug)
+        except NotFound as error:
+            missing[goal_id] = error
+            continue
+        facts = _of_goal(seen, now)
+        with rt.ledger.write() as session:
+            if seen.slug != goal.slug:
+                people.rename_goals(session, goal.user_id, {seen.id: seen.slug})
+                log.info("goal.renamed", goal=goal_id, slug=seen.slug)
+            people.store_goal_facts(session, goal_id, facts)
+        _set(goal, facts | {"slug": seen.slug})
+    return missing
+
+
+def _page(access: Access, slug: str) -> clients.Goal:
+    return access.call(lambda client: client.goal(slug))
+
+
+def _match(goals: Sequence[Goal], listed: Sequence[clients.Goal]) -> dict[int, clients.Goal]:
+    """Our goals in Beeminder's list: by id where we know it, by slug the first time."""
+    by_id = {seen.id: seen for seen in listed}
+    by_slug = {seen.slug: seen for seen in listed}
+    matched = {}
+    for goal in goals:
+        seen = (
+            by_id.get(goal.beeminder_id)
+            if goal.beeminder_id is not None
+            else by_slug.get(goal.slug)
+        )
+        if seen is not None:
+            matched[goal.id or 0] = seen
+    return matched
+
+
+def _stale(read_at: float | None, now: float) -> bool:
+    return read_at is None or now - read_at > BELIEVED_SECONDS
+
+
+def _of_user(seen: clients.User, now: float) -> dict[str, Any]:
+    return {
+        "beeminder_id": seen.id,
+        "timezone": seen.timezone,
+        "beeminder_updated_at": seen.updated_at,
+        "facts_at": now,
+    }
+
+
+def _of_goal(seen: clients.Goal, now: float) -> dict[str, Any]:
+    return {
+        "beeminder_id": seen.id,
+        "deadline": seen.deadline,
+        "yaw": seen.yaw,
+        "dir": seen.dir,
+        "kyoom": seen.kyoom,
+        "aggday": seen.aggday,
+        "odom": seen.odom,
+        "gunits": seen.gunits,
+        "autodata": seen.autodata,
+        "losedate": seen.losedate,
+        "frozen": seen.frozen,
+        "won": seen.won,
+        "lost": seen.lost,
+        "beeminder_updated_at": seen.updated_at,
+        "facts_at": now,
+    }
+
+
+def _set(row: User | Goal, facts: dict[str, Any]) -> None:
+    for name, value in facts.items():
+        setattr(row, name, value)

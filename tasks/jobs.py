@@ -1,0 +1,169 @@
+"""A claimed feed with everything that decides how it is synced."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+from sqlmodel import Session, col
+from sqlmodel import select as select_rows
+
+from clients.errors import Permanent
+from db import outbox, sources
+from db.feeds import Claim
+from db.models import Day, Feed, Goal, Source, User
+from tasks import days, decide, identity
+from tasks.days import Window
+from tasks.decide import Rules
+from tasks.providers import Connection, Link, Metric, MetricParams, Provider, SourceSettings
+from tasks.runtime import Runtime
+from tasks.tokens import SourceTokens
+
+
+@dataclass(slots=True)
+class Job:
+    """One claimed feed. Rows are this job's own copies."""
+
+    held: Claim
+    feed: Feed
+    goal: Goal
+
+    @property
+    def name(self) -> str:
+        """How people call it."""
+        return f"{self.goal.slug}:{self.feed.label}" if self.feed.label else self.goal.slug
+
+
+@dataclass(slots=True)
+class Batch:
+    """The claimed feeds of one source: its owner, and one job each."""
+
+    source: Source
+    user: User
+    jobs: list[Job]
+
+
+class BadSettingsError(Permanent):
+    """What is stored of a source or a feed does not fit this version."""
+
+    default_reason = "bad_settings"
+
+
+def load(session: Session, claims: Sequence[Claim]) -> Batch:
+    """Read what the claims are about. All of them are of one source."""
+    source = session.get_one(Source, claims[0].source_id)
+    jobs = []
+    for held in claims:
+        feed = session.get_one(Feed, held.feed_id)
+        jobs.append(Job(held, feed, session.get_one(Goal, feed.goal_id)))
+    return Batch(source, session.get_one(User, source.user_id), jobs)
+
+
+def provider_of(rt: Runtime, source: Source) -> Provider:
+    """The provider that a source names."""
+    found = rt.providers.get(source.provider)
+    if found is None:
+        message = f"no provider {source.provider!r} is installed"
+        raise BadSettingsError(message)
+    return found
+
+
+def metric_of(provider: Provider, feed: Feed) -> tuple[Metric, MetricParams]:
+    """The metric that a feed names, and its parameters."""
+    metric = provider.metrics.get(feed.metric)
+    if metric is None:
+        message = f"{provider.title} has no metric {feed.metric!r}"
+        raise BadSettingsError(message)
+    try:
+        return metric, metric.params.model_validate(feed.params)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        message = f"parameter {where or '(all)'} of {feed.metric}: {first['msg']}"
+        raise BadSettingsError(message) from None
+
+
+def settings_of(rt: Runtime, provider: Provider, source: Source) -> SourceSettings:
+    """The settings of a source, with its secrets."""
+    stored: dict[str, Any] = {**source.settings, **sources.credentials(source, rt.vault)}
+    try:
+        return provider.settings.model_validate(stored)
+    except ValidationError as error:
+        # The input is left out of the text: it may be a secret.
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        message = f"setting {where or '(all)'} of source {source.name}: {first['msg']}"
+        raise BadSettingsError(message) from None
+
+
+def connect(rt: Runtime, source: Source) -> Connection:
+    """The reader of a source, made once per process and again when its credentials change."""
+    key = (source.id or 0, f"{source.credentials_cipher}{sorted(source.settings.items())}")
+    with rt.lock:
+        known = rt.connections.get(key)
+    if known is not None:
+        return known
+    provider = provider_of(rt, source)
+    made = provider.connect(
+        Link(
+            settings=settings_of(rt, provider, source),
+            http=rt.http,
+            tokens=lambda authenticate: SourceTokens(rt, source.id or 0, authenticate),
+            now=rt.clock.now,
+        )
+    )
+    with rt.lock:
+        for other in [other for other in rt.connections if other[0] == key[0]]:
+            del rt.connections[other]  # its credentials are the old ones
+        rt.connections[key] = made
+    return made
+
+
+def rules_of(rt: Runtime, batch: Batch, job: Job, metric: Metric, params: MetricParams) -> Rules:
+    """What decides about this feed's points."""
+    provider = provider_of(rt, batch.source)
+    account = settings_of(rt, provider, batch.source).account()
+    options = job.feed.options
+    return Rules(
+        digest=identity.digest(
+            goal_id=job.goal.beeminder_id or "",
+            provider=provider.name,
+            account=account,
+            metric=metric.name,
+            counting=params.counting(),
+        ),
+        kind=params.value_kind(),
+        history=metric.history,
+        source=batch.source.name,
+        goal=job.goal.slug,
+        metric=metric.name,
+        comment=options.get("comment") or decide.DEFAULT_COMMENT,
+        zeros=options.get("zeros", True),
+        odom=bool(job.goal.odom),
+        yaw=job.goal.yaw,
+    )
+
+
+def windows_of(rt: Runtime, session: Session, batch: Batch, job: Job) -> tuple[Window, ...]:
+    """The days that this sync reads, with the bounds that finished ones had."""
+    known = {
+        row.daystamp: Window(row.daystamp, row.starts_at, row.ends_at)
+        for row in session.exec(select_rows(Day).where(col(Day.feed_id) == job.feed.id))
+    }
+    return decide.days_to_read(
+        rt.clock.now(),
+        tz=days.zone(batch.user.timezone or "UTC"),
+        deadline=job.goal.deadline,
+        lookback=rt.options.lookback_days,
+        since=job.feed.since,
+        known=known,
+    )
+
+
+def landed_values(session: Session, feed_id: int) -> dict[str, float]:
+    """What this feed has at Beeminder, by daystamp."""
+    return {
+        row.daystamp: row.value
+        for row in outbox.landed(session, feed_id)
+        if row.daystamp is not None
+    }

@@ -1,0 +1,167 @@
+"""What a provider is: a system that can be asked how much of something happened on a day.
+
+Every provider has the same shape: a settings model (what stands in the file), metrics (what can be
+counted) and `connect`, which gives an object that reads. Providers differ by data in one table;
+somebody else's package joins it through the entry-point group `waggle.providers`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import entry_points
+from typing import Any, ClassVar, Literal, Protocol
+
+import httpx
+from pydantic import BaseModel, ConfigDict, SecretStr
+
+from clients.errors import ClientError
+from tasks.days import Window
+
+ENTRY_POINT_GROUP = "waggle.providers"
+ValueKind = Literal["total", "level"]
+
+
+class SourceSettings(BaseModel):
+    """What the file says of a source beside `provider` and `user`. Secrets are `SecretStr`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    def account(self) -> str:
+        """The account as it was declared (host, tenant, login), and never a key.
+
+        It is part of every `requestid`: the same account gives the same ids for ever.
+        """
+        raise NotImplementedError
+
+    def open_url(self) -> str | None:
+        """The user-given address that is going to be called, to be checked before it is."""
+        return None
+
+    @classmethod
+    def secrets(cls) -> frozenset[str]:
+        """Names of the settings that are secrets."""
+        return frozenset(
+            name
+            for name, found in cls.model_fields.items()
+            if "SecretStr" in str(found.annotation) or found.annotation is SecretStr
+        )
+
+
+class MetricParams(BaseModel):
+    """Parameters of a metric as the file gives them; descriptions are shown by `waggle metrics`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    # Names that change how a value is shown, not what is counted.
+    cosmetic: ClassVar[frozenset[str]] = frozenset()
+
+    def value_kind(self) -> ValueKind:
+        """Is a day's value a total of what happened, or a level that was read?"""
+        raise NotImplementedError
+
+    def counting(self) -> dict[str, Any]:
+        """The parameters that decide what is counted: part of every `requestid`."""
+        return self.model_dump(mode="json", exclude_none=True, exclude=set(self.cosmetic))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """One thing that can be counted.
+
+    `kind`: total or level, in words for `waggle metrics`; `MetricParams.value_kind` decides.
+    `history`: whether the source can be asked about past days.
+    """
+
+    name: str
+    description: str
+    params: type[MetricParams]
+    kind: str
+    history: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One feed's question: the metric's value for each of these days, as of `now`."""
+
+    key: int
+    metric: str
+    params: MetricParams
+    days: tuple[Window, ...]
+    now: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the source said of one day. `value` None: nothing was measured, which is not a zero."""
+
+    value: float | None
+    unit: str | None = None
+    note: str | None = None
+
+
+Answer = Mapping[str, Reading] | ClientError
+"""Readings by daystamp, or why there are none."""
+
+
+class Connection(Protocol):
+    """A provider's reader for one source, used by many threads and kept for the process's life."""
+
+    def read(self, requests: Sequence[Request]) -> dict[int, Answer]:
+        """Answer every request by its key; one that fails never fails its neighbours."""
+        ...
+
+
+class Tokens(Protocol):
+    """Where a connection gets its session tokens; refreshing is single flight over processes."""
+
+    def access(self) -> str:
+        """A token that is believed to be valid, logging in if there is none."""
+        ...
+
+    def renew(self, rejected: str) -> str:
+        """Another token than the one that was rejected."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a login or a refresh gave: `expires_at` in UTC seconds, None if not told."""
+
+    access: str = field(repr=False)
+    refresh: str | None = field(repr=False)
+    expires_at: float | None
+
+
+Authenticate = Callable[[str | None], Grant]
+"""Logs in, or refreshes when given a refresh token."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """What a provider gets to connect with."""
+
+    settings: SourceSettings
+    http: httpx.Client
+    tokens: Callable[[Authenticate], Tokens]
+    now: Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provider:
+    """A system whose numbers people want on their goals."""
+
+    name: str
+    title: str
+    settings: type[SourceSettings]
+    metrics: Mapping[str, Metric]
+    connect: Callable[[Link], Connection]
+
+
+def table() -> dict[str, Provider]:
+    """Every provider by name: ours, then those of installed packages."""
+    from tasks.metrics import bemserver  # noqa: PLC0415 -- providers import this module's types
+
+    known = {provider.name: provider for provider in (bemserver.PROVIDER,)}
+    for point in entry_points(group=ENTRY_POINT_GROUP):
+        provider: Provider = point.load()
+        known.setdefault(provider.name, provider)
+    return known

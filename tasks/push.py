@@ -1,0 +1,146 @@
+"""From the outbox to the goal: send what is pending, and remember what landed.
+
+A push begins only when its own deadline ends before the lease does. What it sent is marked in the
+same transaction that ends the claim; if that is refused, somebody else holds the feed, and what
+we have just written is in doubt: a read-back is queued that repairs the point.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import structlog
+from sqlmodel import Session
+
+import clients
+from clients.errors import ClientError, Permanent, Rejected, UnexpectedResponse
+from db import feeds, outbox
+from db.feeds import Claim
+from db.models import Datapoint
+from tasks.beeminder import Access
+from tasks.runtime import Runtime
+
+log = structlog.get_logger(__name__)
+
+DEADLINE_SECONDS = 8.0  # below the lease of 10 s
+BATCH = 100
+READ_BACK = 300
+
+
+@dataclass(slots=True)
+class Pushed:
+    """What became of a push: Beeminder's ids of what landed, and what it refused for good."""
+
+    landed: dict[int, tuple[str, str | None]] = field(default_factory=dict)
+    rejected: dict[int, ClientError] = field(default_factory=dict)
+
+    def mark(self, session: Session, now: float) -> None:
+        """Write it down; part of the transaction that ends the claim."""
+        for point_id, (sent_hash, beeminder_id) in self.landed.items():
+            outbox.mark_landed(
+                session,
+                point_id=point_id,
+                sent_hash=sent_hash,
+                beeminder_id=beeminder_id,
+                now=now,
+            )
+        for point_id, error in self.rejected.items():
+            outbox.mark_rejected(session, point_id=point_id, error=str(error))
+
+
+def send(
+    rt: Runtime,
+    access: Access,
+    slug: str,
+    held: Claim,
+    points: Sequence[Datapoint],
+    result: Pushed,
+) -> None:
+    """Send these points; `result` grows as they land, so that nothing is forgotten on a failure.
+
+    Raises `clients.errors` and `DeferredError` for what has to be tried again.
+    """
+    for start in range(0, len(points), BATCH):
+        _send(rt, access, slug, held, points[start : start + BATCH], result)
+
+
+def _send(
+    rt: Runtime,
+    access: Access,
+    slug: str,
+    held: Claim,
+    points: Sequence[Datapoint],
+    result: Pushed,
+) -> None:
+    now = rt.clock.now()
+    with rt.ledger.write() as session:
+        feeds.hold(session, held, now)
+        outbox.begin_push(session, [point.id or 0 for point in points], now)
+    rt.step("push.begun")
+    left = list(points)
+    if len(points) > 1:
+        batch = [_new(point) for point in points]
+        try:
+            outcome = access.call(
+                lambda client: client.create_all(slug, batch), deadline=DEADLINE_SECONDS
+            )
+        except (Rejected, UnexpectedResponse) as error:
+            log.info("push.batch_refused", feed=held.feed_id, reason=error.reason)
+        else:
+            for point in points:
+                written = outcome.written.get(point.requestid)
+                if written is not None:
+                    result.landed[point.id or 0] = (point.content_hash, written.id)
+            left = [point for point in points if (point.id or 0) not in result.landed]
+    for point in left:  # what a batch did not confirm is asked for one by one
+        with rt.ledger.write() as session:
+            feeds.hold(session, held, rt.clock.now())
+        try:
+            one = _create(access, slug, point)
+        except (Rejected, UnexpectedResponse) as error:
+            result.rejected[point.id or 0] = error
+            continue
+        result.landed[point.id or 0] = (point.content_hash, one.id)
+    rt.step("push.sent")
+
+
+def _create(access: Access, slug: str, point: Datapoint) -> clients.Written:
+    return access.call(lambda client: client.create(slug, _new(point)), deadline=DEADLINE_SECONDS)
+
+
+def _new(point: Datapoint) -> clients.NewDatapoint:
+    return clients.NewDatapoint(
+        value=point.value,
+        requestid=point.requestid,
+        comment=point.comment,
+        daystamp=point.daystamp,
+        timestamp=point.timestamp,
+    )
+
+
+def read_back(rt: Runtime, access: Access, slug: str, held: Claim) -> int:
+    """Compare what Beeminder holds with the ledger and queue what differs; returns how many.
+
+    Only our own points are looked at. One that is not there was deleted by somebody, and stays
+    deleted.
+    """
+    seen = access.call(lambda client: client.datapoints(slug, sort="updated_at", count=READ_BACK))
+    there = {point.requestid: point for point in seen if point.requestid is not None}
+    now = rt.clock.now()
+    repaired = 0
+    with rt.ledger.write() as session:
+        for row in outbox.landed(session, held.feed_id):
+            point = there.get(row.requestid)
+            if point is not None and (point.value, point.comment) != (row.value, row.comment):
+                outbox.repair(session, point_id=row.id or 0, now=now)
+                repaired += 1
+    if repaired:
+        log.warning("push.repaired", feed=held.feed_id, points=repaired)
+    return repaired
+
+
+def worst(result: Pushed) -> Permanent | None:
+    """The refusal that makes a feed fail, if Beeminder refused any point for good."""
+    for error in result.rejected.values():
+        if isinstance(error, Permanent):
+            return error
+    return None

@@ -1,0 +1,149 @@
+"""What a task needs of its process, built after the fork and handed in.
+
+Nothing here is global: a test builds its own runtime with its own clock, ledger and servers.
+"""
+
+import contextlib
+import random
+import threading
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+
+import httpx
+import structlog
+
+from db import feeds
+from db.clock import Clock
+from db.engine import Ledger
+from db.models import Lane
+from db.vault import Vault
+from tasks.providers import Connection, Provider
+
+log = structlog.get_logger(__name__)
+
+Ring = Callable[[str, str], bool]
+"""Rings one bell: (task, queue) -> was the broker reached. Never raises, never waits for long."""
+
+HELD_AT_MOST_SECONDS = 180.0  # a thread that hangs for longer loses its lease after all
+
+
+class Stopping(Exception):  # noqa: N818 -- a state of the process, not an error
+    """The process is going down: what is half-done is handed back."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """The settings that decide what tasks do."""
+
+    beeminder_url: str = "https://www.beeminder.com"
+    beeminder_rate: float = 10.0
+    app_name: str | None = None
+    lookback_days: int = 2
+    retention_days: int = 400
+    allow_http: bool = False
+
+
+class Slots:
+    """How many tasks of each lane may run at once in this process.
+
+    At most half of the slots run `bulk`, and two are kept from `default` as well: scheduled work
+    that hangs never stands in the way of a callback.
+    """
+
+    def __init__(self, total: int) -> None:
+        self.total = total
+        self._lock = threading.Lock()
+        self._running = dict.fromkeys(Lane, 0)
+        self._limits = {
+            Lane.URGENT: total,
+            Lane.DEFAULT: max(1, total - 2),
+            Lane.BULK: max(1, total // 2),
+        }
+
+    @property
+    def busy(self) -> int:
+        """Slots in use."""
+        return sum(self._running.values())
+
+    @contextlib.contextmanager
+    def enter(self, lane: Lane) -> Iterator[bool]:
+        """Take a slot for the block; False (and no slot) when the lane has all it may have."""
+        with self._lock:
+            # A lane counts everything that is not more urgent than itself.
+            taken = sum(count for other, count in self._running.items() if other >= lane)
+            free = taken < self._limits[lane]
+            self._running[lane] += free
+        try:
+            yield free
+        finally:
+            with self._lock:
+                self._running[lane] -= free
+
+
+class Leases:
+    """The feeds that threads of this process hold, for the heartbeat to renew."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._held: dict[int, float] = {}
+
+    @contextlib.contextmanager
+    def holding(self, feed_ids: Collection[int], since: float) -> Iterator[None]:
+        """Keep these leases alive during the block."""
+        with self._lock:
+            self._held.update(dict.fromkeys(feed_ids, since))
+        try:
+            yield
+        finally:
+            self.drop(feed_ids)
+
+    def drop(self, feed_ids: Collection[int]) -> None:
+        """Work on these has ended."""
+        with self._lock:
+            for feed_id in feed_ids:
+                self._held.pop(feed_id, None)
+
+    def renewable(self, now: float) -> list[int]:
+        """Those to renew; a thread that has held one for too long is not believed any more."""
+        with self._lock:
+            return [
+                feed_id
+                for feed_id, since in self._held.items()
+                if now - since < HELD_AT_MOST_SECONDS
+            ]
+
+
+@dataclass(slots=True, kw_only=True)
+class Runtime:
+    """One process's tools. `owner` names its leases; `trace` is told of every step."""
+
+    ledger: Ledger
+    vault: Vault
+    clock: Clock
+    http: httpx.Client
+    ring: Ring
+    owner: str
+    providers: Mapping[str, Provider]
+    options: Options = field(default_factory=Options)
+    slots: Slots = field(default_factory=lambda: Slots(8))
+    leases: Leases = field(default_factory=Leases)
+    stopping: threading.Event = field(default_factory=threading.Event)
+    rng: random.Random = field(default_factory=random.SystemRandom)
+    trace: Callable[[str], None] = lambda _step: None
+    connections: dict[tuple[int, str], Connection] = field(default_factory=dict)
+    refreshing: dict[int, threading.Lock] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def step(self, name: str) -> None:
+        """A boundary between two steps: where a process may be killed, and where it may stop."""
+        self.trace(name)
+        if self.stopping.is_set():
+            raise Stopping
+
+    def heartbeat(self) -> None:
+        """Renew what this process holds; called every few seconds by one thread."""
+        now = self.clock.now()
+        held = self.leases.renewable(now)
+        if held:
+            with self.ledger.write() as session:
+                feeds.renew(session, owner=self.owner, feed_ids=held, now=now)
