@@ -202,11 +202,9 @@ class ApiClient:
             extensions["target"] = (
                 url.raw_path + mark + urllib.parse.urlencode(call.credentials.query).encode()
             )
-        headers = {
-            "User-Agent": USER_AGENT,
-            "Accept": "application/json",
-            "Accept-Encoding": "gzip",
-        }
+        headers = httpx.Headers(
+            {"User-Agent": USER_AGENT, "Accept": "application/json", "Accept-Encoding": "gzip"}
+        )
         content = None
         if call.json is not None or call.credentials.json:
             headers["Content-Type"] = "application/json"
@@ -216,10 +214,12 @@ class ApiClient:
             content = urllib.parse.urlencode(
                 {**(call.form or {}), **call.credentials.form}
             ).encode()
+        headers.update(call.headers)
+        headers.update(call.credentials.headers)
         return httpx.Request(
             call.method,
             url,
-            headers=httpx.Headers({**headers, **call.headers, **call.credentials.headers}),
+            headers=headers,
             content=content,
             extensions=extensions,
         )

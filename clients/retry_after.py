@@ -65,7 +65,6 @@ def _epoch(match: re.Match[str], now: float) -> float | None:
 def _full_year(digits: str, now: float) -> int:
     if len(digits) == len("1994"):
         return int(digits)
-    this_year = dt.datetime.fromtimestamp(now, dt.UTC).year
-    year = this_year // 100 * 100 + int(digits)
-    # RFC 9110: a two-digit year more than 50 years ahead means the century before.
-    return year - 100 if year > this_year + 50 else year
+    # RFC 9110: a two-digit year more than 50 years ahead is the most recent one that fits.
+    latest = dt.datetime.fromtimestamp(now, dt.UTC).year + 50
+    return latest - (latest - int(digits)) % 100
