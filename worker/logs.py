@@ -1,0 +1,133 @@
+"""How every process logs: static event names, ids bound by context, and never a secret.
+
+Our own events (structlog) and those of libraries (logging) leave through one handler. It cleans
+the finished line, so that tracebacks and texts of others are cleaned as well. Ids (`event_id`,
+`feed`, `requestid`, `request_id`) are bound with `structlog.contextvars`; `event` itself is the name
+of what happened.
+"""
+
+import logging
+import sys
+import threading
+from types import TracebackType
+from typing import Literal, TextIO
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+from worker import redaction
+from worker.redaction import hide
+
+__all__ = ["configure", "hide"]
+
+# Chatty libraries that log addresses, queries or arguments.
+QUIET = ("httpx", "httpcore", "celery", "kombu", "amqp", "alembic", "uvicorn.access", "asyncio")
+
+
+class ConsoleFormatter(structlog.stdlib.ProcessorFormatter):
+    """Renders a record, then takes out whatever looks like a secret or is known to be one."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One record as text."""
+        return redaction.text(super().format(record))
+
+
+class JsonFormatter(structlog.stdlib.ProcessorFormatter):
+    """As above, but patterns are looked for in the values only: the line has to stay JSON."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One record as a JSON object."""
+        return redaction.exact(super().format(record))
+
+
+def configure(
+    format: Literal["console", "json"] = "console",  # noqa: A002 -- named as its setting
+    level: str = "info",
+    *,
+    stream: TextIO | None = None,
+) -> None:
+    """Set logging up for this process, to stderr; may be called again.
+
+    `level`: debug, info, warning or error. Libraries that log addresses are heard from `warning`.
+    """
+    stream = stream or sys.stderr
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.PositionalArgumentsFormatter(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+    ]
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(
+        (JsonFormatter if format == "json" else ConsoleFormatter)(
+            foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                *_renderer(format, colors=stream.isatty()),
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    for name in QUIET:
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+    for name in ("uvicorn", "uvicorn.error"):  # they bring handlers that do not clean
+        logging.getLogger(name).handlers.clear()
+        logging.getLogger(name).propagate = True
+    logging.captureWarnings(capture=True)
+    sys.excepthook = _log_uncaught
+    threading.excepthook = _log_uncaught_in_thread
+
+
+def _renderer(format: str, *, colors: bool) -> list[Processor]:  # noqa: A002 -- named as its setting
+    if format == "json":
+        return [
+            structlog.processors.format_exc_info,
+            _clean_values,
+            structlog.processors.JSONRenderer(),
+        ]
+    # Plain tracebacks: boxes would break a secret over two lines, where no pattern finds it.
+    plain = structlog.dev.plain_traceback
+    return [
+        _clean_values,
+        structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=plain),
+    ]
+
+
+def _clean_values(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    # Colours stand between a name and its value: clean before they come in.
+    return {
+        key: found if key == "exc_info" else redaction.value(found, key)
+        for key, found in event.items()
+    }
+
+
+def _log_uncaught(
+    kind: type[BaseException], exc: BaseException, trace: TracebackType | None
+) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, exc, trace)
+        return
+    structlog.get_logger(__name__).error("process.crashed", exc_info=(kind, exc, trace))
+
+
+def _log_uncaught_in_thread(args: threading.ExceptHookArgs) -> None:
+    if args.exc_value is None:
+        return
+    name = args.thread.name if args.thread else None
+    structlog.get_logger(__name__).error(
+        "thread.crashed", thread=name, exc_info=(args.exc_type, args.exc_value, args.exc_traceback)
+    )
