@@ -1,5 +1,6 @@
 """The look of the simulated Beeminder's pages: one style sheet inside the page, no script."""
 
+from collections.abc import Mapping
 from html import escape
 
 from starlette.responses import HTMLResponse
@@ -44,7 +45,7 @@ def page(title: str, body: str, *, status: int = 200) -> HTMLResponse:
     )
 
 
-def button(action: str, label: str, *, main: bool = False, **fields: str) -> str:
+def button(action: str, label: str, fields: Mapping[str, str], *, main: bool = False) -> str:
     """A form that posts `fields` to `action`."""
     hidden = "".join(
         f'<input type=hidden name="{escape(name)}" value="{escape(value)}">'

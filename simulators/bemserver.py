@@ -47,7 +47,7 @@ class Bemserver:
         """Everything but the faults, for a bigger app."""
         verbs = ["GET", "POST", "PUT", "PATCH", "DELETE"]
         return [
-            Route("/_sim/{what}", self._control, methods=["GET", "POST"]),
+            Route("/_sim/{what}", self.control, methods=["GET", "POST"]),
             Route("/{rest:path}", self._answer, methods=verbs),
         ]
 
@@ -144,13 +144,13 @@ class Bemserver:
         user = tokens.user_of(self.state, self.keys, given, kind="refresh")
         return answer({"status": "success", **self.token_pair(user.email)})
 
-    async def _control(self, request: Request) -> Response:
+    async def control(self, request: Request) -> Response:
         """`/_sim/series`, `/_sim/data`, `/_sim/users`, `/_sim/keys`: names as in Python."""
         asked = json.loads(await request.body() or b"{}")
         state = self.state
         shown: dict[str, Any] = {}
         try:
-            match (request.method, request.path_params["what"]):
+            match (request.method, request.url.path.rpartition("/")[2]):
                 case ("GET", "series"):
                     shown = {"series": [dataclasses.asdict(item) for item in state.series.values()]}
                 case ("POST", "series"):
