@@ -8,11 +8,12 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import CursorResult, and_, or_, select, update
+from sqlalchemy import CursorResult, and_, delete, or_, select, update
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 
-from db.models import Event, EventKind, EventState
+from db.inbox import ENDED
+from db.models import Cover, Event, EventKind, EventState
 
 LEASE_SECONDS = 10.0
 ASKS_FOR_FEEDS = (EventKind.AUTOFETCH, EventKind.REMINDER, EventKind.SYNC)
@@ -121,3 +122,43 @@ def _due(kinds: Collection[EventKind], now: float) -> ColumnElement[bool]:
         col(Event.lease_until) <= now,
         or_(col(Event.kind).not_in(ASKS_FOR_FEEDS), col(Event.epoch) > 0),
     )
+
+
+def any_older(session: Session, received_before: float) -> bool:
+    """Is there an unfinished event that came in before then?"""
+    return (
+        session.connection()
+        .execute(select(col(Event.id)).where(_open_since(received_before)).limit(1))
+        .first()
+        is not None
+    )
+
+
+def give_up(session: Session, received_before: float, now: float) -> int:
+    """Events that could not be finished for so long are dead: shown, and fit to be replayed."""
+    changed = session.connection().execute(
+        update(Event)
+        .where(_open_since(received_before))
+        .values(state=EventState.DEAD.value, finished_at=now, lease_owner=None, lease_until=0.0)
+        .returning(col(Event.id))
+    )
+    ids = list(changed.scalars())
+    session.connection().execute(
+        update(Cover).where(col(Cover.event_id).in_(ids)).values(done=True)
+    )
+    return len(ids)
+
+
+def _open_since(received_before: float) -> ColumnElement[bool]:
+    return and_(
+        col(Event.state).in_((EventState.RECEIVED, EventState.WORKING)),
+        col(Event.received_at) < received_before,
+    )
+
+
+def forget(session: Session, finished_before: float) -> int:
+    """Delete finished events, and what they were covered by, from before then."""
+    changed = session.connection().execute(
+        delete(Event).where(col(Event.state).in_(ENDED), col(Event.finished_at) < finished_before)
+    )
+    return changed.rowcount

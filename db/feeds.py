@@ -161,6 +161,27 @@ def hold(session: Session, held: Claim, now: float) -> float:
     return now + LEASE_SECONDS
 
 
+def release(session: Session, held: Claim) -> None:
+    """End a claim that changed nothing about the feed's own time. Raises `FencedError`."""
+    _release(session, held)
+    # Events that were stamped meanwhile still wait for a sync.
+    session.connection().execute(
+        update(Cover).where(_stamped(held)).values(epoch=None, attempts=col(Cover.attempts) - 1)
+    )
+
+
+def due_sources(session: Session, lane: Lane, now: float, *, at_most: int) -> int:
+    """How many sources have feeds due in exactly this lane; counts no further than `at_most`."""
+    distinct = (
+        select(col(Feed.source_id))
+        .where(due(now, lane), col(Feed.lane) == lane.value)
+        .distinct()
+        .limit(at_most)
+        .subquery()
+    )
+    return session.connection().execute(select(func.count()).select_from(distinct)).scalar_one()
+
+
 def finish(session: Session, held: Claim, *, now: float, next_at: float, written: int) -> None:
     """The feed is fresh: end the claim, schedule the next sync, finish the stamped events.
 

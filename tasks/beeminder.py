@@ -52,12 +52,7 @@ class Access:
 
     def _call(self, user: User, ask: Callable[[clients.BeeminderClient], T], deadline: float) -> T:
         rt = self._rt
-        client = clients.BeeminderClient(
-            http=rt.http,
-            base_url=rt.options.beeminder_url,
-            token=token_of(rt, user),
-            deadline=deadline,
-        )
+        client = client_of(rt, user, deadline=deadline)
         quota = gates.key("beeminder", user.token_hash or "")
         return gates.call(
             rt, quota, lambda: ask(client), rate=rt.options.beeminder_rate, where=WHERE
@@ -72,7 +67,12 @@ class Access:
         return user
 
 
-def token_of(rt: Runtime, user: User) -> clients.Token:
-    """The decrypted token of a person."""
+def client_of(rt: Runtime, user: User, *, deadline: float) -> clients.BeeminderClient:
+    """A client with this person's decrypted token; `deadline` in seconds for each call."""
     value = rt.vault.decrypt(user.token_cipher or "")
-    return clients.Token("oauth" if user.token_kind == OAUTH else "personal", value)
+    return clients.BeeminderClient(
+        http=rt.http,
+        base_url=rt.options.beeminder_url,
+        token=clients.Token("oauth" if user.token_kind == OAUTH else "personal", value),
+        deadline=deadline,
+    )

@@ -47,7 +47,7 @@ def _work(rt: Runtime, batch: Batch) -> None:
             missing = facts.refresh(rt, access, batch.user, [job.goal for job in batch.jobs])
         except (ClientError, DeferredError) as error:
             for job in batch.jobs:
-                _not_now(rt, job, error, where=WHERE)
+                not_now(rt, job, error, where=WHERE)
             return
         alive = []
         for job in batch.jobs:
@@ -55,7 +55,7 @@ def _work(rt: Runtime, batch: Batch) -> None:
             if gone is None:
                 alive.append(job)
             else:
-                _not_now(rt, job, _no_goal(job, gone), where=WHERE)
+                not_now(rt, job, _no_goal(job, gone), where=WHERE)
         for job, verdicts in _fetch(rt, batch, alive):
             _land(rt, batch, job, verdicts, access)
     except Stopping:
@@ -76,7 +76,7 @@ def _fetch(rt: Runtime, batch: Batch, alive: list[Job]) -> list[tuple[Job, list[
             metric, params = jobs.metric_of(jobs.provider_of(rt, batch.source), job.feed)
             rules = jobs.rules_of(rt, batch, job, metric, params)
         except Permanent as error:
-            _not_now(rt, job, error, where=where)
+            not_now(rt, job, error, where=where)
             continue
         with rt.ledger.read() as session:
             windows = jobs.windows_of(rt, session, batch, job)
@@ -95,7 +95,7 @@ def _fetch(rt: Runtime, batch: Batch, alive: list[Job]) -> list[tuple[Job, list[
     except (ClientError, DeferredError) as error:
         _source_failed(rt, batch, error)
         for job, _, _ in prepared.values():
-            _not_now(rt, job, error, where=where)
+            not_now(rt, job, error, where=where)
         return []
     rt.step("fetched")
     with rt.ledger.write() as session:
@@ -104,7 +104,7 @@ def _fetch(rt: Runtime, batch: Batch, alive: list[Job]) -> list[tuple[Job, list[
     for feed_id, (job, request, rules) in prepared.items():
         answer = answers.get(feed_id, {})
         if isinstance(answer, ClientError):
-            _not_now(rt, job, answer, where=where)
+            not_now(rt, job, answer, where=where)
             continue
         with rt.ledger.read() as session:
             landed = jobs.landed_values(session, feed_id)
@@ -147,13 +147,13 @@ def _land(rt: Runtime, batch: Batch, job: Job, verdicts: list[Verdict], access: 
             push.send(rt, access, job.goal.slug, job.held, points, pushed)
         refused = push.worst(pushed)
         if refused is not None:
-            _not_now(rt, job, refused, where=WHERE, pushed=pushed)
+            not_now(rt, job, refused, where=WHERE, pushed=pushed)
         else:
             _finish(rt, batch, job, pushed)
     except FencedError:
-        _fenced(rt, job, pushed)
+        fenced(rt, job, pushed)
     except (ClientError, DeferredError) as error:
-        _not_now(rt, job, error, where=WHERE, pushed=pushed)
+        not_now(rt, job, error, where=WHERE, pushed=pushed)
     finally:
         rt.leases.drop([feed_id])
 
@@ -182,7 +182,7 @@ def _finish(rt: Runtime, batch: Batch, job: Job, pushed: push.Pushed) -> None:
     log.info("feed.synced", feed=job.held.feed_id, goal=job.name, written=len(pushed.landed))
 
 
-def _fenced(rt: Runtime, job: Job, pushed: push.Pushed) -> None:
+def fenced(rt: Runtime, job: Job, pushed: push.Pushed) -> None:
     """Somebody else holds the feed. What we have pushed since may be older than theirs."""
     log.warning("sync.fenced", feed=job.held.feed_id, pushed=len(pushed.landed))
     if pushed.landed or pushed.rejected:
@@ -191,7 +191,7 @@ def _fenced(rt: Runtime, job: Job, pushed: push.Pushed) -> None:
         rt.ring("sync", Lane.URGENT.name.lower())
 
 
-def _not_now(
+def not_now(
     rt: Runtime,
     job: Job,
     error: ClientError | DeferredError,
@@ -230,7 +230,7 @@ def _not_now(
                 **stored,
             )
     except FencedError:
-        _fenced(rt, job, pushed or push.Pushed())
+        fenced(rt, job, pushed or push.Pushed())
     finally:
         rt.leases.drop([job.held.feed_id])
 

@@ -1,0 +1,93 @@
+"""The Celery tasks: thin shells, named by what they do, that carry nothing.
+
+A bell says that there is work of its kind. Its task claims the best due rows until none are left or
+its slice ends, and rings again if there is more, so that one long backlog does not keep a slot.
+`bind` hands the process's runtime in after the fork.
+"""
+
+import time
+from collections.abc import Callable
+
+import structlog
+from celery import Task, shared_task
+
+from db.models import Lane
+from tasks import deauthorize, deliver, housekeeping, refresh, sweep, sync
+from tasks.runtime import Runtime
+
+log = structlog.get_logger(__name__)
+
+SLICE_SECONDS = 5.0
+_bound: list[Runtime] = []
+
+
+def bind(rt: Runtime | None) -> None:
+    """Hand this process's runtime to its tasks; None takes it back."""
+    _bound[:] = [] if rt is None else [rt]
+
+
+def runtime() -> Runtime:
+    """The runtime of this process."""
+    if not _bound:
+        message = "no runtime: tasks run only in a worker that has started"
+        raise RuntimeError(message)
+    return _bound[0]
+
+
+def drain(rt: Runtime, lane: Lane, once: Callable[[], bool], *, task: str) -> None:
+    """Work while there is work, for one slice of time, in a slot of this lane if one is free.
+
+    Without a free slot nothing is lost: whoever holds the slots looks for more before they go.
+    """
+    more = False
+    with rt.slots.enter(lane) as free:
+        if free:
+            ends_at = time.monotonic() + SLICE_SECONDS
+            more = True
+            while more and not rt.stopping.is_set() and time.monotonic() < ends_at:
+                more = once()
+    if more and not rt.stopping.is_set():
+        rt.ring(task, lane.name.lower())
+
+
+@shared_task(name="waggle.sync", bind=True)  # type: ignore[untyped-decorator]
+def sync_due(self: Task) -> None:
+    """Sync due feeds; the queue that the bell came from says how urgent."""
+    rt = runtime()
+    lane = Lane[self.request.delivery_info["routing_key"].upper()]
+    drain(rt, lane, lambda: sync.run(rt, lane), task="sync")
+
+
+@shared_task(name="waggle.push")  # type: ignore[untyped-decorator]
+def push_pending() -> None:
+    """Push what waits in the outbox."""
+    rt = runtime()
+    drain(rt, Lane.DEFAULT, lambda: deliver.run(rt), task="push")
+
+
+@shared_task(name="waggle.deauthorize")  # type: ignore[untyped-decorator]
+def deauthorize_revoked() -> None:
+    """Confirm and carry out de-authorizations."""
+    rt = runtime()
+    drain(rt, Lane.DEFAULT, lambda: deauthorize.run(rt), task="deauthorize")
+
+
+@shared_task(name="waggle.refresh_tokens")  # type: ignore[untyped-decorator]
+def refresh_tokens() -> None:
+    """Renew tokens of sources in use before they end."""
+    rt = runtime()
+    with rt.slots.enter(Lane.DEFAULT) as free:
+        if free:
+            refresh.run(rt)
+
+
+@shared_task(name="waggle.sweep")  # type: ignore[untyped-decorator]
+def sweep_ledger() -> None:
+    """Ring for everything that is due."""
+    sweep.run(runtime())
+
+
+@shared_task(name="waggle.housekeeping")  # type: ignore[untyped-decorator]
+def keep_house() -> None:
+    """Keep the ledger small."""
+    housekeeping.run(runtime())

@@ -1,0 +1,41 @@
+"""Datapoints that wait although their feed's own time has not come: approved, or postponed."""
+
+from clients.errors import ClientError
+from db import feeds, outbox
+from db.feeds import FencedError
+from tasks import jobs, push, sync
+from tasks.beeminder import WHERE, Access
+from tasks.gates import DeferredError
+from tasks.jobs import Job
+from tasks.runtime import Runtime
+
+
+def run(rt: Runtime) -> bool:
+    """Push what is due in the outbox; False when there was nothing."""
+    now = rt.clock.now()
+    with rt.ledger.read() as session:
+        if not outbox.has_due(session, now):
+            return False
+    with rt.ledger.write() as session:
+        claims = feeds.claim_outbox(session, owner=rt.owner, now=now)
+    with rt.leases.holding([held.feed_id for held in claims], now):
+        for held in claims:
+            with rt.ledger.read() as session:
+                batch = jobs.load(session, [held])
+            _deliver(rt, batch.jobs[0], Access(rt, batch.user.id or 0))
+    return bool(claims)
+
+
+def _deliver(rt: Runtime, job: Job, access: Access) -> None:
+    pushed = push.Pushed()
+    try:
+        with rt.ledger.read() as session:
+            points = outbox.pending(session, job.held.feed_id, rt.clock.now())
+        push.send(rt, access, job.goal.slug, job.held, points, pushed)
+        with rt.ledger.write() as session:
+            pushed.mark(session, rt.clock.now())
+            feeds.release(session, job.held)
+    except FencedError:
+        sync.fenced(rt, job, pushed)
+    except (ClientError, DeferredError) as error:
+        sync.not_now(rt, job, error, where=WHERE, pushed=pushed)

@@ -1,0 +1,44 @@
+"""What keeps a ledger and a queue small: retention, workers long gone, bells that nobody heard."""
+
+import time
+from pathlib import Path
+
+import structlog
+
+from db import events, workers
+from tasks.runtime import Runtime
+
+log = structlog.get_logger(__name__)
+
+DAY = 86400.0
+STALE_BELL_SECONDS = 600.0
+
+
+def run(rt: Runtime) -> int:
+    """Forget finished events that are older than the retention; returns how many."""
+    now = rt.clock.now()
+    with rt.ledger.write() as session:
+        workers.forget_dead(session, now)
+        forgotten = events.forget(session, now - rt.options.retention_days * DAY)
+    if forgotten:
+        log.info("events.forgotten", count=forgotten)
+    return forgotten
+
+
+def purge_bells(
+    folder: Path, *, now: float | None = None, older_than: float = STALE_BELL_SECONDS
+) -> int:
+    """Delete queue files of the embedded broker that nobody fetched for ten minutes.
+
+    A bell carries nothing, so a deleted one is a late one. `now`: UTC seconds, for tests.
+    """
+    limit = (time.time() if now is None else now) - older_than
+    purged = 0
+    for bell in folder.glob("*.msg"):
+        try:
+            if bell.stat().st_mtime < limit:
+                bell.unlink()
+                purged += 1
+        except FileNotFoundError:
+            continue  # somebody heard it after all
+    return purged

@@ -1,0 +1,52 @@
+"""The sweep looks at the ledger and rings for what is due. It may run twice, late or never twice.
+
+A bell says only that there is work of a kind, so the sweep needs to remember nothing: lost bells,
+expired leases and retries that have come due are all the same to it.
+"""
+
+import structlog
+
+from db import events as inbox_events
+from db import feeds, opening, outbox, workers
+from db.events import ASKS_FOR_FEEDS
+from db.models import Lane
+from tasks import deauthorize, policy
+from tasks.runtime import Runtime
+
+log = structlog.get_logger(__name__)
+
+FEWEST_BELLS = 2
+
+
+def run(rt: Runtime) -> dict[str, int]:
+    """Ring for everything that is due; returns how many bells were rung for what."""
+    now = rt.clock.now()
+    rung: dict[str, int] = {}
+    with rt.ledger.read() as session:
+        # Twice the free slots: enough to keep all busy, too few to fill a broker.
+        at_most = max(FEWEST_BELLS, 2 * workers.free_slots(session, now))
+        callbacks = opening.any_new(session, now) or inbox_events.any_due(
+            session, ASKS_FOR_FEEDS, now
+        )
+        due = {lane: feeds.due_sources(session, lane, now, at_most=at_most) for lane in Lane}
+        revoked = inbox_events.any_due(session, deauthorize.KINDS, now)
+        pending = outbox.has_due(session, now)
+        too_old = inbox_events.any_older(session, now - policy.EVENT_MAX_AGE)
+    due[Lane.URGENT] = max(due[Lane.URGENT], int(callbacks))
+    for lane, count in due.items():
+        if count:
+            rung[f"sync.{lane.name.lower()}"] = min(count, at_most)
+    if pending:
+        rung["push.default"] = 1
+    if revoked:
+        rung["deauthorize.default"] = 1
+    if too_old:
+        with rt.ledger.write() as session:
+            gone = inbox_events.give_up(session, now - policy.EVENT_MAX_AGE, now)
+        log.warning("events.dead", count=gone)
+    for name, count in rung.items():
+        task, queue = name.split(".")
+        for _ in range(count):
+            if not rt.ring(task, queue):
+                return rung  # the broker is away: the next sweep rings again
+    return rung

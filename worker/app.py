@@ -1,0 +1,45 @@
+"""The Celery application: bells only.
+
+No results, late acknowledgement, one message at a time, no ETA and no Celery retry: time is the
+ledger's. The thread pool is the default because the work is waiting; it knows no time limits, so
+every outside call has a deadline of its own.
+"""
+
+from celery import Celery
+from kombu import Exchange, Queue
+
+from worker import broker, schedule
+from worker.settings import Settings
+
+QUEUES = ("urgent", "default", "bulk", "progress")
+
+
+def make(settings: Settings) -> Celery:
+    """A Celery application for these settings; one per process."""
+    app = Celery("waggle", include=["tasks.bells"], set_as_current=True)
+    exchange = Exchange("waggle", type="direct")
+    app.conf.update(
+        **broker.configuration(settings.broker_url, settings.queue_folder),
+        beat_schedule=schedule.BELLS,
+        beat_scheduler="celery.beat:Scheduler",  # keeps no file: every bell may ring twice
+        broker_connection_retry_on_startup=True,
+        broker_connection_timeout=broker.SOCKET_TIMEOUT_SECONDS,
+        enable_utc=True,
+        result_backend=None,
+        task_acks_late=True,
+        task_create_missing_queues=False,
+        task_default_exchange="waggle",
+        task_default_queue="default",
+        task_default_routing_key="default",
+        task_ignore_result=True,
+        task_queues=[Queue(name, exchange, routing_key=name) for name in QUEUES],
+        timezone="UTC",
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        worker_hijack_root_logger=False,
+        worker_pool="threads",
+        worker_prefetch_multiplier=1,
+        worker_redirect_stdouts=False,
+        worker_send_task_events=False,
+        worker_state_db=None,
+    )
+    return app

@@ -1,0 +1,95 @@
+"""How Celery reaches the broker. A message is a bell, so any kombu transport will do.
+
+The embedded default is kombu's filesystem transport with two changes: a bell is written under
+another name and renamed, so that nobody reads half of it, and it is fetched within its own folder,
+so that a bell taken by a worker that dies lies there to be purged and not in /tmp.
+"""
+
+import os
+import uuid
+from pathlib import Path
+from queue import Empty
+from time import monotonic_ns
+from typing import Any
+
+from kombu.transport import filesystem
+from kombu.utils.encoding import bytes_to_str, str_to_bytes
+from kombu.utils.json import dumps, loads
+
+POLL_SECONDS = 0.02
+SOCKET_TIMEOUT_SECONDS = 1.0
+TRANSPORT = "worker.broker:Transport"
+
+
+class Channel(filesystem.Channel):  # type: ignore[misc] # kombu ships no types
+    """Queues as files of one folder, written and taken by rename."""
+
+    def _put(self, queue: str, payload: object, **_: object) -> None:
+        folder = Path(self.data_folder_out)
+        name = f"{monotonic_ns() // 1_000_000:016d}_{uuid.uuid4().hex}.{queue}.msg"
+        draft = folder / f".{name}"
+        draft.write_bytes(str_to_bytes(dumps(payload)))
+        draft.rename(folder / name)
+
+    def _get(self, queue: str) -> object:
+        folder = Path(self.data_folder_in)
+        for name in sorted(self._names(queue)):
+            taken = folder / f".taken.{name}"
+            try:
+                (folder / name).rename(taken)
+            except FileNotFoundError:
+                continue  # another worker was faster
+            payload = taken.read_bytes()
+            taken.unlink()
+            return loads(bytes_to_str(payload))
+        raise Empty
+
+    def _size(self, queue: str) -> int:
+        return len(self._names(queue))
+
+    def _names(self, queue: str) -> list[str]:
+        ending = f".{queue}.msg"
+        # Four queues are polled fifty times a second: no Path object per file.
+        names = os.listdir(self.data_folder_in)  # noqa: PTH208 -- see above
+        return [name for name in names if name.endswith(ending) and name[0] != "."]
+
+
+class Transport(filesystem.Transport):  # type: ignore[misc] # kombu ships no types
+    """kombu's filesystem transport with the channel above."""
+
+    Channel = Channel
+
+
+def configuration(url: str, folder: Path) -> dict[str, Any]:
+    """Celery settings for a broker URL; `folder` is where the embedded queues live."""
+    if url.startswith("filesystem:"):
+        queues, control = folder / "bells", folder / "control"
+        for made in (queues, control):
+            made.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return {
+            "broker_url": "filesystem://",
+            "broker_transport": TRANSPORT,
+            "broker_transport_options": {
+                "data_folder_in": str(queues),
+                "data_folder_out": str(queues),
+                "control_folder": str(control),
+                "polling_interval": POLL_SECONDS,
+            },
+            # There is nobody to talk to, and every answer would be a file.
+            "worker_enable_remote_control": False,
+        }
+    if url.startswith(("redis:", "rediss:")):
+        return {
+            "broker_url": url,
+            "broker_transport_options": {
+                "socket_timeout": SOCKET_TIMEOUT_SECONDS * 5,  # above the transport's own polling
+                "socket_connect_timeout": SOCKET_TIMEOUT_SECONDS,
+                "visibility_timeout": 3600,
+                "global_keyprefix": "waggle:",
+            },
+        }
+    return {
+        "broker_url": url,
+        "broker_transport_options": {"confirm_publish": True},
+        "broker_heartbeat": 10,
+    }

@@ -1,0 +1,101 @@
+"""A worker's life: it says that it lives, renews its leases, and leaves nothing half-done.
+
+The thread pool waits for its tasks for ever, and a task may wait for a vendor. On a stop the
+leases are handed back after a short grace, which fences off whatever still runs, and the process
+ends. What a killed worker held is claimed by others when its leases end.
+"""
+
+import os
+import threading
+import time
+from pathlib import Path
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from db import feeds, workers
+from db.models import Worker
+from tasks import housekeeping
+from tasks.runtime import Runtime
+
+log = structlog.get_logger(__name__)
+
+HEARTBEAT_SECONDS = 3.0
+GRACE_SECONDS = 4.0
+GONE_AFTER_SECONDS = 7.0
+PURGE_EVERY = 20  # heartbeats
+
+
+class Life:
+    """The heartbeat thread of a worker process. `bells`: folder of the embedded queue, if any."""
+
+    def __init__(self, rt: Runtime, *, queues: str, bells: Path | None) -> None:
+        self._rt = rt
+        self._queues = queues
+        self._bells = bells
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+
+    def start(self) -> None:
+        """Say that this worker is there, and keep saying it."""
+        rt, now = self._rt, self._rt.clock.now()
+        with rt.ledger.write() as session:
+            workers.register(
+                session,
+                Worker(
+                    name=rt.owner,
+                    queues=self._queues,
+                    slots=rt.slots.total,
+                    started_at=now,
+                    seen_at=now,
+                ),
+            )
+        self._thread.start()
+        # Whatever was left by the last run is due: do not wait for the first sweep.
+        rt.ring("sweep", "urgent")
+
+    def stop(self) -> None:
+        """Stop claiming now; end what can end, hand the rest back. Returns at once."""
+        if not self._rt.stopping.is_set():
+            self._rt.stopping.set()
+            threading.Thread(target=self._leave, name="leave", daemon=True).start()
+
+    def leave(self) -> None:
+        """Hand every lease back and say goodbye."""
+        self._ended.set()
+        rt = self._rt
+        try:
+            with rt.ledger.write() as session:
+                handed = feeds.hand_back(session, owner=rt.owner)
+                workers.leave(session, rt.owner)
+        except SQLAlchemyError as error:
+            log.warning("worker.leases_left", error=type(error).__name__)
+        else:
+            log.info("worker.left", handed_back=handed)
+
+    def _leave(self) -> None:
+        started = time.monotonic()
+        while self._rt.slots.busy and time.monotonic() - started < GRACE_SECONDS:
+            time.sleep(0.05)
+        self.leave()
+        time.sleep(max(0.0, GONE_AFTER_SECONDS - (time.monotonic() - started)))
+        os._exit(0)  # threads that wait for a vendor would hold the process for longer
+
+    def _beat(self) -> None:
+        count = 0
+        while not self._ended.wait(HEARTBEAT_SECONDS):
+            count += 1
+            try:
+                self._rt.heartbeat()
+                with self._rt.ledger.write() as session:
+                    workers.beat(
+                        session,
+                        name=self._rt.owner,
+                        busy=self._rt.slots.busy,
+                        now=self._rt.clock.now(),
+                    )
+            except SQLAlchemyError as error:
+                # Leases may end now; whoever claims next fences us off.
+                log.warning("worker.heartbeat_failed", error=type(error).__name__)
+            if self._bells is not None and count % PURGE_EVERY == 0:
+                housekeeping.purge_bells(self._bells)

@@ -1,0 +1,103 @@
+"""What the Procfile starts: the receiver, workers, beat. Each runs until it is told to stop."""
+
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+from celery import Celery, beat, signals
+
+from tasks import bells as tasks_bells
+from worker import app as celery_app
+from worker import logs, runtime
+from worker.bells import Bells
+from worker.life import Life
+from worker.settings import Settings
+
+WORK_QUEUES = ("urgent", "default", "bulk")
+ALL_QUEUES = celery_app.QUEUES
+
+
+def web(settings: Settings, *, host: str | None = None, port: int | None = None) -> int:
+    """The receiver."""
+    from webhooks import serve  # noqa: PLC0415 -- a worker needs no web server
+
+    return serve.run(settings, host or settings.host, settings.port if port is None else port)
+
+
+def worker(
+    settings: Settings,
+    *,
+    queues: Sequence[str] = WORK_QUEUES,
+    slots: int = runtime.SLOTS,
+    with_beat: bool = False,
+) -> int:
+    """A worker; `with_beat` rings the schedule from a thread of the same process."""
+    _prepare(settings)
+    app = celery_app.make(settings)
+    bells = Bells(app)
+    embedded = settings.broker_url.startswith("filesystem:")
+    with runtime.build(settings, ring=bells.ring, slots=slots) as rt:
+        life = Life(
+            rt,
+            queues=",".join(queues),
+            bells=settings.queue_folder / "bells" if embedded else None,
+        )
+        tasks_bells.bind(rt)
+        service = _embedded_beat(app) if with_beat else None
+
+        def ready(**_: object) -> None:
+            life.start()
+            if service is not None:
+                service.start()
+
+        def stopping(**_: object) -> None:
+            life.stop()
+            if service is not None:
+                threading.Thread(target=service.stop, daemon=True).start()
+
+        signals.worker_ready.connect(ready, weak=False)
+        signals.worker_shutting_down.connect(stopping, weak=False)
+        app.Worker(
+            pool="threads",
+            concurrency=slots,
+            queues=list(queues),
+            loglevel=settings.log_level.upper(),
+            without_gossip=True,
+            without_mingle=True,
+            without_heartbeat=embedded,
+            quiet=True,
+        ).start()
+        rt.stopping.set()
+        life.leave()
+        tasks_bells.bind(None)
+    bells.close()
+    return 0
+
+
+def progress(settings: Settings) -> int:
+    """A worker that follows live progress and does nothing else."""
+    return worker(settings, queues=("progress",), slots=2)
+
+
+def only_beat(settings: Settings) -> int:
+    """The schedule alone; several may run."""
+    _prepare(settings)
+    app = celery_app.make(settings)
+    app.Beat(quiet=True, loglevel=settings.log_level.upper(), socket_timeout=5).run()
+    return 0
+
+
+def _prepare(settings: Settings) -> None:
+    logs.configure(format=settings.log_format, level=settings.log_level)
+    logs.hide(*settings.secrets())
+
+    def keep_ours(**_: object) -> None:
+        """Celery configures logging unless somebody listens here."""
+
+    signals.setup_logging.connect(keep_ours, weak=False)
+
+
+def _embedded_beat(app: Celery) -> Any:  # noqa: ANN401 -- celery ships no types
+    service = beat.EmbeddedService(app, thread=True)
+    service.daemon = True
+    return service

@@ -1,0 +1,21 @@
+"""The beat table. Every entry is a bell that may ring late, twice, or from several beats at once."""
+
+from typing import Any
+
+SWEEP_SECONDS = 1.0
+
+
+def _bell(task: str, queue: str, every: float) -> dict[str, Any]:
+    # A bell that nobody heard in time is worth nothing: the next one says the same.
+    return {
+        "task": f"waggle.{task}",
+        "schedule": every,
+        "options": {"queue": queue, "expires": max(10.0, 2 * every)},
+    }
+
+
+BELLS = {
+    "sweep": _bell("sweep", "urgent", SWEEP_SECONDS),
+    "refresh_tokens": _bell("refresh_tokens", "default", 30.0),
+    "housekeeping": _bell("housekeeping", "default", 3600.0),
+}
