@@ -12,7 +12,7 @@ from starlette.routing import Route
 from db.clock import Clock
 from db.engine import Ledger
 from db.vault import Vault
-from webhooks import bodies, errors, health
+from webhooks import bodies, errors, health, login, oauth, pages
 from webhooks.autofetch import autofetch
 from webhooks.config import ReceiverConfig
 from webhooks.deauthorized import deauthorized
@@ -27,6 +27,8 @@ from webhooks.ringer import Ring, Ringer
 from webhooks.services import Services
 from webhooks.writer import Writer
 
+IDENTIFY_AT_ONCE = 8
+
 ROUTES = (
     Route("/beeminder/autofetch/{secret}", autofetch, methods=["POST"]),
     Route("/beeminder/deauthorized/{secret}", deauthorized, methods=["POST"]),
@@ -34,6 +36,15 @@ ROUTES = (
     Route("/healthz", health.healthz),
     Route("/readyz", health.readyz),
     Route("/metrics", health.metrics),
+    Route("/beeminder/connect", oauth.connect),
+    Route(oauth.PATH, oauth.callback),
+    Route("/login/{secret}", login.login),
+    Route("/logout", login.logout, methods=["POST"]),
+    Route("/", pages.home),
+    Route("/events", pages.events),
+    Route("/feeds/{user}/{goal}", pages.goal),
+    Route("/runs", pages.runs),
+    Route("/static/{name}", pages.static),
 )
 
 
@@ -66,6 +77,7 @@ def create_app(
         writer=Writer(ledger=ledger, clock=clock, ringer=ringer, metrics=metrics),
         holds=Holds(ledger=ledger, seconds=config.hold_seconds, metrics=metrics),
         probe=Probe(ledger=ledger, clock=clock, ringer=ringer, broker_ok=broker_ok),
+        identifying=asyncio.Semaphore(IDENTIFY_AT_ONCE),
     )
     app = Starlette(
         routes=ROUTES,

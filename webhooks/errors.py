@@ -5,6 +5,7 @@ secret and a path that never existed get the same answer.
 """
 
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -75,7 +76,7 @@ def render(request: Request, error: AnswerError) -> Response:
     """The answer that tells of an error."""
     if request.method in ("GET", "HEAD") and "text/html" in request.headers.get("accept", ""):
         response: Response = rendering.page(
-            "error.html", status=error.status, title="Waggle", message=error.message
+            "error.html", status=error.status, title=_phrase(error.status), message=error.message
         )
     else:
         response = JSONResponse(
@@ -83,6 +84,10 @@ def render(request: Request, error: AnswerError) -> Response:
         )
     response.headers.update(error.headers)
     return response
+
+
+def _phrase(status: int) -> str:
+    return f"Waggle: {HTTPStatus(status).phrase.lower()}"
 
 
 async def on_answer_error(request: Request, error: Exception) -> Response:

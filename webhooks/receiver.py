@@ -1,5 +1,6 @@
 """Everything the handlers share, in one value; `app.create_app` makes it."""
 
+import asyncio
 from dataclasses import dataclass
 from typing import cast
 
@@ -20,7 +21,7 @@ from webhooks.writer import Writer
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receiver:
-    """The parts of one receiver."""
+    """The parts of one receiver. `identifying` bounds how many threads wait for Beeminder."""
 
     config: ReceiverConfig
     ledger: Ledger
@@ -33,6 +34,7 @@ class Receiver:
     writer: Writer
     holds: Holds
     probe: Probe
+    identifying: asyncio.Semaphore
 
 
 def receiver_of(request: Request) -> Receiver:

@@ -3,6 +3,8 @@
 import jinja2
 from starlette.responses import HTMLResponse
 
+from webhooks import words
+
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
@@ -18,6 +20,14 @@ _environment = jinja2.Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+_environment.filters |= {
+    "state": words.state,
+    "kind": words.kind,
+    "ago": words.ago,
+    "instant": words.instant,
+    "number": words.number,
+    "day": words.day,
+}
 
 
 def page(name: str, *, status: int = 200, **values: object) -> HTMLResponse:

@@ -1,0 +1,123 @@
+"""The pages: what is linked, what came in, and what was sent."""
+
+import re
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from webhooks import errors, rendering, sessions, shown
+from webhooks.receiver import receiver_of
+
+EVENTS_AT_HOME = 10
+EVENTS_PER_PAGE = 50
+MOST_DATAPOINTS = 60
+MOST_RUNS = 100
+EVENT_ID = re.compile(r"[0-9a-z]{26}")
+STATIC = {
+    path.name: path.read_bytes() for path in sorted((Path(__file__).parent / "static").iterdir())
+}
+MEDIA_TYPES = {".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
+
+
+def home(request: Request) -> Response:
+    """`/`: the feeds and the last events, or how to sign in."""
+    receiver = receiver_of(request)
+    with receiver.ledger.read() as session:
+        viewer = sessions.viewer(receiver, request, session)
+        if viewer is None:
+            return rendering.page(
+                "welcome.html", title="Waggle", connect=receiver.config.client_id is not None
+            )
+        return rendering.page(
+            "home.html",
+            title="Waggle: feeds",
+            viewer=viewer,
+            now=receiver.clock.now(),
+            feeds=shown.feeds(session, user_id=viewer.only_user_id),
+            events=shown.events(
+                session, user_id=viewer.only_user_id, before=None, limit=EVENTS_AT_HOME
+            ),
+        )
+
+
+def events(request: Request) -> Response:
+    """`/events`: the inbox, page by page."""
+    receiver = receiver_of(request)
+    before = request.query_params.get("before")
+    if before is not None and EVENT_ID.fullmatch(before) is None:
+        raise errors.NotFoundError
+    with receiver.ledger.read() as session:
+        viewer = sessions.viewer(receiver, request, session)
+        if viewer is None:
+            return _to_welcome()
+        found = shown.events(
+            session, user_id=viewer.only_user_id, before=before, limit=EVENTS_PER_PAGE
+        )
+    return rendering.page(
+        "events.html",
+        title="Waggle: events",
+        viewer=viewer,
+        now=receiver.clock.now(),
+        events=found,
+        older=found[-1]["id"] if len(found) == EVENTS_PER_PAGE else None,
+    )
+
+
+def goal(request: Request) -> Response:
+    """`/feeds/{user}/{goal}`: the feeds of one goal, and their datapoints."""
+    receiver = receiver_of(request)
+    with receiver.ledger.read() as session:
+        viewer = sessions.viewer(receiver, request, session)
+        if viewer is None:
+            return _to_welcome()
+        feeds = shown.feeds(
+            session,
+            user_id=viewer.only_user_id,
+            username=request.path_params["user"],
+            slug=request.path_params["goal"],
+        )
+        if not feeds:  # other people's feeds do not exist for whoever asks
+            raise errors.NotFoundError
+        points = {
+            feed.id: shown.datapoints(session, [feed.id], limit=MOST_DATAPOINTS) for feed in feeds
+        }
+    return rendering.page(
+        "goal.html",
+        title=f"Waggle: {feeds[0].username}/{feeds[0].slug}",
+        viewer=viewer,
+        now=receiver.clock.now(),
+        feeds=feeds,
+        points=points,
+    )
+
+
+def runs(request: Request) -> Response:
+    """`/runs`: the runs that are followed."""
+    receiver = receiver_of(request)
+    with receiver.ledger.read() as session:
+        viewer = sessions.viewer(receiver, request, session)
+        if viewer is None:
+            return _to_welcome()
+        found = shown.runs(session, user_id=viewer.only_user_id, limit=MOST_RUNS)
+    return rendering.page(
+        "runs.html", title="Waggle: runs", viewer=viewer, now=receiver.clock.now(), runs=found
+    )
+
+
+async def static(request: Request) -> Response:
+    """`/static/{name}`: files that ship with the pages."""
+    name = request.path_params["name"]
+    if name not in STATIC:
+        raise errors.NotFoundError
+    return Response(
+        STATIC[name],
+        headers={
+            "Content-Type": MEDIA_TYPES[Path(name).suffix],
+            "Cache-Control": "public, max-age=3600",
+        },
+    )
+
+
+def _to_welcome() -> Response:
+    return RedirectResponse("/", status_code=303, headers=rendering.HEADERS)
