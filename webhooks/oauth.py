@@ -6,6 +6,7 @@ https://api.beeminder.com/#auth
 """
 
 import hmac
+import re
 import secrets
 from urllib.parse import urlencode
 
@@ -25,7 +26,7 @@ log = structlog.get_logger(__name__)
 COOKIE = "waggle_oauth"
 PATH = "/beeminder/callback"
 SECONDS = 600
-LONGEST_TOKEN = 512
+TOKEN = re.compile(r"[!-~]{1,512}")
 LONGEST_REASON = 200
 
 
@@ -72,7 +73,7 @@ async def callback(request: Request) -> Response:
     refusal = await run_in_threadpool(_refusal, receiver, request)
     if refusal is not None:
         return refusal
-    token = request.query_params["access_token"].strip()
+    token = request.query_params["access_token"]
     async with receiver.identifying:
         try:
             identity = await run_in_threadpool(receiver.services.identify, token)
@@ -121,8 +122,7 @@ def _refusal(receiver: Receiver, request: Request) -> Response | None:
     query = request.query_params
     if "error" in query:
         return _refused(query["error"], query.get("error_description", ""))
-    token = query.get("access_token", "").strip()
-    if not token or len(token) > LONGEST_TOKEN or not token.isprintable():
+    if TOKEN.fullmatch(query.get("access_token", "")) is None:
         return _failed(400, "Beeminder sent no usable token. Please connect again.")
     return None
 
