@@ -7,7 +7,7 @@ from typing import TypeVar
 import httpx
 import pydantic
 
-from clients import errors
+from clients import errors, redaction
 
 T = TypeVar("T")
 
@@ -21,7 +21,8 @@ _PAGE_STARTS = (b"<!doctype html", b"<html")
 class Answer:
     """Status, headers and the whole decoded body of one exchange.
 
-    `method` and `path` tell what was asked; the body may hold credentials, so repr leaves it out.
+    `method` and `path` tell what was asked. `secrets` were sent along: what the answer says about
+    itself is clean of them; body and headers may hold them, so repr leaves those out.
     """
 
     method: str
@@ -29,12 +30,17 @@ class Answer:
     status: int
     headers: httpx.Headers = dataclasses.field(repr=False)
     body: bytes = dataclasses.field(repr=False)
+    secrets: tuple[str, ...] = dataclasses.field(default=(), repr=False)
 
     @property
     def request_id(self) -> str | None:
         """The vendor's name for this exchange (X-Request-Id), or None."""
         value = self.headers.get("X-Request-Id")
-        return _one_line(value, _ID_LIMIT) if value else None
+        return _one_line(self.clean(value), _ID_LIMIT) if value else None
+
+    def clean(self, text: str) -> str:
+        """The text without the secrets of the request."""
+        return redaction.scrub_text(text, self.secrets)
 
     @property
     def is_html(self) -> bool:
@@ -77,8 +83,9 @@ class Answer:
         self, problem: str, *, reason: str = "unexpected_response"
     ) -> errors.UnexpectedResponse:
         """The error to raise when this answer does not fit."""
+        problem = _one_line(self.clean(problem))
         return errors.UnexpectedResponse(
-            f"the answer to {self.method} {self.path} does not fit: {_one_line(problem)}",
+            f"the answer to {self.method} {self.path} does not fit: {problem}",
             reason=reason,
             status=self.status,
             request_id=self.request_id,

@@ -133,9 +133,7 @@ class BeeminderClient(ApiClient):
             answer = self._request("POST", path, form={"datapoints": body})
         except errors.Rejected as refusal:
             return beeminder_batch.refused(refusal, requestids)
-        outcome = beeminder_batch.outcome(answer, requestids)
-        said = [redaction.scrub_text(text, (self._token.value,)) for text in outcome.errors]
-        return BatchOutcome(written=outcome.written, errors=said)
+        return beeminder_batch.outcome(answer, requestids)
 
     def update(
         self,

@@ -57,7 +57,7 @@ def outcome(answer: Answer, requestids: Collection[str]) -> BatchOutcome:
     found = _outcome(body, requestids)
     if found is None:
         raise answer.unexpected("neither a list of datapoints nor successes and errors")
-    return found
+    return BatchOutcome(written=found.written, errors=[answer.clean(said) for said in found.errors])
 
 
 def refused(refusal: errors.Rejected, requestids: Collection[str]) -> BatchOutcome:

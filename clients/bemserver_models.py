@@ -143,7 +143,7 @@ def _number(answer: Answer, key: str, value: object) -> float | None:
     try:
         return float(value)
     except OverflowError:
-        return math.copysign(math.inf, value)
+        return math.inf if value > 0 else -math.inf
 
 
 def _cell(answer: Answer, key: str, cell: str) -> float | None:

@@ -241,6 +241,7 @@ class ApiClient:
             status=response.status_code,
             headers=response.headers,
             body=b"",
+            secrets=call.credentials.secrets(),
         )
         body = bytearray()
         for chunk in response.iter_bytes():
