@@ -125,7 +125,7 @@ class Bemserver:
 
     def _login(self, request: Request, body: bytes) -> Response:
         given: Any = {}
-        if request.headers.get("content-type", "").partition(";")[0] == "application/json":
+        if body and _is_json(request.headers.get("content-type", "")):
             try:
                 given = json.loads(body)
             except ValueError:
@@ -169,6 +169,11 @@ class Bemserver:
         return JSONResponse(shown)
 
 
+def _is_json(content_type: str) -> bool:
+    media = content_type.partition(";")[0].strip().lower()
+    return media == "application/json" or (media.startswith("application/") and "+json" in media)
+
+
 def _login_errors(given: Any) -> dict[str, list[str]]:  # noqa: ANN401 - any JSON
     if not isinstance(given, dict):
         return {"_schema": ["Invalid input type."]}
@@ -176,8 +181,11 @@ def _login_errors(given: Any) -> dict[str, list[str]]:  # noqa: ANN401 - any JSO
     for name in ("email", "password"):
         if name not in given:
             errors[name] = ["Missing data for required field."]
+        elif given[name] is None:
+            errors[name] = ["Field may not be null."]
         elif not isinstance(given[name], str):
-            errors[name] = ["Not a valid string."]
+            words = {"email": "Not a valid email address.", "password": "Not a valid string."}
+            errors[name] = [words[name]]
     if "email" not in errors and not _EMAIL.fullmatch(given["email"]):
         errors["email"] = ["Not a valid email address."]
     if "password" not in errors and not 1 <= len(given["password"]) <= _LONGEST_PASSWORD:

@@ -8,6 +8,7 @@ from typing import Any
 
 from starlette.datastructures import QueryParams
 
+from simulators import bemserver_zones
 from simulators.bemserver_http import invalid
 
 REQUIRED = "Missing data for required field."
@@ -17,7 +18,6 @@ _INSTANT = re.compile(
     r"(\d{4})-(\d{1,2})-(\d{1,2})[T ](\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d{1,6})\d{0,6})?)?"
     r"(Z|[+-]\d{2}(?::?\d{2})?)?"
 )
-_ZONES = sorted(zoneinfo.available_timezones() - {"localtime", "Factory"})
 
 
 class BadArgument(ValueError):  # noqa: N818 - it is caught right here
@@ -114,7 +114,7 @@ def one_of(*choices: str) -> Callable[[str], str]:
 
 def zone(text: str) -> zoneinfo.ZoneInfo:
     """A time zone; the error lists all of them, which makes a long body."""
-    return zoneinfo.ZoneInfo(one_of(*_ZONES)(text))
+    return zoneinfo.ZoneInfo(one_of(*bemserver_zones.NAMES)(text))
 
 
 def instant(text: str) -> datetime:
@@ -132,7 +132,10 @@ def instant(text: str) -> datetime:
         raise BadArgument("Not a valid datetime.") from None
     if offset is None:
         raise BadArgument("Not a valid aware datetime.")
-    moment = moment.replace(tzinfo=_offset(offset))
+    try:
+        moment = moment.replace(tzinfo=_offset(offset))
+    except ValueError:
+        raise BadArgument("Not a valid datetime.") from None
     if not _EARLIEST <= moment <= _LATEST:
         raise BadArgument(
             f"Must be greater than or equal to {_EARLIEST} and less than or equal to {_LATEST}."

@@ -1,5 +1,7 @@
 """`/timeseries_data/…`: values, aggregates and statistics, by id or by name in a campaign."""
 
+import csv
+import io
 import json
 import statistics
 from collections.abc import Callable, Mapping, Sequence
@@ -14,6 +16,7 @@ from starlette.responses import Response
 from simulators import bemserver_arguments as arguments
 from simulators import bemserver_buckets as buckets
 from simulators import bemserver_units as units
+from simulators import bemserver_zones
 from simulators.bemserver_http import HttpError, answer, forbidden, invalid
 from simulators.bemserver_state import BemserverState, Timeseries, User
 
@@ -62,7 +65,10 @@ def aggregates(
             "Only fixed bucket width units (second, minute, hour) accept a value different than 1."
         ]
     asked = _asked(state, user, given, campaign)
-    edges = buckets.grid(asked.start, asked.end, unit=unit, zone=asked.zone, width=width)
+    try:
+        edges = buckets.grid(asked.start, asked.end, unit=unit, zone=asked.zone, width=width)
+    except buckets.UncertainMidnight as exc:
+        raise HttpError(500) from exc
     if not edges:
         return _table(request, {key: {} for key in asked.series}, asked.zone, keep_empty=False)
     for key, series in asked.series.items():
@@ -76,7 +82,10 @@ def aggregates(
         for series in asked.series.values()
     ]
     if width == 1:
-        found = [buckets.buckets(edges, column, function) for column in points]
+        zone = bemserver_zones.of_the_database(asked.zone)
+        found = [
+            buckets.reindexed(edges, column, function, unit=unit, zone=zone) for column in points
+        ]
     else:
         found = buckets.multiplied(edges, points, function, unit=unit, width=width, zone=asked.zone)
     columns = {
@@ -178,7 +187,12 @@ def _series(
 
 def may_read(user: User, series: Timeseries) -> bool:
     """Membership of the scope decides."""
-    return user.is_admin or user.scopes is None or series.campaign_scope_id in user.scopes
+    return may_read_scope(user, series.campaign_scope_id)
+
+
+def may_read_scope(user: User, scope: int) -> bool:
+    """Whether the user is a member of it."""
+    return user.is_admin or user.scopes is None or scope in user.scopes
 
 
 def may_read_campaign(state: BemserverState, user: User, campaign: int) -> bool:
@@ -213,14 +227,14 @@ def _table(
     wanted = request.headers.get("accept")
     if wanted == "text/csv":
         instants = sorted({at for column in columns.values() for at in column})
-        lines = [",".join(["Datetime", *columns])]
+        table = io.StringIO()
+        writer = csv.writer(table, lineterminator="\n")
+        writer.writerow(["Datetime", *columns])
         for at in instants:
             stamp = datetime.fromtimestamp(at // _SECOND, zone).strftime("%Y-%m-%dT%H:%M:%S%z")
             cells = ["" if (v := c.get(at)) is None else repr(v) for c in columns.values()]
-            lines.append(",".join([stamp, *cells]))
-        return Response(
-            "\n".join(lines) + "\n", headers={"content-type": "text/csv; charset=utf-8"}
-        )
+            writer.writerow([stamp, *cells])
+        return Response(table.getvalue(), headers={"content-type": "text/csv; charset=utf-8"})
     shown = {
         key: {_stamp(at, zone): value for at, value in column.items()}
         for key, column in columns.items()

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from simulators import bemserver_arguments as arguments
-from simulators.bemserver_data import may_read, may_read_campaign
+from simulators.bemserver_data import may_read, may_read_campaign, may_read_scope
 from simulators.bemserver_http import HttpError, forbidden, page_header, tagged
 from simulators.bemserver_state import BemserverState, Timeseries, User
 
@@ -33,10 +33,12 @@ def timeseries(state: BemserverState, user: User, request: Request) -> Response:
     page = given.one("page", arguments.at_least(1), default=1)
     size = given.one("page_size", arguments.at_least(1, 100), default=10)
     given.done()
-    if (campaign := wanted["campaign_id"]) and not may_read_campaign(state, user, campaign):
-        raise forbidden()
+    _check_named(state, user, wanted)
     found = [item for item in state.series.values() if may_read(user, item)]
     found = [item for item in found if _passes(item, query.get, wanted)]
+    if wanted["user_id"] is not None:
+        person = state.users.get(wanted["user_id"])
+        found = [item for item in found if person and _is_member(person, item)]
     if (
         not order
         and not user.is_admin
@@ -102,6 +104,24 @@ def users(state: BemserverState, user: User, request: Request) -> Response:
         if user.is_admin or item.id == user.id
     ]
     return tagged(request, shown)
+
+
+def _check_named(state: BemserverState, user: User, wanted: dict[str, int | None]) -> None:
+    """What exists and is not the user's is forbidden; what does not exist finds nothing."""
+    campaign, scope, person = (
+        wanted[name] for name in ("campaign_id", "campaign_scope_id", "user_id")
+    )
+    if campaign in state.campaigns and not may_read_campaign(state, user, campaign):
+        raise forbidden()
+    if scope in state.scopes and not may_read_scope(user, scope):
+        raise forbidden()
+    if person in state.users and not (user.is_admin or person == user.id):
+        raise forbidden()
+
+
+def _is_member(person: User, item: Timeseries) -> bool:
+    """Whether the series is in a scope of the person, whose being an admin does not count here."""
+    return person.scopes is None or item.campaign_scope_id in person.scopes
 
 
 def _passes(
