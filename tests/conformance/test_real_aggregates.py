@@ -105,6 +105,32 @@ def test_the_second_two_oclock_is_a_bucket_of_its_own(aggregate):
     assert answer.json() == {"1": {"2026-10-25T02:00:00+02:00": 1, "2026-10-25T02:00:00+01:00": 1}}
 
 
+@pytest.mark.parametrize("zone", ["US/Pacific", "Asia/Calcutta", "Europe/Kiev"])
+def test_aliases_of_zones_are_refused(aggregate, zone):
+    """The server's own list of zones lacks aliases and newer names: a person's zone may be 422."""
+    assert aggregate(ELEC, "day", "count", timezone=zone, **MARCH).status_code == 422
+
+
+def test_days_of_an_abbreviated_zone_are_lost(aggregate):
+    """Fault of the server: in summer the days of CET are told empty, though samples are there."""
+    span = {"start_time": "2026-03-30T00:00:00+02:00", "end_time": "2026-04-01T00:00:00+02:00"}
+    days = {"2026-03-30T00:00:00+02:00": 0, "2026-03-31T00:00:00+02:00": 0}
+    assert aggregate(ELEC, "day", "count", timezone="CET", **span).json() == {"1": days}
+    hours = aggregate(ELEC, "hour", "count", timezone="CET", **span).json()["1"]
+    assert list(hours.values()) == [1] * 48
+
+
+def test_days_of_a_zone_whose_midnight_is_skipped(aggregate):
+    """Fault of the server: 500, or a day told empty, where the clock change leaves midnight out."""
+    span = {"end_time": "2026-03-31T00:00:00Z", "timezone": "Atlantic/Azores"}
+    before = aggregate(ELEC, "day", "count", start_time="2026-03-28T06:00:00Z", **span)
+    assert before.status_code == 500
+    within = aggregate(ELEC, "day", "count", start_time="2026-03-29T06:00:00Z", **span)
+    assert within.json() == {"1": {"2026-03-29T01:00:00+00:00": 23, "2026-03-30T01:00:00+00:00": 0}}
+    hours = aggregate(ELEC, "hour", "count", start_time="2026-03-28T06:00:00Z", **span)
+    assert set(hours.json()["1"].values()) == {1}
+
+
 def test_buckets_by_name(aggregate):
     """By name the same answer is keyed by the name."""
     span = {"start_time": "2026-03-28T00:00:00Z", "end_time": "2026-03-29T00:00:00Z"}
