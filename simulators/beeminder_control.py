@@ -119,11 +119,7 @@ class Control:
                     for point in self.state.datapoints(username, slug)
                 ],
                 "writes": self.state.write_counts(username, slug),
-                "history": [
-                    asdict(change)
-                    for change in self.state.history
-                    if (change.username, change.slug) == (username, slug)
-                ],
+                "history": [asdict(change) for change in self.state.changes(username, slug)],
             }
 
     def _users(self, _request: Request) -> Any:  # noqa: ANN401 - any JSON

@@ -25,7 +25,7 @@ def upsert(
         _refuse_frozen(state, goal)
         value = _value(params)
         timestamp = _timestamp(state, goal, params)
-        requestid = params.get("requestid") or None
+        requestid = str(params["requestid"]) if params.get("requestid") else None
         known = _by_requestid(goal, requestid)
         if known is not None:
             _update(state, goal, known, value=value, params=params, timestamp=timestamp, via=via)
@@ -186,7 +186,7 @@ def _update(
     via: str | None,
 ) -> None:
     before = (point.value, point.comment, point.timestamp)
-    if timestamp is not None and "timestamp" not in params and params["daystamp"] == point.daystamp:
+    if not params.get("timestamp") and str(params.get("daystamp")) == point.daystamp:
         timestamp = None  # the day it is on already
     comment = point.comment if "comment" not in params else str(params["comment"] or "")
     after = (value, comment, point.timestamp if timestamp is None else timestamp)
@@ -228,6 +228,7 @@ def _note(
         Change(
             at=state.clock(),
             username=goal.owner,
+            goal_id=goal.id,
             slug=goal.slug,
             kind=kind,
             id=point.id,

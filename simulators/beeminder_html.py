@@ -38,7 +38,7 @@ def page(title: str, body: str, *, status: int = 200) -> HTMLResponse:
         f"<!doctype html><html lang=en><head><meta charset=utf-8><title>{escape(title)}</title>"
         '<meta name=viewport content="width=device-width,initial-scale=1">'
         f"<style>{_STYLE}</style></head><body><header><a href=/>Beeminder, simulated</a>"
-        "<span>no money, no bees, real HTTP</span></header>"
+        "<span>no money at stake</span></header>"
         f"<main><h1>{escape(title)}</h1>{body}</main></body></html>",
         status_code=status,
         headers={"cache-control": "no-store"},

@@ -99,6 +99,7 @@ class Change:
 
     at: float
     username: str
+    goal_id: str
     slug: str
     kind: Literal["created", "updated", "duplicate", "deleted"]
     id: str
@@ -209,14 +210,19 @@ class BeeminderState:
             values.setdefault(point.daystamp, []).append(point.value)
         return values
 
+    def changes(self, username: str, slug: str) -> list[Change]:
+        """All that ever happened on a goal, also under former slugs. KeyError if there is none."""
+        with self.lock:
+            goal_id = self.goal(username, slug).id
+            return [change for change in self.history if change.goal_id == goal_id]
+
     def write_counts(self, username: str, slug: str) -> dict[str, dict[str, int]]:
         """Per requestid how often it was created, updated, refused as duplicate or deleted."""
         counts: dict[str, dict[str, int]] = {}
-        with self.lock:
-            for change in self.history:
-                if (change.username, change.slug) == (username, slug) and change.requestid:
-                    kinds = counts.setdefault(change.requestid, {})
-                    kinds[change.kind] = kinds.get(change.kind, 0) + 1
+        for change in self.changes(username, slug):
+            if change.requestid:
+                kinds = counts.setdefault(change.requestid, {})
+                kinds[change.kind] = kinds.get(change.kind, 0) + 1
         return counts
 
     def daystamp(self, goal: Goal, timestamp: float) -> str:
