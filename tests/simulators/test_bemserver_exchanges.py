@@ -7,11 +7,11 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-import recorded_bemserver
 
 from simulators import bemserver_tokens
 from simulators.bemserver import Bemserver
 from simulators.server import LocalServer
+from tests.simulators import recorded_bemserver
 
 EXCHANGES = json.loads(Path(__file__).with_name("bemserver_exchanges.json").read_text("utf-8"))
 _SHORT = {"access_seconds": 2, "refresh_seconds": 5}
