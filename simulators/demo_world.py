@@ -82,7 +82,7 @@ def _fill_bemserver(bemserver: Bemserver) -> None:
     roof = state.add_series(
         ROOF_SERIES, campaign="Workshop", scope="Roof", description="hourly kWh of the panels"
     )
-    kinds = {home.id: _home, roof.id: _roof}
+    kinds = {home.id: home_value, roof.id: roof_value}
     next_hour = int(state.clock()) // _HOUR * _HOUR - _DAYS * 24 * _HOUR
 
     def grow(now: float) -> None:
@@ -98,14 +98,14 @@ def _fill_bemserver(bemserver: Bemserver) -> None:
     state.growers.append(grow)
 
 
-def _home(instant: int) -> float:
+def home_value(instant: int) -> float:
     """A quiet night, a busy morning and evening; kWh."""
     hour = datetime.fromtimestamp(instant, ZoneInfo(ZONE)).hour
     busy = math.exp(-((hour - 7.5) ** 2) / 3) + 1.4 * math.exp(-((hour - 19.5) ** 2) / 6)
     return round(0.12 + 0.55 * busy + 0.1 * _chance("home", instant), 3)
 
 
-def _roof(instant: int) -> float:
+def roof_value(instant: int) -> float:
     """What the sun gives between eight and five; kWh."""
     hour = datetime.fromtimestamp(instant, ZoneInfo(ZONE)).hour + 0.5
     sun = max(0.0, math.sin(math.pi * (hour - 8) / 9)) if 8 < hour < 17 else 0.0  # noqa: PLR2004 - winter day

@@ -67,7 +67,7 @@ def configuration(url: str, folder: Path) -> dict[str, Any]:
         for made in (queues, control):
             made.mkdir(parents=True, exist_ok=True, mode=0o700)
         return {
-            "broker_url": "filesystem://",
+            "broker_url": "filesystem://localhost",  # a host that nobody asks keeps kombu quiet
             "broker_transport": TRANSPORT,
             "broker_transport_options": {
                 "data_folder_in": str(queues),

@@ -1,10 +1,12 @@
 """What the Procfile starts: the receiver, workers, beat. Each runs until it is told to stop."""
 
 import threading
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
 from celery import Celery, beat, signals
+from celery.exceptions import SecurityWarning
 
 from tasks import bells as tasks_bells
 from worker import app as celery_app
@@ -90,6 +92,9 @@ def only_beat(settings: Settings) -> int:
 def _prepare(settings: Settings) -> None:
     logs.configure(format=settings.log_format, level=settings.log_level)
     logs.hide(*settings.secrets())
+
+    # Celery warns root because pickled messages could run code; ours are JSON and carry nothing.
+    warnings.filterwarnings("ignore", category=SecurityWarning)
 
     def keep_ours(**_: object) -> None:
         """Celery configures logging unless somebody listens here."""

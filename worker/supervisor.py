@@ -1,0 +1,168 @@
+"""`waggle up`: the receiver and a worker with beat as two processes, watched by a small third.
+
+A process that dies is started again after a pause that grows; one that dies before everything was
+ready ends the whole with its own message. The children are told to stop when this process
+vanishes, whatever killed it.
+"""
+
+import ctypes
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from worker.settings import WILDCARDS, Settings
+
+POLL_SECONDS = 0.1
+READY_WITHIN_SECONDS = 60.0
+STOP_WITHIN_SECONDS = 9.0
+LONGEST_PAUSE_SECONDS = 30.0
+HEALTHY_AFTER_SECONDS = 60.0
+PR_SET_PDEATHSIG = 1
+
+
+@dataclass(slots=True)
+class Child:
+    """One process and its history."""
+
+    name: str
+    command: Sequence[str]
+    process: subprocess.Popen[bytes] | None = None
+    started_at: float = 0.0
+    pause: float = 1.0
+    due_at: float = 0.0
+
+    def start(self, now: float) -> None:
+        """Start it in a session of its own: a Ctrl-C in the terminal reaches only us."""
+        parent = os.getpid()
+        self.process = subprocess.Popen(  # noqa: S603 -- our own command line
+            self.command,
+            start_new_session=True,
+            preexec_fn=lambda: _die_with(parent),  # noqa: PLW1509 -- this process has one thread
+        )
+        self.started_at = now
+
+
+class Supervisor:
+    """Runs the children until it is told to stop."""
+
+    def __init__(self, settings: Settings, *, host: str, port: int) -> None:
+        self._address = f"http://{WILDCARDS.get(host, host)}:{port}"
+        self._public = f"http://{host}:{port}"
+        itself = (sys.executable, "-m", "worker.cli.main")
+        self._children = [
+            Child("web", (*itself, "web", "--host", host, "--port", str(port))),
+            Child("worker", (*itself, "worker", "--with-beat", "--queues", "all")),
+        ]
+        self._stopping = False
+        self._settings = settings
+
+    def run(self) -> int:
+        """Returns the exit status: 0 after a stop, 1 when it never became ready."""
+        for sig in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(sig, self._stop)
+        for child in self._children:
+            child.start(time.monotonic())
+        ready = self._wait_until_ready()
+        if ready:
+            _say(f"ready {self._public}")
+            self._watch()
+        self._end_all()
+        return 0 if ready or self._stopping else 1
+
+    def _stop(self, _signal: int, _frame: object) -> None:
+        self._stopping = True
+
+    def _wait_until_ready(self) -> bool:
+        started = time.monotonic()
+        warned = False
+        while not self._stopping:
+            for child in self._children:
+                status = child.process.poll() if child.process is not None else None
+                if status is not None:
+                    _say(f"{child.name} ended with status {status} while starting", error=True)
+                    return False
+            state = self._ask()
+            if state is None:
+                return True
+            if not warned and time.monotonic() - started > READY_WITHIN_SECONDS:
+                _say(f"not ready yet: {state}", error=True)
+                warned = True
+            time.sleep(POLL_SECONDS)
+        return False
+
+    def _ask(self) -> str | None:
+        """None when ready, else what is missing."""
+        try:
+            with urllib.request.urlopen(f"{self._address}/readyz", timeout=3):  # noqa: S310 -- ours
+                return None
+        except urllib.error.HTTPError as answer:
+            try:
+                return json.dumps(json.load(answer))
+            except ValueError:
+                return f"status {answer.code}"
+        except OSError as error:
+            return str(error)
+
+    def _watch(self) -> None:
+        while not self._stopping:
+            now = time.monotonic()
+            for child in self._children:
+                self._look_after(child, now)
+            time.sleep(POLL_SECONDS)
+
+    def _look_after(self, child: Child, now: float) -> None:
+        if child.process is None:
+            if now >= child.due_at:
+                child.start(now)
+            return
+        status = child.process.poll()
+        if status is None:
+            return
+        if now - child.started_at > HEALTHY_AFTER_SECONDS:
+            child.pause = 1.0
+        _say(
+            f"{child.name} ended with status {status}; starting it again in {child.pause:.0f} s",
+            error=True,
+        )
+        child.process, child.due_at = None, now + child.pause
+        child.pause = min(child.pause * 2, LONGEST_PAUSE_SECONDS)
+
+    def _end_all(self) -> None:
+        running = [child.process for child in self._children if child.process is not None]
+        for process in running:
+            if process.poll() is None:
+                process.terminate()
+        ends_at = time.monotonic() + STOP_WITHIN_SECONDS
+        for process in running:
+            try:
+                process.wait(max(0.1, ends_at - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def run(settings: Settings, *, host: str | None = None, port: int | None = None) -> int:
+    """Run everything on one machine until SIGTERM or Ctrl-C; see the module."""
+    supervisor = Supervisor(
+        settings, host=host or settings.host, port=settings.port if port is None else port
+    )
+    return supervisor.run()
+
+
+def _die_with(parent: int) -> None:
+    """Linux: have the kernel send SIGTERM when the parent is gone. Elsewhere: nothing."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+        if os.getppid() != parent:  # it was gone before we had asked
+            os._exit(1)
+
+
+def _say(line: str, *, error: bool = False) -> None:
+    print(line, file=sys.stderr if error else sys.stdout, flush=True)
