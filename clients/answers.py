@@ -94,7 +94,7 @@ class Answer:
     def details(self) -> object:
         """The error body parsed, None when it is not JSON."""
         try:
-            return _pruned(self.json())
+            return pruned(self.json())
         except errors.UnexpectedResponse:
             return None
 
@@ -128,12 +128,12 @@ def _one_line(text: str, limit: int = _TEXT_LIMIT) -> str:
     return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
 
-def _pruned(value: object, levels: int = 12) -> object:
-    # An error body nested a thousand deep must not become a RecursionError of ours.
+def pruned(value: object, levels: int = 12) -> object:
+    """The value without what is nested deeper: a hostile body must not exhaust our stack."""
     if isinstance(value, list):
-        return [_pruned(item, levels - 1) for item in value] if levels else []
+        return [pruned(item, levels - 1) for item in value] if levels else []
     if isinstance(value, dict):
-        return {key: _pruned(item, levels - 1) for key, item in value.items()} if levels else {}
+        return {key: pruned(item, levels - 1) for key, item in value.items()} if levels else {}
     return value
 
 

@@ -180,12 +180,13 @@ class BeeminderClient(ApiClient):
         return redaction.Credentials(form={"auth_token": value})
 
     def _classify(self, answer: Answer) -> errors.ClientError | None:
-        # Beeminder speaks JSON even when it says no: whatever does not is an outage.
+        # Beeminder speaks JSON even when it says no: whatever does not is an outage. Only a
+        # deletion may have nothing to say.
         error = super()._classify(answer)
         if isinstance(error, errors.Transient):
             return error
-        empty = not answer.body.strip()
-        if answer.is_html or (error is None and not empty and not _is_json(answer)):
+        silent = answer.method == "DELETE" and not answer.body.strip()
+        if answer.is_html or (error is None and not silent and not _is_json(answer)):
             return translation.outage_page(answer, vendor=self.vendor, wait=self._wait(answer))
         return error
 

@@ -12,7 +12,7 @@ from typing import cast
 import httpx
 
 from clients import errors
-from clients.answers import Answer, error_text
+from clients.answers import Answer, error_text, pruned
 from clients.beeminder_models import BatchOutcome, Written, WrittenStatus
 
 _DUPLICATE = re.compile("duplicate", re.IGNORECASE)
@@ -37,7 +37,7 @@ def duplicate(requestid: str, details: object) -> Written:
 
 def written(answer: Answer, requestid: str) -> Written:
     """The outcome of a single write that was answered with 2xx. Raises UnexpectedResponse."""
-    body = answer.json()
+    body = pruned(answer.json())
     if isinstance(body, dict) and body.get("requestid") is None:
         # There is only one point that this answer can be about.
         body = {**body, "requestid": requestid}
@@ -51,7 +51,7 @@ def written(answer: Answer, requestid: str) -> Written:
 
 def outcome(answer: Answer, requestids: Collection[str]) -> BatchOutcome:
     """The outcome of a batch that was answered with 2xx. Raises UnexpectedResponse."""
-    body = answer.json()
+    body = pruned(answer.json())
     if isinstance(body, dict) and isinstance(body.get("id"), str):
         body = [body]
     found = _outcome(body, requestids)

@@ -1,10 +1,14 @@
 """Credentials of one request, and the removal of their traces from what others may read."""
 
 import dataclasses
+import re
 import urllib.parse
 from collections.abc import Iterable, Mapping
 
 MASK = "[redacted]"
+# Shorter secrets are masked as whole words only, or one named "token" would eat half of the
+# vendor's vocabulary, error codes included.
+_LONG = 8
 _SCHEMES = ("Bearer ", "Basic ")
 
 
@@ -32,7 +36,10 @@ def scrub_text(text: str, secrets: Iterable[str]) -> str:
     for secret in secrets:
         spellings = {secret, urllib.parse.quote(secret, safe=""), urllib.parse.quote_plus(secret)}
         for spelling in sorted(spellings, key=len, reverse=True):
-            text = text.replace(spelling, MASK)
+            pattern = re.escape(spelling)
+            if len(spelling) < _LONG:
+                pattern = rf"(?<!\w){pattern}(?!\w)"
+            text = re.sub(pattern, MASK, text)
     return text
 
 
