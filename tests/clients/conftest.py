@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -9,6 +10,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+
+from clients.bemserver import BemserverClient, MemoryEtagCache
+from clients.http import ApiClient
 
 HERE = Path(__file__).parent
 
@@ -161,3 +165,60 @@ def wire() -> Iterator[Callable[..., Wire]]:
     yield start
     for each in wires:
         each.close()
+
+
+class Api(ApiClient):
+    """A small vendor client."""
+
+    vendor = "Vendor"
+    allowed = tuple(
+        (method, re.compile(r"things/[a-z]*")) for method in ("GET", "POST", "PUT", "DELETE")
+    )
+
+    def ask(self, method="GET", path="things/", **more):
+        """Ask for anything that is listed."""
+        return self._request(method, path, **more)
+
+
+@pytest.fixture
+def make_api() -> type[Api]:
+    return Api
+
+
+@pytest.fixture
+def api(http, clock):
+    return Api(http=http, base_url="http://vendor.test/api/v0", clock=clock, monotonic=clock)
+
+
+class Tokens:
+    """A token source that counts."""
+
+    def __init__(self):
+        self.current, self.rejected = "acc-canary-0", []
+
+    def access(self):
+        """What we have."""
+        return self.current
+
+    def renew(self, rejected):
+        """A new one."""
+        self.rejected.append(rejected)
+        self.current = f"acc-canary-{len(self.rejected)}"
+        return self.current
+
+
+@pytest.fixture
+def tokens():
+    return Tokens()
+
+
+@pytest.fixture
+def bemserver(http, tokens):
+    return BemserverClient(http=http, base_url="http://bem.test/api/v0/", tokens=tokens)
+
+
+@pytest.fixture
+def caching(http, tokens):
+    return BemserverClient(
+        http=http, base_url="http://bem.test/api/v0", tokens=tokens, etags=MemoryEtagCache()
+    )

@@ -1,5 +1,7 @@
 """Only what Beeminder confirms counts as written."""
 
+import json
+
 import httpx
 import pytest
 
@@ -79,7 +81,7 @@ def test_unconfirmed(client, vendor, element):
 @pytest.mark.parametrize("body", ["ok", 7, None, {}, {"status": "ok"}])
 def test_batches_of_no_known_shape(client, vendor, body):
     """An answer of another shape is an error, no silent success."""
-    vendor.answers(httpx.Response(200, json=body))
+    vendor.answers(httpx.Response(200, text=json.dumps(body)))
     with pytest.raises(errors.UnexpectedResponse):
         client.create_all("power", POINTS)
 
@@ -147,7 +149,7 @@ def test_other_refusals_are_no_duplicates(client, vendor, status, body):
 )
 def test_single_writes(client, vendor, body, status):
     """A single write is confirmed by its id; `status` is undocumented and may lack."""
-    vendor.answers(httpx.Response(200, json=body))
+    vendor.answers(httpx.Response(200, text=json.dumps(body)))
     assert client.create("power", POINTS[0]) == Written("r1", "a1", status)
 
 
@@ -160,7 +162,17 @@ def test_a_duplicate_that_is_answered_with_200(client, vendor):
 @pytest.mark.parametrize("body", [{**ONE, "requestid": "r2"}, {"requestid": "r1"}, [ONE], {}, None])
 def test_unconfirmed_single_writes(client, vendor, body):
     """An answer that is not about our point is an error, no success."""
-    vendor.answers(httpx.Response(200, json=body))
+    vendor.answers(httpx.Response(200, text=json.dumps(body)))
+    with pytest.raises(errors.UnexpectedResponse):
+        client.create("power", POINTS[0])
+
+
+def test_hostile_depth(client, vendor):
+    """A body nested hundreds deep is no crash, and confirms only what is plain to see."""
+    deep = "[" * 400 + "]" * 400
+    vendor.answers(httpx.Response(200, text='[{"id":"a1","requestid":"r1"},' + deep + "]"))
+    assert client.create_all("power", POINTS).written == {"r1": Written("r1", "a1", "created")}
+    vendor.answers(httpx.Response(200, text=deep))
     with pytest.raises(errors.UnexpectedResponse):
         client.create("power", POINTS[0])
 

@@ -39,7 +39,16 @@ def test_every_spelling(before, after):
         assert clean.startswith(before)
 
 
+def test_short_secrets_are_masked_as_words():
+    """A secret as short as a word of the vendor does not garble the vendor's error codes."""
+    assert redaction.scrub_text("expired_token", ["token"]) == "expired_token"
+    assert redaction.scrub_text("got token, bad", ["token"]) == "got [redacted], bad"
+
+
 def test_a_secret_within_another():
     """A short secret that is part of a longer one does not leave the longer one's rest behind."""
-    credentials = redaction.Credentials(query={"a": "abcdef", "b": "abc"})
-    assert redaction.scrub_text("x abcdef abc", credentials.secrets()) == "x [redacted] [redacted]"
+    credentials = redaction.Credentials(query={"a": "abcdefghijk", "b": "abcdefgh"})
+    assert (
+        redaction.scrub_text("x abcdefghijk abcdefgh", credentials.secrets())
+        == "x [redacted] [redacted]"
+    )
