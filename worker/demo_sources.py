@@ -14,6 +14,7 @@ from simulators.real_bemserver import RealBemserver
 HOUR = 3600
 DAYS = 7
 STATE = "Clean"
+ADMIN_PASSWORD = "demo-admin-password"  # noqa: S105 -- made up, and public
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +57,7 @@ def _seed() -> Seed:
     )
     return Seed(
         users=(
-            User(
-                name="Admin", email="admin@example.org", password="demo-admin-password", admin=True
-            ),
+            User(name="Admin", email="admin@example.org", password=ADMIN_PASSWORD, admin=True),
             User(name="Alice", email=demo_world.EMAIL, password=demo_world.PASSWORD),
         ),
         campaigns=tuple(
