@@ -38,12 +38,21 @@ def client(faults):
 
 
 def test_reset_ends_the_connection_before_anything_is_processed(faults, client, processed):
-    """The client sees ECONNRESET, the service never saw the request."""
+    """The other end gets ECONNRESET and no byte, the service never saw the request."""
     faults.add(Fault(action="reset"))
-    with pytest.raises(httpx.ReadError, match="reset"):
-        client.post("/x", content=b"hello")
+    with socket.create_connection((client.base_url.host, client.base_url.port)) as raw:
+        raw.sendall(b"POST /x HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\nhello")
+        with pytest.raises(ConnectionResetError):
+            raw.recv(100)
     assert processed == []
     assert (faults.requests[0].status, faults.requests[0].fault) == (None, "reset")
+
+
+def test_a_client_sees_a_reset_as_a_broken_connection(faults, client):
+    """The name of the error depends on the moment in which httpx notices."""
+    faults.add(Fault(action="reset"))
+    with pytest.raises((httpx.ReadError, httpx.RemoteProtocolError, httpx.WriteError)):
+        client.post("/x", content=b"hello")
 
 
 def test_a_lost_reply_was_processed_all_the_same(faults, client, processed):
