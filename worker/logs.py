@@ -2,8 +2,8 @@
 
 Our own events (structlog) and those of libraries (logging) leave through one handler. It cleans
 the finished line, so that tracebacks and texts of others are cleaned as well. Ids (`event_id`,
-`feed`, `requestid`, `request_id`) are bound with `structlog.contextvars`; `event` itself is the name
-of what happened.
+`feed`, `requestid`, `request_id`) are bound with `structlog.contextvars`; `event` itself names what
+happened.
 """
 
 import logging
