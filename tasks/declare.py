@@ -1,0 +1,209 @@
+"""Making the ledger say what a declaration says, in one transaction, and telling what changed.
+
+Applying the same declaration again writes no row. Nothing is removed unless pruning is asked for,
+and then feeds are stopped, not deleted: the memory of what was sent stays.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from sqlmodel import Session, col
+from sqlmodel import select as select_rows
+
+from db import outbox
+from db.engine import Ledger
+from db.models import Feed, FeedState, Goal, Lane, Source, User
+from db.vault import Vault
+from tasks import declare_goals, declare_people
+from tasks.declare_people import Fresh
+from tasks.declare_problems import DeclarationError
+from tasks.declared import Declaration, DeclaredFeed, feed_name
+
+Action = Literal["created", "changed", "unchanged", "removed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What became of one thing; `details` names what changed, never a value."""
+
+    kind: Literal["user", "source", "feed"]
+    name: str
+    action: Action
+    details: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applied:
+    """What `apply` did: every declared thing, the reminder hook of every declared user (a secret),
+    and the feeds of the ledger that the file does not name and that go on.
+    """
+
+    changes: tuple[Change, ...]
+    hooks: dict[str, str]
+    unlisted: tuple[str, ...]
+
+    def as_json(self) -> list[dict[str, Any]]:
+        """The changes as JSON would hold them."""
+        return [{**asdict(change), "details": list(change.details)} for change in self.changes]
+
+
+def apply(
+    ledger: Ledger,
+    vault: Vault,
+    declaration: Declaration,
+    *,
+    now: float,
+    prune: bool = False,
+    dry_run: bool = False,
+) -> Applied:
+    """Make it so; with `dry_run` say what would be done, and keep nothing of it.
+
+    Raises `DeclarationError` for what only the ledger can tell; then nothing is kept either.
+    """
+    with ledger.write() as session:
+        applied = _apply(session, vault, declaration, now=now, prune=prune)
+        if dry_run:
+            session.rollback()
+    return applied
+
+
+def _apply(
+    session: Session, vault: Vault, declaration: Declaration, *, now: float, prune: bool
+) -> Applied:
+    changes: list[Change] = []
+    users: dict[str, User] = {}
+    hooks: dict[str, str] = {}
+    problems: list[str] = []
+    for declared in declaration.users:
+        user, details, new = declare_people.user(session, vault, declared, now=now)
+        if new and user.token_cipher is None:
+            problems.append(
+                f"users.{declared.username}.token: is missing, and this person has not connected "
+                "at /beeminder/connect either"
+            )
+        users[declared.username] = user
+        hooks[declared.username] = declare_people.hook(user, vault)
+        changes.append(_change("user", declared.username, details, new=new))
+    sources: dict[str, Source] = {}
+    fresh: dict[str, Fresh] = {}
+    for source in declaration.sources:
+        row, fresh[source.name], new = declare_people.source(
+            session, vault, source, owner=users[source.username], now=now
+        )
+        sources[source.name] = row
+        changes.append(_change("source", source.name, fresh[source.name].details, new=new))
+    goals = declare_goals.find(session, declaration.feeds, users, now=now, problems=problems)
+    if problems:
+        raise DeclarationError(problems)
+    kept: set[int] = set()
+    for feed in declaration.feeds:
+        goal = goals[feed.username, feed.slug]
+        found, details, new = _feed(
+            session,
+            feed,
+            goal=goal,
+            user=users[feed.username],
+            source=sources[feed.source],
+            fresh=fresh[feed.source],
+            now=now,
+        )
+        kept.add(found)
+        changes.append(_change("feed", feed.name, details, new=new))
+    others = _others(session, kept)
+    if prune:
+        changes += _stop(session, others)
+        others = []
+    return Applied(changes=tuple(changes), hooks=hooks, unlisted=tuple(name for _, name in others))
+
+
+def _change(
+    kind: Literal["user", "source", "feed"], name: str, details: Sequence[str], *, new: bool
+) -> Change:
+    if new:
+        return Change(kind, name, "created")
+    return Change(kind, name, "changed" if details else "unchanged", tuple(details))
+
+
+def _feed(
+    session: Session,
+    declared: DeclaredFeed,
+    *,
+    goal: Goal,
+    user: User,
+    source: Source,
+    fresh: Fresh,
+    now: float,
+) -> tuple[int, list[str], bool]:
+    row = session.exec(
+        select_rows(Feed)
+        .where(col(Feed.goal_id) == goal.id, col(Feed.label) == declared.label)
+        .with_for_update()
+    ).first()
+    wanted: dict[str, Any] = {
+        "source_id": source.id,
+        "metric": declared.metric,
+        "params": declared.params,
+        "options": declared.options,
+        "since": declared.since,
+        "every": declared.every,
+    }
+    if row is None:
+        row = Feed(goal_id=goal.id or 0, label=declared.label, due_at=now, created_at=now, **wanted)
+        if user.token_cipher is None:  # wakes when the person connects again
+            row.state, row.reason = FeedState.STOPPED, "deauthorized"
+        session.add(row)
+        session.flush()
+        return row.id or 0, [], True
+    changed = [name for name, value in wanted.items() if getattr(row, name) != value]
+    for name in changed:
+        setattr(row, name, wanted[name])
+    counts_anew = fresh.account or bool({"source_id", "metric", "params"} & set(changed))
+    if row.state == FeedState.STOPPED and user.token_cipher is not None:
+        changed.append("state")
+        row.state, row.reason = FeedState.ACTIVE, None
+    if row.state == FeedState.FAILING and (counts_anew or fresh.credentials):
+        row.state, row.reason = FeedState.ACTIVE, None
+        row.attempts, row.failing_since, row.last_error = 0, None, None
+    if counts_anew:
+        row.digest, row.cursor = None, {}
+    if counts_anew or fresh.credentials or set(changed) - {"every"}:
+        _due_now(row, now)
+    elif changed:
+        row.due_at = min(row.due_at, now + row.every)
+    session.add(row)
+    session.flush()
+    return row.id or 0, ["source" if name == "source_id" else name for name in changed], False
+
+
+def _due_now(row: Feed, now: float) -> None:
+    """Sync soon by the new rules; a sync that began by the old ones can't write any more."""
+    row.due_at, row.deferrals = min(row.due_at, now), 0
+    row.lane = min(row.lane, Lane.DEFAULT.value)
+    row.epoch, row.lease_owner, row.lease_until = row.epoch + 1, None, 0.0
+
+
+def _others(session: Session, kept: set[int]) -> list[tuple[int, str]]:
+    rows = session.exec(
+        select_rows(Feed, Goal, User)
+        .join(Goal, col(Feed.goal_id) == col(Goal.id))
+        .join(User, col(Goal.user_id) == col(User.id))
+        .where(col(Feed.state) != FeedState.STOPPED)
+        .order_by(col(User.username), col(Goal.slug), col(Feed.label))
+    )
+    return [
+        (feed.id or 0, feed_name(user.username, goal.slug, feed.label))
+        for feed, goal, user in rows
+        if feed.id not in kept
+    ]
+
+
+def _stop(session: Session, others: Sequence[tuple[int, str]]) -> list[Change]:
+    ids = [feed_id for feed_id, _ in others]
+    for row in session.exec(select_rows(Feed).where(col(Feed.id).in_(ids)).with_for_update()):
+        row.state, row.reason = FeedState.STOPPED, "not in the file"
+        row.epoch, row.lease_owner, row.lease_until = row.epoch + 1, None, 0.0
+        session.add(row)
+    session.flush()
+    outbox.withdraw(session, ids)
+    return [Change("feed", name, "removed") for _, name in others]

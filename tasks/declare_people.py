@@ -1,0 +1,139 @@
+"""Users and sources of a declaration as rows: found or made, and changed only where they differ.
+
+Secrets are compared by decrypting what is stored. One that can't be read any more (its key is
+gone) counts as different: entering it again is the remedy.
+"""
+
+import json
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import delete
+from sqlmodel import Session, col
+from sqlmodel import select as select_rows
+
+from db import people
+from db import sources as stored_sources
+from db.models import Source, SourceState, User, Validator
+from db.vault import Vault, VaultError
+from tasks.declared import DeclaredSource, DeclaredUser
+
+HOOK_BYTES = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """What is new about a source: another account, or other credentials for it."""
+
+    details: tuple[str, ...] = ()
+    account: bool = False
+    credentials: bool = False
+
+
+def user(
+    session: Session, vault: Vault, declared: DeclaredUser, *, now: float
+) -> tuple[User, list[str], bool]:
+    """(the row, what changed about it, whether it is new)."""
+    row = people.user_named(session, declared.username)
+    new = row is None
+    if row is None:
+        row = User(username=declared.username, created_at=now)
+    details: list[str] = []
+    if declared.token is not None:
+        if _decrypted(vault, row.token_cipher) != declared.token:
+            people.set_token(row, vault, token=declared.token, kind=declared.token_kind)
+            details.append("token")
+        elif row.token_kind != declared.token_kind:
+            row.token_kind = declared.token_kind
+            details.append("token_kind")
+    if _decrypted(vault, row.hook_cipher) is None:
+        details.append("reminder")
+        renew_hook(row, vault)
+    if details:
+        session.add(row)
+        session.flush()
+    return row, details, new
+
+
+def renew_hook(row: User, vault: Vault) -> None:
+    """Give a person a new secret for their reminder address."""
+    secret = secrets.token_urlsafe(HOOK_BYTES)
+    row.hook_cipher, row.hook_hash = vault.encrypt(secret), vault.fingerprint(secret)
+
+
+def hook(row: User, vault: Vault) -> str:
+    """The secret of a person's reminder address."""
+    return vault.decrypt(row.hook_cipher or "")
+
+
+def source(
+    session: Session, vault: Vault, declared: DeclaredSource, *, owner: User, now: float
+) -> tuple[Source, Fresh, bool]:
+    """(the row, what is new about it, whether the row itself is)."""
+    row = session.exec(
+        select_rows(Source)
+        .where(col(Source.user_id) == owner.id, col(Source.name) == declared.name)
+        .with_for_update()
+    ).first()
+    if row is None:
+        row = Source(
+            user_id=owner.id or 0,
+            name=declared.name,
+            provider=declared.provider,
+            settings=declared.settings,
+            credentials_cipher=vault.encrypt(json.dumps(declared.credentials)),
+            created_at=now,
+        )
+        session.add(row)
+        session.flush()
+        return row, Fresh(), True
+    fresh = _compare(row, declared, vault)
+    if fresh.details:
+        row.provider, row.settings = declared.provider, declared.settings
+        if fresh.credentials:
+            row.credentials_cipher = vault.encrypt(json.dumps(declared.credentials))
+        _log_in_again(session, row)
+    return row, fresh, False
+
+
+def _compare(row: Source, declared: DeclaredSource, vault: Vault) -> Fresh:
+    try:
+        before: dict[str, Any] | None = stored_sources.credentials(row, vault)
+    except VaultError:
+        before = None
+    details = ["provider"] if row.provider != declared.provider else []
+    details += _different(row.settings, declared.settings)
+    credentials = before != declared.credentials
+    names = _different(before or {}, declared.credentials) if credentials else []
+    return Fresh(
+        details=(*details, *(names or (["credentials"] if credentials else []))),
+        account=bool(details),
+        credentials=credentials,
+    )
+
+
+def _different(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    names = sorted(before.keys() | after.keys())
+    return [name for name in names if before.get(name) != after.get(name)]
+
+
+def _log_in_again(session: Session, row: Source) -> None:
+    """Forget what an earlier login gave us; a login that is under way can't store its tokens."""
+    row.session_cipher, row.access_expires_at = None, None
+    row.token_version += 1
+    row.refresh_owner, row.refresh_until = None, 0.0
+    row.state, row.last_error = SourceState.ACTIVE, None
+    session.add(row)
+    session.flush()
+    # What was derived from the answers to another account must not be believed.
+    session.connection().execute(delete(Validator).where(col(Validator.source_id) == row.id))
+
+
+def _decrypted(vault: Vault, cipher: str | None) -> str | None:
+    if cipher is None:
+        return None
+    try:
+        return vault.decrypt(cipher)
+    except VaultError:
+        return None

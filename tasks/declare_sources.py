@@ -1,0 +1,141 @@
+"""The sources of a declaration: credentials looked up, settings checked by their provider."""
+
+import ipaddress
+import json
+from collections.abc import Collection, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr, ValidationError
+
+from tasks.declare_problems import Problems, join
+from tasks.declared import DeclaredSource
+from tasks.providers import Provider, SourceSettings
+
+
+class SourceReader:
+    """Reads one table at a time; whatever is wrong goes to `problems`."""
+
+    def __init__(
+        self,
+        problems: Problems,
+        env: Mapping[str, str],
+        providers: Mapping[str, Provider],
+        *,
+        allow_http: bool,
+    ) -> None:
+        self._problems = problems
+        self._env = env
+        self._providers = providers
+        self._allow_http = allow_http
+
+    def read(
+        self, key: str, table: dict[str, Any], usernames: Collection[str]
+    ) -> DeclaredSource | None:
+        """The source of the table `[sources.<key>]`, or None if anything is wrong with it."""
+        where = join("sources", key)
+        username = self._owner(where, table.get("user"), usernames)
+        provider = self._provider(where, table.get("provider"))
+        rest = {key: value for key, value in table.items() if key not in ("user", "provider")}
+        resolved = self.resolve(where, rest)
+        if provider is None or resolved is None:
+            return None
+        try:
+            settings = provider.settings.model_validate(resolved)
+        except ValidationError as error:
+            self._problems.add_invalid(where, error, provider.settings)
+            return None
+        if not self._usable(where, settings) or username is None:
+            return None
+        secret = provider.settings.secrets()
+        plain = _plain(settings)
+        return DeclaredSource(
+            name=key.lower(),
+            username=username,
+            provider=provider.name,
+            account=settings.account(),
+            settings={key: value for key, value in plain.items() if key not in secret},
+            credentials={key: value for key, value in plain.items() if key in secret},
+        )
+
+    def _owner(self, where: str, username: object, usernames: Collection[str]) -> str | None:
+        if not isinstance(username, str):
+            self._problems.add(join(where, "user"), "is missing: the Beeminder username it is for")
+            return None
+        name = username.lower()
+        known = self._problems.unless_known(join(where, "user"), name, usernames, kind="user")
+        return name if known else None
+
+    def _provider(self, where: str, name: object) -> Provider | None:
+        if not isinstance(name, str):
+            kinds = ", ".join(sorted(self._providers))
+            self._problems.add(join(where, "provider"), f"is missing; there is: {kinds}")
+            return None
+        self._problems.unless_known(join(where, "provider"), name, self._providers, kind="provider")
+        return self._providers.get(name)
+
+    def resolve(self, where: str, table: dict[str, Any]) -> dict[str, Any] | None:
+        """The table with every `{ env = "NAME" }` looked up; None if one is not set."""
+        resolved, complete = {}, True
+        for key, value in table.items():
+            resolved[key] = value
+            if not isinstance(value, dict) or set(value) != {"env"}:
+                continue
+            found = self._env.get(str(value["env"]))
+            if not found:
+                complete = False
+                self._problems.add(
+                    join(where, key), f"the environment variable {value['env']} is not set"
+                )
+            resolved[key] = found
+        return resolved if complete else None
+
+    def _usable(self, where: str, settings: SourceSettings) -> bool:
+        usable = True
+        for key, value in _plain(settings).items():
+            if isinstance(value, str) and not value.strip():
+                self._problems.add(join(where, key), "is empty")
+                usable = False
+        url = settings.open_url()
+        wrong = None if url is None else wrong_address(url, allow_http=self._allow_http)
+        if wrong is not None:
+            self._problems.add(join(where, "url"), wrong)
+        return usable and wrong is None
+
+
+def wrong_address(url: str, *, allow_http: bool) -> str | None:
+    """Why a source may not be called at this address, or None."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return "is not a well-formed address"
+    if parts.scheme not in ("http", "https") or not host or any(map(str.isspace, url)):
+        return "has to be an address that begins with https://"
+    if parts.username is not None or parts.password is not None:
+        return "may not hold a login: there are keys of their own for that"
+    if parts.query or parts.fragment:
+        return "may not hold a ? or a #"
+    if parts.scheme == "http" and not allow_http and not _is_loopback(host):
+        return "is plain http: passwords could be read on the way (https, or WAGGLE_ALLOW_HTTP=1)"
+    return None
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _plain(settings: SourceSettings) -> dict[str, Any]:
+    """Settings as JSON would hold them, with the secrets in plain text."""
+    dumped = settings.model_dump(mode="python", exclude_none=True)
+    plain = {
+        key: value.get_secret_value() if isinstance(value, SecretStr) else value
+        for key, value in dumped.items()
+    }
+    found: dict[str, Any] = json.loads(json.dumps(plain, default=str))
+    return found
