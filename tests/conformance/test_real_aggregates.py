@@ -131,6 +131,22 @@ def test_days_of_a_zone_whose_midnight_is_skipped(aggregate):
     assert set(hours.json()["1"].values()) == {1}
 
 
+def test_hours_of_a_zone_that_moves_by_half_an_hour(aggregate, bem):
+    """Fault of the server: after such a clock change most hours are told empty, but not in UTC."""
+    spare = bem.seed.series_id("Spare 03")
+    start = datetime.fromisoformat("2026-04-04T12:00Z").timestamp()
+    bem.add_samples(spare, [(start + 3600 * number, 1.0) for number in range(24)])
+    span = {"start_time": "2026-04-04T12:00:00Z", "end_time": "2026-04-05T12:00:00Z"}
+    counted = {
+        zone: sum(
+            aggregate(spare, "hour", "count", timezone=zone, **span).json()[str(spare)].values()
+        )
+        for zone in ("Australia/Lord_Howe", "UTC")
+    }
+    bem.delete_samples(spare, start=start, end=start + 86400)
+    assert counted == {"Australia/Lord_Howe": 3, "UTC": 24}
+
+
 def test_buckets_by_name(aggregate):
     """By name the same answer is keyed by the name."""
     span = {"start_time": "2026-03-28T00:00:00Z", "end_time": "2026-03-29T00:00:00Z"}
