@@ -1,5 +1,6 @@
 """Around every request: an id, headers for all answers, and a last net for our own mistakes."""
 
+import itertools
 import json
 import re
 import secrets
@@ -21,13 +22,15 @@ class RequestIds:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
+        self._prefix = secrets.token_hex(4).encode()  # of this process; the rest counts
+        self._count = itertools.count(1)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on; whatever it raises ends here."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = _given_id(scope) or secrets.token_hex(8).encode()
+        request_id = _given_id(scope) or b"%s-%x" % (self._prefix, next(self._count))
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id.decode())
         started = False

@@ -5,7 +5,9 @@ gathers; so the busier it gets, the less a callback costs.
 """
 
 import asyncio
-from collections.abc import Mapping
+import random
+import secrets
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,6 +62,8 @@ class Writer:
         self._waiting: list[Waiting] = []
         self._some = asyncio.Event()
         self._thread = SoloThread("commits")
+        # Event ids are to be unique, not secret, and a system call for each is dear.
+        self._random_bits = random.Random(secrets.randbits(256)).getrandbits  # noqa: S311 -- as above
 
     async def store(
         self, kind: EventKind, payload: dict[str, Any], *, user_id: int | None = None
@@ -71,12 +75,7 @@ class Writer:
         stored: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._waiting.append(Waiting(kind, payload, user_id, stored))
         self._some.set()
-        try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
-                return await stored
-        except TimeoutError:
-            message = "the database took too long"
-            raise NotStoredError(message) from None
+        return await stored
 
     async def run(self) -> None:
         """Commit group after group until cancelled."""
@@ -95,14 +94,16 @@ class Writer:
     async def _store_group(self, group: list[Waiting]) -> None:
         self._metrics.group_size.observe(len(group))
         try:
-            ids = await self._thread.call(lambda: self._commit(group))
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                ids = await self._thread.call(lambda: self._commit(group))
+        except TimeoutError:
+            # Whoever has gathered meanwhile would only wait behind the same database.
+            self._fail([*group, *self._waiting], "the database takes too long")
+            self._waiting.clear()
+            return
         except Exception as error:  # noqa: BLE001 -- whatever it is, every waiter is told
-            self._metrics.commits.labels("failed").inc()
             # Not its text: a database repeats the row that it refuses.
-            log.error("commit.failed", callbacks=len(group), error=type(error).__name__)  # noqa: TRY400 -- as above
-            for waiting in group:
-                if not waiting.stored.done():
-                    waiting.stored.set_exception(NotStoredError("the database refused"))
+            self._fail(group, "the database failed", error=type(error).__name__)
             return
         self._metrics.commits.labels("done").inc()
         self._ringer.want({BELLS[waiting.kind] for waiting in group})
@@ -110,11 +111,18 @@ class Writer:
             if not waiting.stored.done():
                 waiting.stored.set_result(event_id)
 
+    def _fail(self, group: Sequence[Waiting], message: str, **known: str) -> None:
+        self._metrics.commits.labels("failed").inc()
+        log.error("commit.failed", callbacks=len(group), reason=message, **known)
+        for waiting in group:
+            if not waiting.stored.done():
+                waiting.stored.set_exception(NotStoredError(message))
+
     def _commit(self, group: list[Waiting]) -> list[str]:
         now = self._clock.now()
         events = [
             inbox.NewEvent(
-                id=inbox.new_id(now),
+                id=inbox.new_id(now, random_bits=self._random_bits),
                 kind=waiting.kind,
                 payload=waiting.payload,
                 user_id=waiting.user_id,
