@@ -1,0 +1,261 @@
+"""What people ask about the ledger: how everything stands, what came in, what was sent.
+
+The shapes are a public interface: the command line prints them as JSON. Times are ISO 8601 in UTC.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Executable, RowMapping, Select, and_, func, or_, select
+from sqlmodel import Session, col
+
+from db.feeds import CLAIMABLE
+from db.models import (
+    Datapoint,
+    DatapointState,
+    Event,
+    EventState,
+    Feed,
+    Goal,
+    Run,
+    Source,
+    User,
+)
+
+DAY = 86400.0
+WAITING = (DatapointState.PENDING, DatapointState.HELD)
+
+
+def iso(at: float | None) -> str | None:
+    """UTC seconds as ISO 8601 with a Z; None stays None."""
+    if at is None:
+        return None
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def feed_name(username: str, slug: str, label: str) -> str:
+    """user/goal, or user/goal:label."""
+    return f"{username}/{slug}:{label}" if label else f"{username}/{slug}"
+
+
+def status(session: Session, now: float, *, limit: int | None = None) -> dict[str, Any]:
+    """Everything at a glance; `limit` bounds each of the three lists."""
+    users = select(col(User.username), col(User.state)).order_by(col(User.username))
+    sources = select(col(Source.name), col(Source.provider), col(Source.state)).order_by(
+        col(Source.name), col(Source.id)
+    )
+    return {
+        "users": [dict(row) for row in _rows(session, users.limit(limit))],
+        "sources": [dict(row) for row in _rows(session, sources.limit(limit))],
+        "feeds": _feeds(session, limit),
+        "inbox": inbox(session, now),
+        "outbox": outbox(session, now),
+    }
+
+
+def _feeds(session: Session, limit: int | None) -> list[dict[str, Any]]:
+    pending = (
+        select(func.count())
+        .where(col(Datapoint.feed_id) == col(Feed.id), col(Datapoint.state).in_(WAITING))
+        .scalar_subquery()
+    )
+    rows = _rows(
+        session,
+        select(
+            col(User.username),
+            col(Goal.slug),
+            col(Feed.label),
+            col(Feed.state),
+            col(Feed.last_synced_at),
+            col(Feed.due_at),
+            col(Feed.last_error),
+            pending.label("pending"),
+        )
+        .join(Goal, col(Feed.goal_id) == col(Goal.id))
+        .join(User, col(Goal.user_id) == col(User.id))
+        .order_by(col(User.username), col(Goal.slug), col(Feed.label))
+        .limit(limit),
+    )
+    return [
+        {
+            "feed": feed_name(row["username"], row["slug"], row["label"]),
+            "state": row["state"],
+            "last_synced_at": iso(row["last_synced_at"]),
+            "next_sync_at": iso(row["due_at"]) if row["state"] in CLAIMABLE else None,
+            "pending": row["pending"],
+            "last_error": row["last_error"],
+        }
+        for row in rows
+    ]
+
+
+def inbox(session: Session, now: float) -> dict[str, Any]:
+    """Events by state (those done: of the last 24 hours) and the age of the oldest due work."""
+    counted = _count(
+        session,
+        select(col(Event.state).label("state"), func.count().label("count"))
+        .where(or_(col(Event.state) != EventState.DONE, col(Event.finished_at) > now - DAY))
+        .group_by(col(Event.state)),
+    )
+    found: dict[str, Any] = {state.value: counted.get(state, 0) for state in EventState}
+    return found | {"oldest_due_seconds": round(oldest_due(session, now), 3)}
+
+
+def outbox(session: Session, now: float) -> dict[str, int]:
+    """Datapoints by state; those landed: of the last 24 hours."""
+    counted = _count(
+        session,
+        select(col(Datapoint.state).label("state"), func.count().label("count"))
+        .where(
+            or_(
+                col(Datapoint.state).in_((*WAITING, DatapointState.REJECTED)),
+                and_(
+                    col(Datapoint.state) == DatapointState.LANDED,
+                    col(Datapoint.landed_at) > now - DAY,
+                ),
+            )
+        )
+        .group_by(col(Datapoint.state)),
+    )
+    shown = (
+        DatapointState.PENDING,
+        DatapointState.HELD,
+        DatapointState.LANDED,
+        DatapointState.REJECTED,
+    )
+    return {state.value: counted.get(state, 0) for state in shown}
+
+
+def oldest_due(session: Session, now: float) -> float:
+    """Seconds since the oldest work that nobody holds came due; 0.0 when nothing waits."""
+    feeds = select(func.min(col(Feed.due_at))).where(
+        col(Feed.state).in_(CLAIMABLE), col(Feed.due_at) <= now, col(Feed.lease_until) <= now
+    )
+    events = select(func.min(col(Event.due_at))).where(
+        col(Event.state) == EventState.RECEIVED,
+        col(Event.due_at) <= now,
+        col(Event.lease_until) <= now,
+    )
+    connection = session.connection()
+    found: list[float | None] = [
+        connection.execute(asked).scalar_one_or_none() for asked in (feeds, events)
+    ]
+    return max((now - at for at in found if at is not None), default=0.0)
+
+
+def events(
+    session: Session, *, state: str | None = None, limit: int = 50, offset: int = 0
+) -> list[dict[str, Any]]:
+    """What came in, newest first."""
+    asked = _events().order_by(col(Event.received_at).desc(), col(Event.id).desc())
+    if state is not None:
+        asked = asked.where(col(Event.state) == state)
+    return [_event(row) for row in _rows(session, asked.limit(limit).offset(offset))]
+
+
+def event(session: Session, event_id: str) -> dict[str, Any] | None:
+    """One event with its payload (which holds no secret), or None."""
+    row = next(iter(_rows(session, _events().where(col(Event.id) == event_id))), None)
+    if row is None:
+        return None
+    return _event(row) | {
+        "payload": row["payload"],
+        "datapoints": row["datapoints"],
+        "due_at": iso(row["due_at"]),
+        "replay_of": row["replay_of"],
+    }
+
+
+def _events() -> Select[*tuple[Any, ...]]:
+    return (
+        select(
+            *Event.__table__.columns,  # type: ignore[attr-defined] # set by SQLModel
+            col(Goal.slug).label("goal_slug"),
+            col(User.username).label("user_name"),
+        )
+        .select_from(Event)
+        .outerjoin(Goal, col(Event.goal_id) == col(Goal.id))
+        .outerjoin(User, col(Event.user_id) == col(User.id))
+    )
+
+
+def _event(row: RowMapping) -> dict[str, Any]:
+    username = row["user_name"] or row["payload"].get("username")
+    slug = row["goal_slug"] or row["payload"].get("slug")
+    return {
+        "id": row["id"],
+        "kind": row["kind"],
+        "feed": f"{username}/{slug}" if username and slug else None,
+        "state": row["state"],
+        "attempts": row["attempts"],
+        "deferrals": row["deferrals"],
+        "received_at": iso(row["received_at"]),
+        "finished_at": iso(row["finished_at"]),
+        "error": row["error"],
+    }
+
+
+def datapoints(
+    session: Session, feed_ids: Sequence[int], *, limit: int | None = None
+) -> list[dict[str, Any]]:
+    """What was sent, or is to be, for these feeds; the newest day first."""
+    rows = _rows(
+        session,
+        select(Datapoint.__table__)  # type: ignore[attr-defined] # set by SQLModel
+        .where(col(Datapoint.feed_id).in_(feed_ids))
+        .order_by(
+            # Where nothing stands the two databases sort differently.
+            func.coalesce(col(Datapoint.daystamp), "").desc(),
+            func.coalesce(col(Datapoint.timestamp), 0).desc(),
+            col(Datapoint.id).desc(),
+        )
+        .limit(limit),
+    )
+    return [
+        {
+            "requestid": row["requestid"],
+            "daystamp": row["daystamp"],
+            "value": row["value"],
+            "comment": row["comment"],
+            "state": row["state"],
+            "beeminder_id": row["beeminder_id"],
+            "sent_at": iso(row["sent_at"]),
+        }
+        for row in rows
+    ]
+
+
+def runs(session: Session, *, limit: int = 50) -> list[dict[str, Any]]:
+    """Runs that are or were followed, the latest first; `progress` is 0 to 1, or None."""
+    rows = _rows(
+        session,
+        select(
+            *Run.__table__.columns,  # type: ignore[attr-defined] # set by SQLModel
+            col(Source.name).label("source_name"),
+        )
+        .join(Source, col(Run.source_id) == col(Source.id))
+        .order_by(func.coalesce(col(Run.started_at), 0.0).desc(), col(Run.id).desc())
+        .limit(limit),
+    )
+    return [
+        {
+            "run": row["run_id"],
+            "source": row["source_name"],
+            "state": row["state"],
+            "progress": row["progress"],
+            "attempt": row["attempt"],
+            "rows": row["counters"].get("rows"),
+            "started_at": iso(row["started_at"]),
+            "finished_at": iso(row["finished_at"]),
+        }
+        for row in rows
+    ]
+
+
+def _rows(session: Session, asked: Executable) -> Sequence[RowMapping]:
+    return session.connection().execute(asked).mappings().all()
+
+
+def _count(session: Session, asked: Executable) -> dict[str, int]:
+    return {row["state"]: row["count"] for row in _rows(session, asked)}

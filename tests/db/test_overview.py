@@ -1,0 +1,276 @@
+"""Promises about what people are shown: the keys of the contract, counted right, newest first."""
+
+import pytest
+
+from db import inbox, outbox, overview
+from db.models import (
+    Datapoint,
+    Event,
+    EventKind,
+    EventState,
+    Feed,
+    FeedState,
+    Goal,
+    Run,
+    Source,
+    User,
+)
+
+NOW = 1_793_880_000.0  # 2026-11-05T12:00:00Z
+DAY = 86400.0
+
+
+@pytest.fixture
+def filled(ledger):
+    """Alice with two feeds on one goal; returns the ids of the feeds."""
+    with ledger.write() as session:
+        session.add(User(id=1, username="alice"))
+        session.flush()
+        session.add(Source(id=1, user_id=1, name="plant", provider="bemserver"))
+        session.add(Goal(id=1, user_id=1, slug="energy", declared_slug="energy"))
+        session.flush()
+        for number, label in ((1, ""), (2, "roof")):
+            session.add(
+                Feed(
+                    id=number,
+                    goal_id=1,
+                    source_id=1,
+                    label=label,
+                    metric="m",
+                    due_at=NOW + number,
+                    last_synced_at=NOW - number,
+                )
+            )
+    return 1, 2
+
+
+def add(ledger, *rows):
+    """Put rows into the ledger."""
+    with ledger.write() as session:
+        session.add_all(rows)
+
+
+def point(number, state, **more):
+    """A datapoint of the first feed."""
+    values = {"goal_id": 1, "feed_id": 1, "value": 1.5, "content_hash": "x"} | more
+    return Datapoint(requestid=f"wg-{number}", state=state, **values)
+
+
+def store(ledger, **more):
+    """An event that came in; returns its id."""
+    new = inbox.NewEvent(
+        **(
+            {
+                "kind": EventKind.AUTOFETCH,
+                "payload": {"username": "alice", "slug": "energy"},
+                "received_at": NOW,
+            }
+            | more
+        )
+    )
+    with ledger.write() as session:
+        inbox.store(session, [new])
+    return new.id
+
+
+def test_an_empty_ledger_has_a_status(ledger):
+    """Nothing there is zeros and empty lists, with every key in place."""
+    with ledger.read() as session:
+        assert overview.status(session, NOW) == {
+            "users": [],
+            "sources": [],
+            "feeds": [],
+            "inbox": {
+                "received": 0,
+                "working": 0,
+                "done": 0,
+                "failed": 0,
+                "dead": 0,
+                "oldest_due_seconds": 0.0,
+            },
+            "outbox": {"pending": 0, "held": 0, "landed": 0, "rejected": 0},
+        }
+
+
+def test_feeds_are_shown_with_times_and_what_waits(ledger, filled):
+    """Names, states, ISO times in UTC, and how many datapoints wait."""
+    add(ledger, point(1, "pending"), point(2, "held"), point(3, "landed"))
+    with ledger.read() as session:
+        status = overview.status(session, NOW)
+    assert status["users"] == [{"username": "alice", "state": "active"}]
+    assert status["sources"] == [{"name": "plant", "provider": "bemserver", "state": "active"}]
+    assert status["feeds"][0] == {
+        "feed": "alice/energy",
+        "state": "active",
+        "last_synced_at": "2026-11-05T11:59:59Z",
+        "next_sync_at": "2026-11-05T12:00:01Z",
+        "pending": 2,
+        "last_error": None,
+    }
+    assert status["feeds"][1]["feed"] == "alice/energy:roof"
+    assert status["feeds"][1]["pending"] == 0
+
+
+@pytest.mark.parametrize("state", [FeedState.PAUSED, FeedState.STOPPED])
+def test_a_feed_that_is_not_scheduled_has_no_next_sync(ledger, filled, state):
+    """A time that nothing will happen at is not shown."""
+    with ledger.write() as session:
+        session.get_one(Feed, 1).state = state
+    with ledger.read() as session:
+        assert overview.status(session, NOW)["feeds"][0]["next_sync_at"] is None
+
+
+def test_limits_bound_every_list(ledger, filled):
+    """`--limit 1` shows one feed."""
+    with ledger.read() as session:
+        assert len(overview.status(session, NOW, limit=1)["feeds"]) == 1
+
+
+def test_done_and_landed_are_of_the_last_day(ledger, filled):
+    """What ended two days ago is history; what failed is shown until it is forgotten."""
+    for state, ago in (("done", 10), ("done", 2 * DAY), ("failed", 2 * DAY), ("dead", 2 * DAY)):
+        event_id = store(ledger)
+        with ledger.write() as session:
+            row = session.get_one(Event, event_id)
+            row.state, row.finished_at = state, NOW - ago
+    add(
+        ledger,
+        point(1, "landed", landed_at=NOW - 10),
+        point(2, "landed", landed_at=NOW - 2 * DAY),
+        point(3, "rejected"),
+        point(4, "withdrawn"),
+    )
+    with ledger.read() as session:
+        counted = overview.inbox(session, NOW)
+        assert overview.outbox(session, NOW) == {
+            "pending": 0,
+            "held": 0,
+            "landed": 1,
+            "rejected": 1,
+        }
+    assert (counted["done"], counted["failed"], counted["dead"]) == (1, 1, 1)
+
+
+def test_the_oldest_due_work_is_what_nobody_holds(ledger, filled):
+    """Leased, future and paused work is not late; the oldest of the rest is."""
+    with ledger.write() as session:
+        first, second = session.get_one(Feed, 1), session.get_one(Feed, 2)
+        first.due_at, first.lease_until = NOW - 500, NOW + 5
+        second.due_at, second.state = NOW - 400, "paused"
+    with ledger.read() as session:
+        assert overview.oldest_due(session, NOW) == 0.0
+    store(ledger, received_at=NOW - 30)
+    with ledger.read() as session:
+        assert overview.oldest_due(session, NOW) == 30.0
+        assert overview.oldest_due(session, NOW + 10) == 510.0
+
+
+def test_events_are_listed_newest_first(ledger, filled):
+    """The keys of the contract; names from the payload until the goal is known."""
+    old = store(ledger, received_at=NOW - 60, goal_id=1, user_id=1, payload={})
+    new = store(ledger, payload={"username": "bob", "slug": "x"})
+    with ledger.read() as session:
+        found = overview.events(session)
+    assert [event["id"] for event in found] == [new, old]
+    assert [event["feed"] for event in found] == ["bob/x", "alice/energy"]
+    assert found[1] == {
+        "id": old,
+        "kind": "autofetch",
+        "feed": "alice/energy",
+        "state": "received",
+        "attempts": 0,
+        "deferrals": 0,
+        "received_at": "2026-11-05T11:59:00Z",
+        "finished_at": None,
+        "error": None,
+    }
+
+
+def test_events_are_filtered_and_paged(ledger, filled):
+    """By state, by limit, by offset."""
+    ids = [store(ledger, received_at=NOW + number) for number in range(4)]
+    with ledger.write() as session:
+        session.get_one(Event, ids[0]).state = EventState.DEAD
+    with ledger.read() as session:
+        assert [e["id"] for e in overview.events(session, state="dead")] == [ids[0]]
+        paged = overview.events(session, limit=2, offset=1)
+    assert [e["id"] for e in paged] == [ids[2], ids[1]]
+
+
+def test_one_event_is_shown_whole(ledger, filled):
+    """With its payload and what it replays; an unknown id is None."""
+    event_id = store(ledger, replay_of="0" * 26)
+    with ledger.read() as session:
+        found = overview.event(session, event_id)
+        assert overview.event(session, "nope") is None
+    assert found["payload"] == {"username": "alice", "slug": "energy"}
+    assert found["replay_of"] == "0" * 26
+
+
+def test_an_event_without_a_feed_is_listed(ledger):
+    """A de-authorization speaks of no feed."""
+    store(ledger, kind=EventKind.DEAUTHORIZED, payload={"token_hashes": ["x"]})
+    with ledger.read() as session:
+        assert overview.events(session)[0]["feed"] is None
+
+
+def test_datapoints_are_listed_newest_day_first(ledger, filled):
+    """What was sent and when, with the keys of the contract."""
+    with ledger.write() as session:
+        outbox.record_points(
+            session,
+            goal_id=1,
+            feed_id=1,
+            points=[
+                outbox.Point(
+                    requestid=f"wg-{day}", value=day, comment="c", daystamp=f"2026110{day}"
+                )
+                for day in (1, 3, 2)
+            ],
+            now=NOW,
+        )
+        outbox.record_points(
+            session,
+            goal_id=1,
+            feed_id=2,
+            points=[outbox.Point(requestid="wg-x", value=9, comment="", timestamp=5)],
+            now=NOW,
+        )
+    with ledger.read() as session:
+        found = overview.datapoints(session, [1])
+        both = overview.datapoints(session, [1, 2], limit=4)
+    assert [row["daystamp"] for row in found] == ["20261103", "20261102", "20261101"]
+    assert found[0] == {
+        "requestid": "wg-3",
+        "daystamp": "20261103",
+        "value": 3.0,
+        "comment": "c",
+        "state": "pending",
+        "beeminder_id": None,
+        "sent_at": None,
+    }
+    assert both[-1]["requestid"] == "wg-x"
+
+
+def test_runs_are_listed_latest_first(ledger, filled):
+    """The keys of the contract; progress stays null where nobody told it."""
+    add(
+        ledger,
+        Run(source_id=1, run_id="r1", started_at=NOW - 60, state="completed", progress=1.0),
+        Run(source_id=1, run_id="r2", started_at=NOW, counters={"rows": 5}),
+        Run(source_id=1, run_id="r0"),
+    )
+    with ledger.read() as session:
+        found = overview.runs(session)
+        assert len(overview.runs(session, limit=1)) == 1
+    assert [run["run"] for run in found] == ["r2", "r1", "r0"]
+    assert found[0] == {
+        "run": "r2",
+        "source": "plant",
+        "state": "running",
+        "progress": None,
+        "attempt": 1,
+        "rows": 5,
+        "started_at": "2026-11-05T12:00:00Z",
+        "finished_at": None,
+    }
