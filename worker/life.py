@@ -34,6 +34,7 @@ class Life:
         self._queues = queues
         self._bells = bells
         self._ended = threading.Event()
+        self._leaving = threading.Lock()
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
 
     def start(self) -> None:
@@ -61,8 +62,11 @@ class Life:
             threading.Thread(target=self._leave, name="leave", daemon=True).start()
 
     def leave(self) -> None:
-        """Hand every lease back and say goodbye."""
-        self._ended.set()
+        """Hand every lease back and say goodbye; the second time it does nothing."""
+        with self._leaving:
+            if self._ended.is_set():
+                return
+            self._ended.set()
         rt = self._rt
         try:
             with rt.ledger.write() as session:

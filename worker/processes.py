@@ -103,6 +103,6 @@ def _prepare(settings: Settings) -> None:
 
 
 def _embedded_beat(app: Celery) -> Any:  # noqa: ANN401 -- celery ships no types
-    service = beat.EmbeddedService(app, thread=True)
+    service = beat.EmbeddedService(app, thread=True, scheduler_cls=beat.Scheduler)
     service.daemon = True
     return service

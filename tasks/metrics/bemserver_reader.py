@@ -1,0 +1,237 @@
+"""Reads many feeds of one BEMServer with few requests.
+
+The server's own buckets are calendar days, and its multi-unit buckets are wrong in several cases;
+Beeminder days end when the goal says. So the server is asked for hours of width one where every
+day starts and ends on a full hour, and for the raw samples where one does not. Feeds that ask for
+the same state, span, aggregation and unit share a request.
+"""
+
+import itertools
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal, Protocol, TypeVar, cast
+
+import clients
+from clients.errors import ClientError, NotFound, Permanent, Unavailable
+from tasks.metrics import bemserver_days
+from tasks.metrics.bemserver_days import Aggregation
+from tasks.providers import Answer, Reading, Request
+
+HOUR = 3600
+INTERNAL_ERROR = 500
+KNOWN_FOR_SECONDS = 3600.0  # how long names, units and states are believed
+SERIES_PER_REQUEST = 50  # keeps the URL short
+
+T = TypeVar("T")
+ServerSide = Literal["sum", "count", "min", "max"]
+
+
+class SeriesParams(Protocol):
+    """Which series, and how; see `tasks.metrics.bemserver.Params`."""
+
+    timeseries: int | str
+    campaign: int | str | None
+    aggregation: Aggregation
+    data_state: str
+    convert_to: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """One request's series, resolved."""
+
+    request: Request
+    params: SeriesParams
+    series: clients.Timeseries
+    state: int
+    hourly: bool
+
+    @property
+    def span(self) -> tuple[float, float]:
+        days = self.request.days
+        return days[0].starts_at, days[-1].ends_at
+
+
+@dataclass(slots=True)
+class _Known:
+    """A fact of the server that is believed for a while."""
+
+    value: object
+    until: float
+
+
+@dataclass(slots=True)
+class Reader:
+    """Reads many feeds of one BEMServer with few requests."""
+
+    client: clients.BemserverClient
+    monotonic: Callable[[], float] = time.monotonic
+    _known: dict[tuple[object, ...], _Known] = field(default_factory=dict)
+
+    def read(self, requests: Sequence[Request]) -> dict[int, Answer]:
+        """Readings per feed and day; see `tasks.providers.Connection`."""
+        answers: dict[int, Answer] = {}
+        questions: list[_Question] = []
+        for request in requests:
+            try:
+                questions.append(self._resolve(request))
+            except Permanent as error:
+                answers[request.key] = error
+        questions.sort(key=_group)
+        for _, alike in itertools.groupby(questions, key=_group):
+            group = list(alike)
+            for start in range(0, len(group), SERIES_PER_REQUEST):
+                answers |= self._ask(group[start : start + SERIES_PER_REQUEST])
+        return answers
+
+    def _ask(self, questions: list[_Question]) -> dict[int, Answer]:
+        """One request for all of them; if it is refused, smaller ones, to find who is to blame."""
+        try:
+            return self._fetch(questions)
+        except Permanent as error:
+            refused: ClientError = error
+        except Unavailable as error:
+            if error.status != INTERNAL_ERROR:
+                raise
+            if questions[0].hourly and questions[0].params.convert_to:
+                # Aggregates answer 500 to a unit that does not fit; raw samples say what is wrong.
+                return self._ask([replace(question, hourly=False) for question in questions])
+            refused = error
+            if len(questions) > 1 and self._is_down(questions):
+                return {question.request.key: refused for question in questions}
+        if len(questions) == 1:
+            return {questions[0].request.key: refused}
+        middle = len(questions) // 2
+        return self._ask(questions[:middle]) | self._ask(questions[middle:])
+
+    def _is_down(self, questions: list[_Question]) -> bool:
+        """Does a 500 come from the server, or from one of the series? One can't be both ends."""
+        for question in (questions[0], questions[-1]):
+            try:
+                self._fetch([question])
+            except Unavailable:
+                continue
+            except Permanent:
+                return False
+            return False
+        return True
+
+    def _fetch(self, questions: list[_Question]) -> dict[int, Answer]:
+        first = questions[0]
+        selector = clients.ById(tuple(dict.fromkeys(q.series.id for q in questions)))
+        unit = first.params.convert_to
+        starts_at, ends_at = first.span
+        if not first.hourly:
+            raw = self.client.data(
+                selector, start=starts_at, end=ends_at, data_state=first.state, convert_to=unit
+            )
+            return {
+                q.request.key: _readings(
+                    q,
+                    bemserver_days.of_samples(
+                        q.params.aggregation, q.request.days, raw[str(q.series.id)], q.request.now
+                    ),
+                )
+                for q in questions
+            }
+        hours = {
+            name: self.client.aggregate(
+                selector,
+                start=starts_at,
+                end=ends_at,
+                data_state=first.state,
+                aggregation=name,
+                unit="hour",
+                convert_to=None if name == "count" else unit,
+            )
+            for name in _server_side(first.params.aggregation)
+        }
+        return {
+            q.request.key: _readings(
+                q,
+                bemserver_days.of_hours(
+                    q.params.aggregation,
+                    q.request.days,
+                    {name: found[str(q.series.id)] for name, found in hours.items()},
+                    q.request.now,
+                ),
+            )
+            for q in questions
+        }
+
+    def _resolve(self, request: Request) -> _Question:
+        params = cast("SeriesParams", request.params)  # this provider has one metric
+        states = self._once(("states",), self.client.data_states)
+        if params.data_state not in states:
+            known = ", ".join(sorted(states))
+            message = f"the server has no data state {params.data_state!r}; it has: {known}"
+            raise NotFound(message, reason="unknown_data_state")
+        aligned = all(day.starts_at % HOUR == 0 == day.ends_at % HOUR for day in request.days)
+        return _Question(
+            request,
+            params,
+            self._series(params),
+            states[params.data_state],
+            hourly=aligned and params.aggregation != "last",
+        )
+
+    def _series(self, params: SeriesParams) -> clients.Timeseries:
+        wanted = params.timeseries
+        if isinstance(wanted, int):
+            return self._once(("id", wanted), lambda: self.client.timeseries_by_id(wanted))
+        campaign = self._campaign(params.campaign)
+        return self._once(
+            ("name", campaign, wanted), lambda: self.client.timeseries_named(wanted, campaign)
+        )
+
+    def _campaign(self, wanted: int | str | None) -> int:
+        if isinstance(wanted, int):
+            return wanted
+        campaigns = self._once(("campaigns",), self.client.campaigns)
+        for campaign in campaigns:
+            if campaign.name == wanted:
+                return campaign.id
+        names = ", ".join(sorted(campaign.name for campaign in campaigns)) or "none"
+        message = f"no campaign {wanted!r} is visible to this login; visible: {names}"
+        raise NotFound(message, reason="unknown_campaign")
+
+    def _once(self, key: tuple[object, ...], ask: Callable[[], T]) -> T:
+        known = self._known.get(key)
+        if known is None or known.until < self.monotonic():
+            known = _Known(ask(), self.monotonic() + KNOWN_FOR_SECONDS)
+            self._known[key] = known
+        return known.value  # type: ignore[return-value] # what `ask` of this key gave
+
+
+def _group(question: _Question) -> tuple[object, ...]:
+    how = question.params.aggregation if question.hourly else "raw"
+    # One series asked in two units needs two requests: the server takes a unit per series.
+    unit = question.params.convert_to or ""
+    return question.state, how, question.span, unit
+
+
+def _server_side(aggregation: Aggregation) -> tuple[ServerSide, ...]:
+    """What the server is asked for: an average is put together here."""
+    if aggregation == "avg":
+        return ("sum", "count")
+    if aggregation == "last":
+        message = "the last sample of a day is not an aggregate of the server's"
+        raise ValueError(message)
+    return (aggregation,)
+
+
+def _readings(question: _Question, values: dict[str, float | None]) -> dict[str, Reading]:
+    unit = question.params.convert_to or question.series.unit_symbol
+    if question.params.aggregation == "count":
+        unit = "samples"
+    readings = {}
+    for daystamp, value in values.items():
+        if value is None:
+            readings[daystamp] = Reading(None, unit, "no samples on this day")
+        elif not math.isfinite(value):
+            readings[daystamp] = Reading(None, unit, "the server holds a value that is not finite")
+        else:
+            readings[daystamp] = Reading(value, unit)
+    return readings
