@@ -1,0 +1,247 @@
+"""One installation of Waggle in a folder of its own, and the simulators that it talks to."""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+import psycopg
+import pytest
+
+from simulators.main import BEMSERVER_PREFIX, build
+from simulators.server import LocalServer
+
+BIN = Path(sys.executable).parent
+SECRET = "callback-secret-of-the-black-box-0123456789"
+TOKEN = "canary-personal-token"
+PASSWORD = "canary-plant-password"
+PATIENCE = 40.0
+
+EMBEDDED = "sqlite+filesystem"
+BACKENDS = [
+    EMBEDDED,
+    pytest.param("postgresql+rabbitmq", marks=pytest.mark.services),
+    pytest.param("postgresql+redis", marks=pytest.mark.services),
+]
+
+
+def free_port() -> int:
+    """A port that nobody listens on right now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def listens(port: int) -> bool:
+    """Is there a service on this loopback port?"""
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+        return True
+    return False
+
+
+class House:
+    """alice, her goals `energy` and `output`, and a plant with two meters."""
+
+    def __init__(self, folder: Path, *, backend: str = EMBEDDED, **settings: str) -> None:
+        self.folder = folder
+        self.backend = backend
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.processes: list[subprocess.Popen[bytes]] = []
+        self._stack = contextlib.ExitStack()
+        self._settings = settings
+
+    def __enter__(self) -> Self:
+        self.sims = build(
+            autofetch_url=f"{self.url}/beeminder/autofetch/{SECRET}",
+            deauthorize_url=f"{self.url}/beeminder/deauthorized/{SECRET}",
+            redirect_uri=f"{self.url}/beeminder/callback",
+            world=False,
+        )
+        self.server = self._stack.enter_context(LocalServer(self.sims.app))
+        self.http = self._stack.enter_context(httpx.Client(base_url=self.url, timeout=40))
+        self.environment = self._environment()
+        self._fill()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for process in self.processes:
+            if process.poll() is None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGTERM)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(12)
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+            if process.stdout is not None:
+                process.stdout.close()
+        self._stack.close()
+
+    def _environment(self) -> dict[str, str]:
+        kept = {name: os.environ[name] for name in ("PATH", "LANG", "TZ") if name in os.environ}
+        database, broker = self._services()
+        return kept | {
+            "WAGGLE_HOME": str(self.folder / "home"),
+            "PORT": str(self.port),
+            "WAGGLE_BEEMINDER_URL": self.server.url,
+            "WAGGLE_CALLBACK_SECRETS": SECRET,
+            "WAGGLE_BEEMINDER_APP_NAME": "waggle",
+            "WAGGLE_BEEMINDER_CLIENT_ID": "waggle",
+            "ALICE_TOKEN": TOKEN,
+            "PLANT_PASSWORD": PASSWORD,
+            **database,
+            **broker,
+            **self._settings,
+        }
+
+    def _services(self) -> tuple[dict[str, str], dict[str, str]]:
+        if self.backend == EMBEDDED:
+            return {}, {}
+        name = f"waggle_box_{uuid.uuid4().hex[:10]}"
+        kind = self.backend.partition("+")[2]
+        port = {"rabbitmq": 5672, "redis": 6379}[kind]
+        if not listens(5432):
+            pytest.skip("PostgreSQL does not listen on 127.0.0.1:5432")
+        if not listens(port):
+            pytest.skip(f"{kind} does not listen on 127.0.0.1:{port}")
+        admin = "postgresql://postgres@127.0.0.1:5432/postgres"
+        with psycopg.connect(admin, autocommit=True) as connection:
+            connection.execute(f'CREATE DATABASE "{name}"')
+        self._stack.callback(_drop, admin, name)
+        broker = {
+            "redis": "redis://127.0.0.1:6379/11",
+            "rabbitmq": "amqp://guest:guest@127.0.0.1:5672//",
+        }[kind]
+        return {"DATABASE_URL": f"postgres://postgres@127.0.0.1:5432/{name}"}, {
+            "BROKER_URL": broker
+        }
+
+    def _fill(self) -> None:
+        state = self.sims.beeminder.state
+        self.sims.beeminder.register_app(
+            "waggle",
+            autofetch_url=f"{self.url}/beeminder/autofetch/{SECRET}",
+            deauthorize_url=f"{self.url}/beeminder/deauthorized/{SECRET}",
+            redirect_uri=f"{self.url}/beeminder/callback",
+        )
+        state.add_user("alice", timezone="Europe/Paris", token=TOKEN)
+        for slug in ("energy", "output"):
+            state.add_goal("alice", slug, kyoom=True, aggday="sum", autodata="waggle")
+        plant = self.sims.bemserver.state
+        plant.add_user("alice@example.org", PASSWORD)
+        self.series = plant.add_series("Main meter", campaign="Home").id
+        self.measure({time.time() - 120: 1.5, time.time() - 60: 1.0})
+
+    def measure(self, values: dict[float, float]) -> None:
+        """The meter has these values now."""
+        self.sims.bemserver.state.set_values(self.series, list(values.items()), data_state="Clean")
+
+    def declare(self, *slugs: str, text: str = "") -> Path:
+        """The file that links these goals to the meter."""
+        feeds = "".join(
+            f'[feeds."alice/{slug}"]\nsource = "plant"\nmetric = "timeseries_aggregate"\n'
+            f"params = {{ timeseries = {self.series} }}\n"
+            for slug in slugs
+        )
+        file = self.folder / "waggle.toml"
+        file.write_text(
+            f'[users.alice]\ntoken = {{ env = "ALICE_TOKEN" }}\n'
+            f'[sources.plant]\nprovider = "bemserver"\nuser = "alice"\n'
+            f'url = "{self.server.url}{BEMSERVER_PREFIX}"\nemail = "alice@example.org"\n'
+            f'password = {{ env = "PLANT_PASSWORD" }}\n{feeds}{text}'
+        )
+        return file
+
+    def run(self, *arguments: str, status: int | None = 0) -> subprocess.CompletedProcess[str]:
+        """A command of Waggle's; its exit status is checked."""
+        done = subprocess.run(
+            [BIN / "waggle", *arguments],
+            env=self.environment,
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert status is None or done.returncode == status, done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+        return done
+
+    def json(self, *arguments: str) -> Any:
+        """What a command says with --json."""
+        return json.loads(self.run(*arguments, "--json").stdout)
+
+    def start(self, *arguments: str, **settings: str) -> subprocess.Popen[bytes]:
+        """A process of Waggle's in a session of its own; its log is in `log`."""
+        with (self.folder / "log").open("ab") as log:
+            process = subprocess.Popen(
+                [BIN / "waggle", *arguments],
+                env=self.environment | settings,
+                cwd=self.folder,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                start_new_session=True,
+            )
+        self.processes.append(process)
+        return process
+
+    def up(self, **settings: str) -> subprocess.Popen[bytes]:
+        """`waggle up`, ready."""
+        process = self.start("up", **settings)
+        assert process.stdout is not None
+        line = process.stdout.readline().decode()
+        assert line == f"ready {self.url}\n", line + self.log()
+        return process
+
+    def log(self) -> str:
+        """What all processes have logged so far."""
+        return (self.folder / "log").read_text(errors="replace")
+
+    def autofetch(self, slug: str = "energy", **more: Any) -> httpx.Response:
+        """Beeminder's callback."""
+        data = {"username": "alice", "slug": slug}
+        return self.http.post(f"/beeminder/autofetch/{SECRET}", data=data, **more)
+
+    def ours(self, slug: str = "energy") -> dict[str, float]:
+        """What Beeminder holds of ours, by requestid."""
+        points = self.sims.beeminder.state.datapoints("alice", slug)
+        return {point.requestid: point.value for point in points if point.requestid}
+
+    def children(self) -> list[int]:
+        """The processes that `waggle up` has started."""
+        up = self.processes[-1].pid
+        found = Path(f"/proc/{up}/task/{up}/children").read_text()
+        return [int(pid) for pid in found.split()]
+
+    @contextlib.contextmanager
+    def eventually(self) -> Iterator[Callable[[Callable[[], bool]], None]]:
+        """Wait for something of another process to become true; bounded, polls."""
+
+        def wait(until: Callable[[], bool]) -> None:
+            ends_at = time.monotonic() + PATIENCE
+            while not until():
+                assert time.monotonic() < ends_at, "it did not happen in time" + self.log()[-3000:]
+                time.sleep(0.05)
+
+        yield wait
+
+
+def _drop(admin: str, name: str) -> None:
+    with psycopg.connect(admin, autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')

@@ -1,0 +1,109 @@
+"""`waggle up` from outside: callbacks in, datapoints out, and nothing lost when it is killed."""
+
+import concurrent.futures
+import os
+import signal
+import time
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from simulators.faults import Fault
+from tests.blackbox.house import PASSWORD, SECRET, TOKEN, House
+
+pytestmark = [pytest.mark.blackbox, pytest.mark.timeout(180)]
+
+
+def today() -> str:
+    """The Beeminder day of a goal with its deadline at midnight in Paris."""
+    return datetime.now(ZoneInfo("Europe/Paris")).strftime("%Y%m%d")
+
+
+def test_a_callback_lands_before_it_is_answered(house: House) -> None:
+    """A 200 means that the datapoint is on the goal at that moment, and only once."""
+    house.run("apply", str(house.declare("energy")))
+    house.up()
+    house.measure({time.time() - 5: 4.0})
+
+    answer = house.autofetch()
+
+    assert answer.status_code == 200, answer.text + house.log()
+    assert answer.json()["status"] == "fresh"
+    (point,) = house.json("datapoints", "alice/energy")[:1]
+    assert house.ours()[point["requestid"]] == point["value"] == 6.5
+    assert (point["state"], point["daystamp"]) == ("landed", today())
+    events = house.json("events")
+    assert [event["state"] for event in events] == ["done"]
+    assert events[0]["attempts"] == 1
+
+
+def test_killed_processes_lose_nothing(house: House) -> None:
+    """Callbacks that were stored are answered by datapoints after a kill -9 of everything."""
+    house.run("apply", str(house.declare("energy", "output")))
+    house.up(WAGGLE_HOLD_SECONDS="0")
+    assert house.autofetch("energy").status_code == 503
+    assert house.autofetch("output").json() == {"status": "late"}
+    for pid in house.children():
+        os.kill(pid, signal.SIGKILL)
+    house.processes[-1].kill()
+    house.processes[-1].wait()
+
+    house.up()
+
+    with house.eventually() as wait:
+        wait(lambda: {event["state"] for event in house.json("events")} == {"done"})
+    assert len(house.ours("energy")) == len(house.ours("output")) == 1
+
+
+def test_a_worker_that_dies_is_started_again(house: House) -> None:
+    """After the worker was killed the next callbacks are answered with fresh data."""
+    house.run("apply", str(house.declare("energy")))
+    house.up()
+    os.kill(house.children()[1], signal.SIGKILL)
+
+    answers = []
+    with house.eventually() as wait:
+        wait(lambda: answers.append(house.autofetch()) or answers[-1].status_code == 200)
+
+    assert house.ours()
+
+
+def test_sigterm_answers_what_is_held_and_ends_in_time(house: House) -> None:
+    """100 callbacks held behind a slow source: all answered 503 at once, all gone in 8 s."""
+    house.run("apply", str(house.declare("energy")))
+    up = house.up()
+    house.sims.faults.add(Fault(path="/timeseries_data/", delay=60, times=None))
+    house.measure({time.time() - 5: 4.0})
+    with concurrent.futures.ThreadPoolExecutor(100) as callers:
+        held = [callers.submit(house.autofetch) for _ in range(100)]
+        with house.eventually() as wait:
+            wait(lambda: "waggle_callbacks_held 100" in house.http.get("/metrics").text)
+
+        started = time.monotonic()
+        up.send_signal(signal.SIGTERM)
+        answers = [future.result(20) for future in held]
+        up.wait(20)
+        took = time.monotonic() - started
+
+    assert [answer.status_code for answer in answers] == [503] * 100
+    assert took < 10
+    assert up.returncode == 0
+    house.sims.faults.clear()
+
+
+def test_no_secret_leaves_its_row(house: House) -> None:
+    """Tokens and passwords are in no log, page, metric, queue file or plain database byte."""
+    house.run("apply", str(house.declare("energy")))
+    house.up(WAGGLE_LOG_LEVEL="debug")
+    house.sims.faults.add(Fault(method="POST", path="/datapoints", status=500, body="<h1>no"))
+    assert house.autofetch().status_code == 200
+
+    seen = house.log() + house.http.get("/metrics").text + house.http.get("/").text
+    seen += house.run("status").stdout + house.run("events").stdout
+    files = [path.read_bytes() for path in (house.folder / "home").rglob("*") if path.is_file()]
+
+    for secret in (TOKEN, PASSWORD):
+        assert secret not in seen
+        assert not any(secret.encode() in content for content in files)
+    assert SECRET not in seen
