@@ -174,7 +174,7 @@ class Reader:
             params,
             self._series(params),
             states[params.data_state],
-            hourly=aligned and params.aggregation != "last",
+            hourly=aligned and _in_hours(params),
         )
 
     def _series(self, params: SeriesParams) -> clients.Timeseries:
@@ -210,6 +210,15 @@ def _group(question: _Question) -> tuple[object, ...]:
     # One series asked in two units needs two requests: the server takes a unit per series.
     unit = question.params.convert_to or ""
     return question.state, how, question.span, unit
+
+
+def _in_hours(params: SeriesParams) -> bool:
+    """Can a day be put together from the server's hours?
+
+    Not its last sample; and a sum is not to be converted where the unit has an offset (degrees).
+    """
+    converted = params.convert_to is not None and params.aggregation in ("sum", "avg")
+    return params.aggregation != "last" and not converted
 
 
 def _server_side(aggregation: Aggregation) -> tuple[ServerSide, ...]:
