@@ -34,14 +34,13 @@ def refresh(rt: Runtime, access: Access, user: User, goals: Sequence[Goal]) -> d
     if not stale:
         return {}
     missing: dict[int, NotFound] = {}
-    found: dict[int, clients.Goal] = {}
-    if len(stale) >= READ_ALL_FROM or any(goal.beeminder_id is not None for goal in stale):
-        found = _match(stale, access.call(lambda client: client.goals()))
+    listed: dict[str, clients.Goal] = {}
+    if len(stale) >= READ_ALL_FROM:
+        listed = _by_id(access)
     for goal in stale:
         goal_id = goal.id or 0
         try:
-            # The list leaves archived goals out; only the goal's own page can say "not there".
-            seen = found.get(goal_id) or _page(access, goal.slug)
+            seen = listed.get(goal.beeminder_id or "") or _find(access, goal)
         except NotFound as error:
             missing[goal_id] = error
             continue
@@ -55,24 +54,26 @@ def refresh(rt: Runtime, access: Access, user: User, goals: Sequence[Goal]) -> d
     return missing
 
 
-def _page(access: Access, slug: str) -> clients.Goal:
-    return access.call(lambda client: client.goal(slug))
+def _find(access: Access, goal: Goal) -> clients.Goal:
+    """A goal by its slug, or by its id where the slug has gone or is another goal's now."""
+    try:
+        seen = access.call(lambda client: client.goal(goal.slug))
+    except NotFound:
+        if goal.beeminder_id is None:
+            raise
+    else:
+        if goal.beeminder_id in (None, seen.id):
+            return seen
+    renamed = _by_id(access).get(goal.beeminder_id or "")
+    if renamed is None:
+        message = f"there is no goal {goal.slug!r} any more"
+        raise NotFound(message, reason="goal_not_found")
+    return renamed
 
 
-def _match(goals: Sequence[Goal], listed: Sequence[clients.Goal]) -> dict[int, clients.Goal]:
-    """Our goals in Beeminder's list: by id where we know it, by slug the first time."""
-    by_id = {seen.id: seen for seen in listed}
-    by_slug = {seen.slug: seen for seen in listed}
-    matched = {}
-    for goal in goals:
-        seen = (
-            by_id.get(goal.beeminder_id)
-            if goal.beeminder_id is not None
-            else by_slug.get(goal.slug)
-        )
-        if seen is not None:
-            matched[goal.id or 0] = seen
-    return matched
+def _by_id(access: Access) -> dict[str, clients.Goal]:
+    """Every goal that is not archived, in one request."""
+    return {seen.id: seen for seen in access.call(lambda client: client.goals())}
 
 
 def _stale(read_at: float | None, now: float) -> bool:
