@@ -59,9 +59,13 @@ def rename_goals(session: Session, user_id: int, slugs: Mapping[str, str]) -> li
     """Follow renames: `slugs` maps Beeminder's goal ids to current slugs; returns the new slugs."""
     goals = session.exec(select_rows(Goal).where(col(Goal.user_id) == user_id)).all()
     renamed = [goal for goal in goals if slugs.get(goal.beeminder_id or "", goal.slug) != goal.slug]
-    for goal in renamed:  # two goals may have swapped their slugs: make room first
-        goal.slug = f"~{goal.id}"
-        session.add(goal)
+    # Goals may have swapped their slugs: whoever is in the way makes room, and is found again by
+    # its id when its own facts are read.
+    taken = {slugs[goal.beeminder_id or ""] for goal in renamed}
+    for goal in goals:
+        if goal in renamed or goal.slug in taken:
+            goal.slug = f"~{goal.id}"
+            session.add(goal)
     session.flush()
     for goal in renamed:
         goal.slug = slugs[goal.beeminder_id or ""]
