@@ -38,7 +38,7 @@ def ensure(home: Path, *, say: Callable[[str], None], lock: Path = LOCK) -> Path
             return python
         say(f"real BEMServer: making a virtual environment in {folder}")
         shutil.rmtree(folder, ignore_errors=True)
-        venv.create(folder, with_pip=True)
+        venv.create(folder, symlinks=True, with_pip=True)
         say("real BEMServer: installing the pinned packages (half a minute or more, only once)")
         _install(python, lock)
         stamp.write_text(wanted)

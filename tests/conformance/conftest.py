@@ -23,10 +23,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def bem() -> Iterator[real_bemserver.RealBemserver]:
+def bem(request: pytest.FixtureRequest) -> Iterator[real_bemserver.RealBemserver]:
     """The real server with the default seed; tests of this ring share it and add only samples."""
     # Mounted as its own deployment guide does it: the path is part of a base address.
-    server = real_bemserver.RealBemserver(HOME, prefix="/api/v0")
+    # The reporter shows what is going on past the capture: the first start takes its time.
+    reporter = request.config.pluginmanager.get_plugin("terminalreporter")
+    say = None if reporter is None else reporter.write_line
+    server = real_bemserver.RealBemserver(HOME, prefix="/api/v0", say=say)
     try:
         server.__enter__()
     except (postgres.NoPostgres, real_bemserver_install.InstallFailed) as missing:
