@@ -1,0 +1,200 @@
+"""A receiver on a real socket, with a ledger of its own and stand-ins for what is handed in."""
+
+import contextlib
+import dataclasses
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import httpx
+import pytest
+import sqlalchemy
+import uvicorn
+from cryptography.fernet import Fernet
+from sqlmodel import select
+
+from db import inbox
+from db.engine import Ledger
+from db.models import Event
+from db.vault import Vault
+from webhooks.app import create_app
+from webhooks.config import ReceiverConfig
+from webhooks.receiver import Receiver
+from webhooks.services import Identity, ServiceError
+
+SECRET = "path-secret-1"
+NOW = 1_795_000_000.0
+BOUND_SECONDS = 10.0
+
+
+class SetClock:
+    """A clock that stands still until a test moves it."""
+
+    def __init__(self, at: float = NOW):
+        self.at = at
+
+    def now(self) -> float:
+        """The time that was set."""
+        return self.at
+
+    def sleep(self, seconds: float) -> None:
+        """Move on without waiting."""
+        self.at += seconds
+
+
+@dataclasses.dataclass
+class FakeServices:
+    """Beeminder as far as the receiver asks it: who has which token, or why it does not say."""
+
+    people: dict[str, Identity] = dataclasses.field(default_factory=dict)
+    error: ServiceError | None = None
+    asked: list[str] = dataclasses.field(default_factory=list)
+
+    def identify(self, token: str) -> Identity:
+        """Look the token up."""
+        self.asked.append(token)
+        if self.error is not None:
+            raise self.error
+        if token not in self.people:
+            raise ServiceError("auth_failed", "no such token", transient=False)
+        return self.people[token]
+
+
+@dataclasses.dataclass
+class Bell:
+    """A bell that counts; `let` holds it back while it is clear, as a frozen broker would."""
+
+    rung: list[tuple[str, str]] = dataclasses.field(default_factory=list)
+    reached: bool = True
+    let: threading.Event = dataclasses.field(default_factory=threading.Event)
+
+    def __post_init__(self):
+        self.let.set()
+
+    def ring(self, task: str, queue: str) -> bool:
+        """Ring once."""
+        self.rung.append((task, queue))
+        self.let.wait(BOUND_SECONDS)
+        return self.reached
+
+
+@dataclasses.dataclass
+class Serving:
+    """A receiver that serves, and a client for it."""
+
+    receiver: Receiver
+    url: str
+    client: httpx.Client
+    ledger: Ledger
+    clock: SetClock
+    vault: Vault
+    services: FakeServices
+    bell: Bell
+    threads: ThreadPoolExecutor
+
+    def autofetch(self, username: str = "alice", slug: str = "energy", **options) -> httpx.Response:
+        """One callback, as Beeminder sends it."""
+        return self.client.post(
+            f"/beeminder/autofetch/{SECRET}",
+            data={"username": username, "slug": slug},
+            **options,
+        )
+
+    def later(self, call: Callable[..., httpx.Response], *args, **options) -> Future:
+        """Have a request run while the test goes on."""
+        return self.threads.submit(call, *args, **options)
+
+    def events(self) -> list[Event]:
+        """The inbox, oldest first."""
+        with self.ledger.read() as session:
+            return list(session.exec(select(Event).order_by(Event.id)))
+
+    def stored(self, count: int = 1) -> list[Event]:
+        """The inbox, once it holds that many events."""
+        until(lambda: len(self.events()) >= count)
+        return self.events()
+
+    def finish(self, event_id: str, *, datapoints: int = 0, error=None, dead=False) -> None:
+        """Do what a worker does at the end."""
+        with self.ledger.write() as session:
+            session.connection().execute(
+                sqlalchemy.update(Event)
+                .where(Event.id == event_id)
+                .values(datapoints=datapoints)
+            )
+            inbox.finish(session, [event_id], self.clock.now(), error=error, dead=dead)
+
+
+def until(true: Callable[[], bool]) -> None:
+    """Go on as soon as something is true; fail when it does not come true."""
+    ends_at = time.monotonic() + BOUND_SECONDS
+    while not true():
+        assert time.monotonic() < ends_at, "it did not happen in time"
+        threading.Event().wait(0.005)
+
+
+@contextlib.contextmanager
+def listening(app) -> Iterator[str]:
+    """Serve an app on a free port of 127.0.0.1; gives its URL."""
+    config = uvicorn.Config(
+        app, port=0, loop="uvloop", http="httptools", ws="none", log_level="warning",
+        access_log=False, timeout_graceful_shutdown=2,
+    )  # fmt: skip
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        until(lambda: server.started)
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(BOUND_SECONDS)
+
+
+@pytest.fixture
+def vault() -> Vault:
+    """A ring of two keys, in the middle of a rotation."""
+    return Vault([Fernet.generate_key().decode(), Fernet.generate_key().decode()])
+
+
+@pytest.fixture
+def serve(ledger: Ledger, vault: Vault) -> Iterator[Callable[..., Serving]]:
+    """Start a receiver; keyword arguments are settings of it."""
+    with contextlib.ExitStack() as stack:
+
+        def start(*, broker_ok: Callable[[], bool] = lambda: True, **settings) -> Serving:
+            clock, services, bell = SetClock(), FakeServices(), Bell()
+            given = {
+                "public_url": "http://waggle.test",
+                "callback_secrets": (SECRET, "path-secret-2"),
+                "session_key": "signing key of the tests",
+                "beeminder_url": "https://beeminder.test",
+                "client_id": "client-1",
+                "hold_seconds": 0.0,
+            }
+            app = create_app(
+                config=ReceiverConfig(**(given | settings)),
+                ledger=ledger,
+                vault=vault,
+                clock=clock,
+                ring=bell.ring,
+                services=services,
+                broker_ok=broker_ok,
+            )
+            url = stack.enter_context(listening(app))
+            stack.callback(app.state.receiver.holds.release)
+            client = stack.enter_context(httpx.Client(base_url=url, timeout=BOUND_SECONDS))
+            threads = stack.enter_context(ThreadPoolExecutor(64))
+            stack.callback(bell.let.set)
+            return Serving(
+                app.state.receiver, url, client, ledger, clock, vault, services, bell, threads
+            )
+
+        yield start
+
+
+@pytest.fixture
+def serving(serve) -> Serving:
+    """A receiver that holds nothing."""
+    return serve()
