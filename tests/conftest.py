@@ -1,13 +1,14 @@
 """A clean room: no settings of whoever runs the tests, and nothing that they leave behind."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 
 from db import schema
 from db.engine import Ledger
+from tests.services import postgresql
 from tests.world import World
 
 PURGED = ("WAGGLE_", "DATABASE_URL", "BROKER_URL", "CLOUDAMQP_URL", "RABBITMQ_URL", "REDIS_URL")
@@ -36,12 +37,44 @@ def _migrated(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return path.read_bytes()
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Where every ring is required, one that is skipped has failed; its reason says what to do."""
+    report = yield
+    required = os.environ.get("WAGGLE_REQUIRE_ALL_RINGS") == "1"
+    if required and report.skipped and not hasattr(report, "wasxfail"):
+        why = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longreprtext
+        report.outcome = "failed"
+        report.longrepr = f"WAGGLE_REQUIRE_ALL_RINGS=1, but {item.nodeid} was skipped: {why}"
+    return report
+
+
 @pytest.fixture
-def database_url(tmp_path: Path, _migrated: bytes) -> str:
-    """The URL of an empty ledger; the services ring puts PostgreSQL here."""
+def sqlite_url(tmp_path: Path, _migrated: bytes) -> str:
+    """The URL of an empty ledger in a file."""
     path = tmp_path / "waggle.db"
     path.write_bytes(_migrated)
     return f"sqlite:///{path}"
+
+
+@pytest.fixture(scope="session")
+def _postgresql_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    yield from postgresql.migrated_database(tmp_path_factory.mktemp("postgresql"))
+
+
+@pytest.fixture
+def postgresql_url(_postgresql_database: str) -> str:
+    """The URL of an empty ledger on a PostgreSQL; skips where there is none."""
+    postgresql.empty(_postgresql_database)
+    return _postgresql_database
+
+
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    """The URL of an empty ledger; tests of `db` and `tasks` get PostgreSQL here as well."""
+    return sqlite_url
 
 
 @pytest.fixture

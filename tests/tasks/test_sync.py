@@ -17,7 +17,7 @@ def test_a_callback_becomes_datapoints(world: World) -> None:
 def test_an_unchanged_value_is_not_sent_again(world: World) -> None:
     """A second callback finds the same values and writes nothing."""
     world.work()
-    writes = len(world.beeminder.state.changes)
+    writes = len(world.beeminder.state.history)
     world.clock.advance(5)
     event_id = world.call_back()
 
@@ -25,7 +25,7 @@ def test_an_unchanged_value_is_not_sent_again(world: World) -> None:
 
     assert world.event(event_id).state == "done"
     assert world.event(event_id).datapoints == 0
-    assert len(world.beeminder.state.changes) == writes
+    assert len(world.beeminder.state.history) == writes
 
 
 def test_a_changed_value_updates_the_same_datapoint(world: World) -> None:

@@ -1,0 +1,60 @@
+"""One migrated PostgreSQL database for the whole run, emptied before each test that uses it."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import conninfo, sql
+
+from db import schema
+from db.engine import Ledger
+from db.models import METADATA
+from simulators import postgres
+
+SEQUENCES = "SELECT sequencename FROM pg_sequences WHERE schemaname = 'public'"
+OTHERS = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+)
+
+
+def migrated_database(home: Path) -> Iterator[str]:
+    """The URL of a database with every table; skips when there is no PostgreSQL to use."""
+    with running(home) as connection, postgres.database(connection, prefix="waggle_test") as name:
+        url = url_of(connection, name)
+        ledger = Ledger(url)
+        schema.migrate(ledger)
+        ledger.close()
+        yield url
+
+
+@contextlib.contextmanager
+def running(home: Path) -> Iterator[str]:
+    """A server on which databases may be made; skips by name and reason when there is none."""
+    with contextlib.ExitStack() as stack:
+        try:
+            connection = stack.enter_context(postgres.server(home))
+        except postgres.NoPostgres as missing:
+            pytest.skip(f"services ring: {missing}")
+        yield connection
+
+
+def url_of(connection: str, name: str) -> str:
+    """The URL of a database on the server that a connection string names."""
+    where = conninfo.conninfo_to_dict(connection)
+    password = f":{where['password']}" if where.get("password") else ""
+    return f"postgresql://{where['user']}{password}@{where['host']}:{where['port']}/{name}"
+
+
+def empty(url: str) -> None:
+    """Delete every row, and end connections that a failed test left behind."""
+    with psycopg.connect(url, autocommit=True) as session:
+        session.execute(OTHERS)
+        tables = [table.name for table in reversed(METADATA.sorted_tables)]
+        with session.transaction():
+            for name in tables:  # quicker than TRUNCATE for a handful of rows
+                session.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(name)))
+            for (name,) in session.execute(SEQUENCES).fetchall():
+                session.execute(sql.SQL("ALTER SEQUENCE {} RESTART").format(sql.Identifier(name)))
