@@ -186,19 +186,20 @@ def finish(session: Session, held: Claim, *, now: float, next_at: float, written
     """The feed is fresh: end the claim, schedule the next sync, finish the stamped events.
 
     A feed that was asked for since the claim stays due, urgently: that is the one trailing sync.
-    `written` is how many datapoints this sync wrote. Raises `FencedError`.
+    A doubt that came up since stays as well. `written` is how many datapoints this sync wrote.
+    Raises `FencedError`.
     """
     _release(
         session,
         held,
-        due_at=case((col(Feed.asked) == held.asked, next_at), else_=now),
-        lane=case((col(Feed.asked) == held.asked, Lane.BULK.value), else_=Lane.URGENT.value),
+        due_at=case((_as_claimed(held), next_at), else_=now),
+        lane=case((_as_claimed(held), Lane.BULK.value), else_=Lane.URGENT.value),
         state=FeedState.ACTIVE.value,
         reason=None,
         attempts=0,
         deferrals=0,
         failing_since=None,
-        doubtful=False,
+        doubtful=case((_as_claimed(held), False), else_=col(Feed.doubtful)),
         last_synced_at=now,
         last_error=None,
     )
@@ -262,8 +263,8 @@ def fail(
     _release(
         session,
         held,
-        due_at=case((col(Feed.asked) == held.asked, next_at), else_=now),
-        lane=case((col(Feed.asked) == held.asked, Lane.BULK.value), else_=Lane.URGENT.value),
+        due_at=case((_as_claimed(held), next_at), else_=now),
+        lane=case((_as_claimed(held), Lane.BULK.value), else_=Lane.URGENT.value),
         state=FeedState.FAILING.value,
         reason=error["code"],
         attempts=col(Feed.attempts) + 1,
@@ -313,6 +314,11 @@ def _mine(held: Claim) -> ColumnElement[bool]:
         col(Feed.epoch) == held.epoch,
         col(Feed.lease_owner) == held.owner,
     )
+
+
+def _as_claimed(held: Claim) -> ColumnElement[bool]:
+    """Nobody has asked for the feed since it was claimed."""
+    return col(Feed.asked) == held.asked
 
 
 def _stamped(held: Claim) -> ColumnElement[bool]:

@@ -1,7 +1,8 @@
 """The outbox: one row per datapoint we are responsible for, for ever.
 
 A row is what Beeminder should hold (`content_hash`) and what we know it holds (`landed_hash`).
-While the two differ the row is `pending`. Rows are written by the holder of the feed's lease.
+While the two differ the row is `pending`; between a push and its answer nothing is known to be
+there. Rows are written by the holder of the feed's lease.
 """
 
 import hashlib
@@ -121,12 +122,11 @@ def pending(session: Session, feed_id: int, now: float) -> list[Datapoint]:
 
 
 def landed(session: Session, feed_id: int) -> list[Datapoint]:
-    """What this feed has at Beeminder as far as the ledger knows."""
+    """What this feed has at Beeminder, or is about to have there."""
     return list(
         session.exec(
             select_rows(Datapoint).where(
                 col(Datapoint.feed_id) == feed_id,
-                col(Datapoint.landed_hash).is_not(None),
                 col(Datapoint.state).in_((DatapointState.LANDED, DatapointState.PENDING)),
             )
         )
@@ -134,11 +134,14 @@ def landed(session: Session, feed_id: int) -> list[Datapoint]:
 
 
 def begin_push(session: Session, ids: Collection[int], now: float) -> None:
-    """Count the try before it is made, so that one that kills its worker is counted as well."""
+    """Count the try before it is made, so that one that kills its worker is counted as well.
+
+    Its answer may be lost: until it is marked, no earlier value is believed to be there.
+    """
     session.connection().execute(
         update(Datapoint)
         .where(col(Datapoint.id).in_(ids))
-        .values(attempts=col(Datapoint.attempts) + 1, sent_at=now)
+        .values(attempts=col(Datapoint.attempts) + 1, sent_at=now, landed_hash=None)
     )
 
 

@@ -28,8 +28,12 @@ READ_BACK = 300
 
 @dataclass(slots=True)
 class Pushed:
-    """What became of a push: Beeminder's ids of what landed, and what it refused for good."""
+    """What became of a push: Beeminder's ids of what landed, and what it refused for good.
 
+    `begun`: something was sent, so whatever was not answered may have landed.
+    """
+
+    begun: bool = False
     landed: dict[int, tuple[str, str | None]] = field(default_factory=dict)
     rejected: dict[int, ClientError] = field(default_factory=dict)
 
@@ -77,6 +81,7 @@ def _send(
         outbox.begin_push(session, [point.id or 0 for point in points], now)
     rt.step("push.begun")
     left = list(points)
+    result.begun = True
     if len(points) > 1:
         batch = [_new(point) for point in points]
         try:
@@ -100,7 +105,8 @@ def _send(
             result.rejected[point.id or 0] = error
             continue
         result.landed[point.id or 0] = (point.content_hash, one.id)
-    rt.step("push.sent")
+    # Not a place to stop: what was sent is marked now, or put in doubt.
+    rt.trace("push.sent")
 
 
 def _create(access: Access, slug: str, point: Datapoint) -> clients.Written:

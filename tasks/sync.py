@@ -185,7 +185,7 @@ def _finish(rt: Runtime, batch: Batch, job: Job, pushed: push.Pushed) -> None:
 def fenced(rt: Runtime, job: Job, pushed: push.Pushed) -> None:
     """Somebody else holds the feed. What we have pushed since may be older than theirs."""
     log.warning("sync.fenced", feed=job.held.feed_id, pushed=len(pushed.landed))
-    if pushed.landed or pushed.rejected:
+    if pushed.begun:
         with rt.ledger.write() as session:
             feeds.doubt(session, job.held.feed_id, rt.clock.now())
         rt.ring("sync", Lane.URGENT.name.lower())
