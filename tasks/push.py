@@ -16,6 +16,7 @@ from clients.errors import ClientError, Permanent, Rejected, UnexpectedResponse
 from db import feeds, outbox
 from db.feeds import Claim
 from db.models import Datapoint
+from tasks import gates
 from tasks.beeminder import Access
 from tasks.runtime import Runtime
 
@@ -77,7 +78,7 @@ def _send(
 ) -> None:
     now = rt.clock.now()
     with rt.ledger.write() as session:
-        feeds.hold(session, held, now)
+        ours_until = feeds.hold(session, held, now)
         outbox.begin_push(session, [point.id or 0 for point in points], now)
     rt.step("push.begun")
     left = list(points)
@@ -97,8 +98,9 @@ def _send(
                     result.landed[point.id or 0] = (point.content_hash, written.id)
             left = [point for point in points if (point.id or 0) not in result.landed]
     for point in left:  # what a batch did not confirm is asked for one by one
-        with rt.ledger.write() as session:
-            feeds.hold(session, held, rt.clock.now())
+        if rt.clock.now() + DEADLINE_SECONDS + gates.SLEEP_AT_MOST > ours_until:
+            with rt.ledger.write() as session:
+                ours_until = feeds.hold(session, held, rt.clock.now())
         try:
             one = _create(access, slug, point)
         except (Rejected, UnexpectedResponse) as error:

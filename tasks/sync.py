@@ -20,6 +20,8 @@ from tasks.runtime import Runtime, Stopping
 
 log = structlog.get_logger(__name__)
 
+USED_TO_THE_MINUTE = 60.0
+
 
 def run(rt: Runtime, lane: Lane) -> bool:
     """Do one piece of work: the due feeds of one source. False when there was none."""
@@ -98,8 +100,9 @@ def _fetch(rt: Runtime, batch: Batch, alive: list[Job]) -> list[tuple[Job, list[
             not_now(rt, job, error, where=where)
         return []
     rt.step("fetched")
-    with rt.ledger.write() as session:
-        sources.used(session, batch.source.id or 0, rt.clock.now())
+    if rt.clock.now() - (batch.source.used_at or 0.0) > USED_TO_THE_MINUTE:
+        with rt.ledger.write() as session:
+            sources.used(session, batch.source.id or 0, rt.clock.now())
     decided = []
     for feed_id, (job, request, rules) in prepared.items():
         answer = answers.get(feed_id, {})
