@@ -1,6 +1,9 @@
 """What the receiver reads from the ledger to show it."""
 
+from enum import StrEnum
+
 from sqlalchemy import case, func, select
+from sqlalchemy.orm import Mapped
 from sqlmodel import Session, col
 
 from db.models import Datapoint, DatapointState, Event, EventState, Feed, FeedState
@@ -10,18 +13,19 @@ SYNCED = (FeedState.ACTIVE, FeedState.FAILING)
 
 def inbox_by_state(session: Session) -> dict[str, int]:
     """How many events are in each state, zeros included."""
-    rows = session.connection().execute(
-        select(col(Event.state), func.count()).group_by(col(Event.state))
-    )
-    return dict.fromkeys([state.value for state in EventState], 0) | dict(rows.tuples().all())
+    return _by_state(session, col(Event.state), EventState)
 
 
 def outbox_by_state(session: Session) -> dict[str, int]:
     """How many datapoints are in each state, zeros included."""
-    rows = session.connection().execute(
-        select(col(Datapoint.state), func.count()).group_by(col(Datapoint.state))
-    )
-    return dict.fromkeys([state.value for state in DatapointState], 0) | dict(rows.tuples().all())
+    return _by_state(session, col(Datapoint.state), DatapointState)
+
+
+def _by_state(session: Session, state: Mapped[str], every: type[StrEnum]) -> dict[str, int]:
+    found = dict.fromkeys([known.value for known in every], 0)
+    for name, count in session.connection().execute(select(state, func.count()).group_by(state)):
+        found[name] = count
+    return found
 
 
 def oldest_due(session: Session, now: float) -> float:

@@ -119,9 +119,7 @@ class Serving:
         """Do what a worker does at the end."""
         with self.ledger.write() as session:
             session.connection().execute(
-                sqlalchemy.update(Event)
-                .where(Event.id == event_id)
-                .values(datapoints=datapoints)
+                sqlalchemy.update(Event).where(Event.id == event_id).values(datapoints=datapoints)
             )
             inbox.finish(session, [event_id], self.clock.now(), error=error, dead=dead)
 
@@ -150,6 +148,18 @@ def listening(app) -> Iterator[str]:
     finally:
         server.should_exit = True
         thread.join(BOUND_SECONDS)
+
+
+@pytest.fixture(name="until")
+def _until() -> Callable[[Callable[[], bool]], None]:
+    """Go on as soon as something is true."""
+    return until
+
+
+@pytest.fixture
+def bell() -> Bell:
+    """A bell that counts."""
+    return Bell()
 
 
 @pytest.fixture
