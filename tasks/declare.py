@@ -11,7 +11,7 @@ from typing import Any, Literal
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
-from db import outbox
+from db import outbox, pauses
 from db.engine import Ledger
 from db.models import Feed, FeedState, Goal, Lane, Source, User
 from db.vault import Vault
@@ -112,7 +112,7 @@ def _apply(
         changes.append(_change("feed", feed.name, details, new=new))
     others = _others(session, kept)
     if prune:
-        changes += _stop(session, others)
+        changes += _stop(session, others, now)
         others = []
     return Applied(changes=tuple(changes), hooks=hooks, unlisted=tuple(name for _, name in others))
 
@@ -198,12 +198,8 @@ def _others(session: Session, kept: set[int]) -> list[tuple[int, str]]:
     ]
 
 
-def _stop(session: Session, others: Sequence[tuple[int, str]]) -> list[Change]:
+def _stop(session: Session, others: Sequence[tuple[int, str]], now: float) -> list[Change]:
     ids = [feed_id for feed_id, _ in others]
-    for row in session.exec(select_rows(Feed).where(col(Feed.id).in_(ids)).with_for_update()):
-        row.state, row.reason = FeedState.STOPPED, "not in the file"
-        row.epoch, row.lease_owner, row.lease_until = row.epoch + 1, None, 0.0
-        session.add(row)
-    session.flush()
+    pauses.halt(session, ids, state=FeedState.STOPPED, reason="not in the file", now=now)
     outbox.withdraw(session, ids)
     return [Change("feed", name, "removed") for _, name in others]
