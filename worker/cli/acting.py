@@ -1,0 +1,117 @@
+"""Commands that change what happens next: pause, resume, replay."""
+
+import click
+
+from db import inbox, pauses
+from db.models import Event, EventKind, FeedState
+from worker.cli import failures, ringing
+from worker.cli.house import House, feeds_of, opened
+
+AWAKE = (FeedState.ACTIVE, FeedState.FAILING)
+
+
+@click.command()
+@click.argument("name", metavar="USER/GOAL")
+def pause(*, name: str) -> None:
+    """Stop syncing a goal until it is resumed. Without a label: all its feeds.
+
+    Datapoints that are on their way still land. Callbacks are answered 404 meanwhile.
+
+    \b
+    Example:
+      waggle pause alice/energy
+    """  # noqa: D301 -- \b is click's mark
+    with opened() as house:
+        now = house.now()
+        with house.ledger.write() as session:
+            found = feeds_of(session, name)
+            awake = [named for named in found if named.feed.state in AWAKE]
+            pauses.halt(
+                session,
+                [named.feed.id or 0 for named in awake],
+                state=FeedState.PAUSED,
+                reason="paused by a person",
+                now=now,
+            )
+    for named in found:
+        already = "" if named in awake else f" {named.feed.state} already"
+        click.echo(f"{named.name} is{already or ' paused'}")
+
+
+@click.command()
+@click.argument("name", metavar="USER/GOAL")
+def resume(*, name: str) -> None:
+    """Sync a paused goal again, at once.
+
+    A feed that failed is tried again at once as well. One that was stopped comes back with
+    `waggle apply`.
+
+    \b
+    Example:
+      waggle resume alice/energy
+    """  # noqa: D301 -- \b is click's mark
+    with opened() as house:
+        now = house.now()
+        with house.ledger.write() as session:
+            found = feeds_of(session, name)
+            stopped = [named for named in found if named.feed.state == FeedState.STOPPED]
+            resumed = [named for named in found if named not in stopped]
+            pauses.wake(session, [named.feed.id or 0 for named in resumed], now)
+    for named in resumed:
+        click.echo(f"{named.name} is active")
+    for named in stopped:
+        click.echo(
+            f"waggle: {named.name} is stopped ({named.feed.reason}): `waggle apply` or a new "
+            "connection brings it back",
+            err=True,
+        )
+    if not resumed:
+        raise failures.Failed(f"nothing of {name} was resumed")
+
+
+@click.command()
+@click.argument("event_ids", metavar="ID...", nargs=-1, required=True)
+def replay(*, event_ids: tuple[str, ...]) -> None:
+    """Try events again, as new events that say what they replay.
+
+    \b
+    Example:
+      waggle replay 01kaf0w5m2v6x3c8d9e7g4h1jk
+    """  # noqa: D301 -- \b is click's mark
+    ids = [event_id.strip().lower() for event_id in event_ids]
+    with opened() as house:
+        now = house.now()
+        with house.ledger.write() as session:
+            rows = [session.get(Event, event_id) for event_id in ids]
+            for event_id, row in zip(ids, rows, strict=True):
+                if row is None:
+                    raise failures.Refused(
+                        f"there is no event {event_id!r}; `waggle events` lists them"
+                    )
+                if row.state not in inbox.ENDED:
+                    raise failures.Refused(f"event {event_id} has not ended yet: it is {row.state}")
+            new = [_again(row, now) for row in rows if row is not None]
+            inbox.store(session, new)
+        _ring(house, new)
+    for event in new:
+        click.echo(f"{event.id} replays {event.replay_of}")
+
+
+def _again(row: Event, now: float) -> inbox.NewEvent:
+    return inbox.NewEvent(
+        kind=EventKind(row.kind),
+        payload=row.payload,
+        received_at=now,
+        user_id=row.user_id,
+        goal_id=row.goal_id,
+        replay_of=row.id,
+    )
+
+
+def _ring(house: House, events: list[inbox.NewEvent]) -> None:
+    kinds = {event.kind for event in events}
+    with ringing.ringer(house.settings) as ring:
+        if EventKind.DEAUTHORIZED in kinds:
+            ring("deauthorize", "default")
+        if kinds - {EventKind.DEAUTHORIZED}:
+            ring("sync", "urgent")

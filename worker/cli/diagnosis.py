@@ -1,0 +1,130 @@
+"""Calling every source and Beeminder once with the stored credentials, for `waggle doctor`."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import httpx
+from sqlmodel import col, select
+
+from clients.errors import AuthFailed, ClientError
+from db.models import Feed, Source, User, UserState
+from db.vault import VaultError
+from tasks import days, jobs
+from tasks.beeminder import Access
+from tasks.gates import DeferredError
+from tasks.providers import Authenticate, Connection, Link, Request, Tokens
+from tasks.runtime import Runtime
+from worker import runtime
+from worker.settings import Settings
+
+DEADLINE_SECONDS = 15.0
+LOGIN_REMEDY = "correct the credentials in the file, then `waggle apply`"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One source or one person, and how the call went."""
+
+    what: str
+    bad: bool
+    text: str
+    remedy: str = ""
+
+
+class _Lent:
+    """Tokens of one login that is thrown away: what the workers hold is left alone."""
+
+    def __init__(self, authenticate: Authenticate) -> None:
+        self._authenticate = authenticate
+        self._access: str | None = None
+
+    def access(self) -> str:
+        if self._access is None:
+            self._access = self._authenticate(None).access
+        return self._access
+
+    def renew(self, rejected: str) -> str:
+        if self._access == rejected:
+            self._access = None
+        return self.access()
+
+
+def examine(settings: Settings) -> Iterator[Case]:
+    """One case per source and per person, each called for real."""
+    with runtime.build(settings, ring=lambda _task, _queue: False) as rt:
+        with rt.ledger.read() as session:
+            sources = session.exec(select(Source).order_by(col(Source.name))).all()
+            users = session.exec(select(User).order_by(col(User.username))).all()
+        for source in sources:
+            yield _source(rt, source)
+        for user in users:
+            yield _user(rt, user)
+
+
+def _source(rt: Runtime, source: Source) -> Case:
+    what = f"source {source.name}"
+    lent: list[Tokens] = []
+
+    def lend(authenticate: Authenticate) -> Tokens:
+        lent.append(_Lent(authenticate))
+        return lent[0]
+
+    try:
+        provider = jobs.provider_of(rt, source)
+        settings = jobs.settings_of(rt, provider, source)
+        connection = provider.connect(
+            Link(settings=settings, http=rt.http, tokens=lend, now=rt.clock.now)
+        )
+        if lent:
+            lent[0].access()
+        feeds = _feeds(rt, source)
+        _read(rt, connection, feeds)
+    except AuthFailed as exc:
+        return Case(what, bad=True, text=str(exc), remedy=LOGIN_REMEDY)
+    except VaultError as exc:
+        return Case(what, bad=True, text=str(exc))
+    except (ClientError, httpx.HTTPError) as exc:
+        return Case(what, bad=True, text=str(exc), remedy="is its address right, does it run?")
+    said = f"{len(feeds)} read" if feeds else "no feed reads it yet"
+    return Case(what, bad=False, text=f"{provider.title} answers, the login works, {said}")
+
+
+def _feeds(rt: Runtime, source: Source) -> Sequence[Feed]:
+    with rt.ledger.read() as session:
+        return session.exec(select(Feed).where(col(Feed.source_id) == source.id)).all()
+
+
+def _read(rt: Runtime, connection: Connection, feeds: Sequence[Feed]) -> None:
+    """Ask for the current UTC day of every feed: is what they name there?"""
+    now = rt.clock.now()
+    today = days.window(datetime.fromtimestamp(now, UTC).date(), days.zone("UTC"), 0)
+    requests = []
+    for feed in feeds:
+        with rt.ledger.read() as session:
+            source = session.get_one(Source, feed.source_id)
+        metric, params = jobs.metric_of(jobs.provider_of(rt, source), feed)
+        requests.append(
+            Request(key=feed.id or 0, metric=metric.name, params=params, days=(today,), now=now)
+        )
+    for answer in connection.read(requests).values() if requests else ():
+        if isinstance(answer, ClientError):
+            raise answer
+
+
+def _user(rt: Runtime, user: User) -> Case:
+    what = f"Beeminder {user.username}"
+    if user.state == UserState.DEAUTHORIZED:
+        return Case(what, bad=False, text="has taken our access away; nothing is sent")
+    try:
+        told = Access(rt, user.id or 0).call(lambda client: client.me(), deadline=DEADLINE_SECONDS)
+    except AuthFailed as exc:
+        return Case(what, bad=True, text=str(exc), remedy=LOGIN_REMEDY)
+    except VaultError as exc:
+        return Case(what, bad=True, text=str(exc))
+    except (ClientError, DeferredError) as exc:
+        return Case(what, bad=True, text=str(exc), remedy="is WAGGLE_BEEMINDER_URL right?")
+    if told.username.lower() != user.username.lower():
+        text = f"the token is {told.username}'s"
+        return Case(what, bad=True, text=text, remedy="give each person their own token")
+    return Case(what, bad=False, text="answers, the token works")

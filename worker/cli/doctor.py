@@ -1,0 +1,134 @@
+"""`waggle doctor`: one line for everything that has to be in place, and what to do if it is not."""
+
+import stat
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+import click
+from sqlalchemy.exc import SQLAlchemyError
+
+from db import schema, workers
+from db.clock import JUMP_SECONDS, LedgerClock
+from db.engine import Ledger
+from db.schema import SchemaError
+from worker import logs, redaction
+from worker.cli import diagnosis, output, ringing
+from worker.cli.house import read_settings
+from worker.settings import Settings
+
+COLOURS = {"ok": "green", "odd": "yellow", "red": "red"}
+OTHERS = stat.S_IRWXG | stat.S_IRWXO
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line: what was looked at, how it is, in words, and what to do about it."""
+
+    what: str
+    state: Literal["ok", "odd", "red"]
+    text: str
+    remedy: str = ""
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+def doctor(*, as_json: bool) -> None:
+    """Check settings, database, broker, workers, clocks, sources and Beeminder.
+
+    Source systems and Beeminder are really called, with the stored credentials. Exit status 1 if
+    anything is red.
+
+    \b
+    Example:
+      waggle doctor
+    """  # noqa: D301 -- \b is click's mark
+    settings = read_settings()
+    logs.configure(settings.log_format, "error")
+    logs.hide(*settings.secrets())
+    found = []
+    for finding in _examine(settings):
+        found.append(finding)
+        if not as_json:
+            _print(finding)
+    if as_json:
+        output.document([asdict(finding) for finding in found])
+    if any(finding.state == "red" for finding in found):
+        raise click.exceptions.Exit(1)
+
+
+def _print(finding: Finding) -> None:
+    state = click.style(f"{finding.state:4}", fg=COLOURS[finding.state])
+    remedy = f": {finding.remedy}" if finding.remedy else ""
+    click.echo(f"{state} {finding.what:20} {output.plain(finding.text + remedy)}")
+
+
+def _examine(settings: Settings) -> Iterator[Finding]:
+    yield from _settings(settings)
+    yield _home(settings.home)
+    ledger = None
+    try:
+        ledger = Ledger(settings.database_url)
+        schema.migrate(ledger)
+    except (OSError, SQLAlchemyError, SchemaError) as exc:
+        yield Finding("database", "red", _why(exc), "is DATABASE_URL right, does it run?")
+    else:
+        yield Finding("database", "ok", f"{ledger.url.get_backend_name()}, up to date")
+        yield from _clock_and_workers(ledger)
+    yield _broker(settings)
+    if ledger is not None:
+        ledger.close()
+        for case in diagnosis.examine(settings):
+            yield Finding(case.what, "red" if case.bad else "ok", case.text, case.remedy)
+
+
+def _settings(settings: Settings) -> Iterator[Finding]:
+    yield Finding("settings", "ok", f"public address {settings.public_url}")
+    for line in settings.warnings:
+        yield Finding("settings", "odd", line)
+    dotenv = Path(".env")
+    if dotenv.exists() and stat.S_IMODE(dotenv.stat().st_mode) & OTHERS:
+        yield Finding("settings", "odd", ".env can be read by others", "chmod 600 .env")
+
+
+def _home(home: Path) -> Finding:
+    probe = home / ".writable"
+    try:
+        probe.touch(mode=0o600)
+        probe.unlink()
+    except OSError as exc:
+        return Finding("home", "red", f"{home}: {exc.strerror}", "set WAGGLE_HOME to your own")
+    if stat.S_IMODE(home.stat().st_mode) & OTHERS:
+        return Finding("home", "odd", f"{home} can be opened by others", f"chmod 700 {home}")
+    return Finding("home", "ok", str(home))
+
+
+def _clock_and_workers(ledger: Ledger) -> Iterator[Finding]:
+    now = LedgerClock(ledger).now()
+    apart = now - time.time()
+    if abs(apart) > JUMP_SECONDS:
+        text = f"this machine and the database are {abs(apart):.1f} s apart"
+        yield Finding("clocks", "red", text, "set both by NTP")
+    else:
+        yield Finding("clocks", "ok", "this machine and the database agree")
+    with ledger.read() as session:
+        alive = workers.alive(session, now)
+    if alive:
+        yield Finding("workers", "ok", f"{alive} alive")
+    else:
+        yield Finding("workers", "red", "none is running, nothing is synced", "waggle up")
+
+
+def _broker(settings: Settings) -> Finding:
+    kind = settings.broker_url.partition(":")[0]
+    with ringing.bells(settings) as bells:
+        if bells.reachable():
+            return Finding("broker", "ok", kind)
+    return Finding("broker", "red", f"{kind} does not answer", "is BROKER_URL right, does it run?")
+
+
+def _why(exc: Exception) -> str:
+    lines = [line.strip() for line in str(getattr(exc, "orig", None) or exc).splitlines()]
+    return redaction.text(next(filter(None, lines), type(exc).__name__))

@@ -1,0 +1,122 @@
+"""What most commands need: settings, an open ledger that is up to date, the vault, the time."""
+
+import contextlib
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import click
+from sqlmodel import Session, col, select
+
+from db import schema
+from db.clock import LedgerClock
+from db.engine import Ledger
+from db.models import Feed, Goal, User
+from db.vault import Vault
+from tasks.declared import feed_name, split_name
+from worker import logs, settings
+from worker.cli import failures
+from worker.settings import Settings
+
+
+@dataclass(slots=True)
+class House:
+    """An open ledger with everything around it."""
+
+    settings: Settings
+    ledger: Ledger
+    vault: Vault
+    clock: LedgerClock = field(repr=False)
+
+    def now(self) -> float:
+        """UTC seconds by the database's clock."""
+        return self.clock.now()
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A feed with the rows that name it."""
+
+    feed: Feed
+    goal: Goal
+    user: User
+
+    @property
+    def name(self) -> str:
+        """user/goal or user/goal:label."""
+        return feed_name(self.user.username, self.goal.slug, self.feed.label)
+
+
+def read_settings(*, host: str | None = None, port: int | None = None) -> Settings:
+    """Settings of the environment, with what the command line says on top; oddities to stderr."""
+    given = {"HOST": host, "PORT": None if port is None else str(port)}
+    env = {**os.environ, **{name: value for name, value in given.items() if value is not None}}
+    found = settings.load(env)
+    for line in found.warnings:
+        click.echo(f"waggle: warning: {line}", err=True)
+    return found
+
+
+@contextlib.contextmanager
+def opened() -> Iterator[House]:
+    """The house for the block; an empty home is set up first."""
+    found = read_settings()
+    # A command answers on stdout; its log is for what goes wrong.
+    level = "debug" if found.log_level == "debug" else "warning"
+    logs.configure(found.log_format, level)
+    logs.hide(*found.secrets())
+    vault = Vault(found.secret_keys)
+    try:
+        ledger = Ledger(found.database_url)
+    except OSError as exc:
+        raise failures.Failed(f"DATABASE_URL: {exc.strerror}: {exc.filename}") from exc
+    with contextlib.closing(ledger):
+        schema.migrate(ledger)
+        yield House(found, ledger, vault, LedgerClock(ledger))
+
+
+def feeds_of(session: Session, name: str) -> list[Named]:
+    """The feeds of USER/GOAL (all of the goal's) or USER/GOAL:LABEL, at least one.
+
+    A goal is found by the name it has now, or by the one in the file. Raises `Refused`.
+    """
+    parts = split_name(name)
+    if parts is None:
+        raise failures.Refused(f"{name!r} is not USER/GOAL or USER/GOAL:LABEL")
+    username, slug, label = parts
+    everything = _all(session)
+    of_user = [found for found in everything if found.user.username.lower() == username]
+    if not of_user:
+        names = {found.user.username for found in everything}
+        raise failures.Refused(
+            f"there is no user {username!r} with a feed{failures.nearest(username, names)}"
+        )
+    of_goal = [found for found in of_user if found.goal.slug == slug] or [
+        found for found in of_user if found.goal.declared_slug == slug
+    ]
+    wanted = [found for found in of_goal if label in ("", found.feed.label)]
+    if not wanted:
+        names = {found.name for found in of_user}
+        full = feed_name(username, slug, label)
+        raise failures.Refused(f"there is no feed {full!r}{failures.nearest(full, names)}")
+    return wanted
+
+
+def user_named(session: Session, username: str) -> User:
+    """A person the ledger knows; raises `Refused` with the nearest name."""
+    users = session.exec(select(User)).all()
+    for user in users:
+        if user.username.lower() == username.lower():
+            return user
+    names = [user.username for user in users]
+    raise failures.Refused(f"there is no user {username!r}{failures.nearest(username, names)}")
+
+
+def _all(session: Session) -> Sequence[Named]:
+    rows = session.exec(
+        select(Feed, Goal, User)
+        .join(Goal, col(Feed.goal_id) == col(Goal.id))
+        .join(User, col(Goal.user_id) == col(User.id))
+        .order_by(col(User.username), col(Goal.slug), col(Feed.label))
+    )
+    return [Named(feed, goal, user) for feed, goal, user in rows]

@@ -1,0 +1,199 @@
+"""Commands that only look: status, events, event, datapoints, runs."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from db import overview, workers
+from db.models import EventState
+from worker.cli import failures, output
+from worker.cli.house import feeds_of, opened
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+as_json = click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+
+
+def at_most(default: int | None) -> Callable[[Command], Command]:
+    """The option --limit."""
+    shown = "all" if default is None else str(default)
+    return click.option(
+        "--limit",
+        type=click.IntRange(min=1),
+        default=default,
+        help=f"At most so many rows (default: {shown}).",
+    )
+
+
+@click.command()
+@as_json
+@at_most(None)
+def status(*, as_json: bool, limit: int | None) -> None:
+    """Users, sources and feeds; inbox and outbox; the age of the oldest due work.
+
+    \b
+    Examples:
+      waggle status
+      waggle status --json | jq '.feeds[] | select(.state != "active")'
+    """  # noqa: D301 -- \b is click's mark
+    with opened() as house:
+        now = house.now()
+        with house.ledger.read() as session:
+            found = overview.status(session, now, limit=limit)
+            alive = workers.alive(session, now)
+    if as_json:
+        output.document(found)
+        return
+    output.table(
+        ("feed", "state", "last sync", "next sync", "pending", "last error"),
+        [
+            (
+                row["feed"],
+                row["state"],
+                output.when(row["last_synced_at"]),
+                output.when(row["next_sync_at"]),
+                row["pending"],
+                row["last_error"],
+            )
+            for row in found["feeds"]
+        ],
+        empty="no feeds yet: describe them in a file and run `waggle apply FILE`",
+    )
+    click.echo()
+    for kind, name in (("users", "username"), ("sources", "name")):
+        shown = ", ".join(f"{row[name]} ({row['state']})" for row in found[kind])
+        click.echo(f"{kind:8} {shown or 'none'}")
+    for kind in ("inbox", "outbox"):
+        counts = {key: value for key, value in found[kind].items() if key != "oldest_due_seconds"}
+        click.echo(f"{kind:8} " + "  ".join(f"{key} {value}" for key, value in counts.items()))
+    late = found["inbox"]["oldest_due_seconds"]
+    click.echo(f"{'due':8} oldest work waits for {late:.1f} s")
+    hint = "" if alive else ": nothing is synced (`waggle up`)"
+    click.echo(f"{'workers':8} {alive} alive{hint}")
+
+
+@click.command()
+@as_json
+@click.option("--state", type=click.Choice([state.value for state in EventState]), default=None)
+@at_most(50)
+def events(*, as_json: bool, state: str | None, limit: int) -> None:
+    """What came in, newest first.
+
+    \b
+    Examples:
+      waggle events --state failed
+      waggle events --json --limit 5
+    """  # noqa: D301 -- \b is click's mark
+    with opened() as house, house.ledger.read() as session:
+        found = overview.events(session, state=state, limit=limit)
+    if as_json:
+        output.document(found)
+        return
+    output.table(
+        ("id", "kind", "feed", "state", "attempts", "deferrals", "received", "error"),
+        [
+            (
+                row["id"],
+                row["kind"],
+                row["feed"],
+                row["state"],
+                row["attempts"],
+                row["deferrals"],
+                output.when(row["received_at"]),
+                (row["error"] or {}).get("message"),
+            )
+            for row in found
+        ],
+        empty="nothing came in" if state is None else f"no event is {state}",
+    )
+
+
+@click.command()
+@click.argument("event_id", metavar="ID")
+@as_json
+def event(*, event_id: str, as_json: bool) -> None:
+    """One event with its payload, which holds no secret.
+
+    \b
+    Example:
+      waggle event 01kaf0w5m2v6x3c8d9e7g4h1jk
+    """  # noqa: D301 -- \b is click's mark
+    with opened() as house, house.ledger.read() as session:
+        found = overview.event(session, event_id.strip().lower())
+    if found is None:
+        raise failures.Refused(f"there is no event {event_id!r}; `waggle events` lists them")
+    if as_json:
+        output.document(found)
+        return
+    for key, value in found.items():
+        click.echo(f"{key:12} {'-' if value is None else output.plain(str(value))}")
+
+
+@click.command()
+@click.argument("name", metavar="USER/GOAL")
+@as_json
+@at_most(None)
+def datapoints(*, name: str, as_json: bool, limit: int | None) -> None:
+    """What was sent to a goal, when, and its state; the newest day first.
+
+    \b
+    Examples:
+      waggle datapoints alice/energy
+      waggle datapoints alice/energy:roof --json
+    """  # noqa: D301 -- \b is click's mark
+    with opened() as house, house.ledger.read() as session:
+        ids = [named.feed.id or 0 for named in feeds_of(session, name)]
+        found = overview.datapoints(session, ids, limit=limit)
+    if as_json:
+        output.document(found)
+        return
+    output.table(
+        ("day", "value", "state", "sent", "requestid", "comment"),
+        [
+            (
+                row["daystamp"],
+                f"{row['value']:.12g}",
+                row["state"],
+                output.when(row["sent_at"]),
+                row["requestid"],
+                row["comment"],
+            )
+            for row in found
+        ],
+        empty=f"nothing was sent to {name} yet",
+    )
+
+
+@click.command()
+@as_json
+@at_most(50)
+def runs(*, as_json: bool, limit: int) -> None:
+    """Runs that are or were followed, the latest first.
+
+    \b
+    Example:
+      waggle runs --limit 5
+    """  # noqa: D301 -- \b is click's mark
+    with opened() as house, house.ledger.read() as session:
+        found = overview.runs(session, limit=limit)
+    if as_json:
+        output.document(found)
+        return
+    output.table(
+        ("run", "source", "state", "progress", "attempt", "rows", "started", "finished"),
+        [
+            (
+                row["run"],
+                row["source"],
+                row["state"],
+                None if row["progress"] is None else f"{row['progress']:.0%}",
+                row["attempt"],
+                row["rows"],
+                output.when(row["started_at"]),
+                output.when(row["finished_at"]),
+            )
+            for row in found
+        ],
+        empty="no run was followed yet",
+    )

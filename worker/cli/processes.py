@@ -1,0 +1,155 @@
+"""Commands that run until they are told to stop, and those of the Procfile.
+
+What they run is imported when they run: a receiver needs no Celery, `--help` needs nothing.
+"""
+
+import sys
+
+import click
+
+from worker.cli.house import opened, read_settings
+
+QUEUES = ("urgent", "default", "bulk", "progress")
+
+host_option = click.option("--host", metavar="H", help="Listen here instead of HOST.")
+port_option = click.option(
+    "--port", metavar="P", type=click.IntRange(0, 65535), help="Listen here instead of PORT."
+)
+
+
+@click.command()
+@host_option
+@port_option
+def up(*, host: str | None, port: int | None) -> None:
+    """Run receiver, workers and beat until SIGTERM or Ctrl-C.
+
+    The database is brought up to date first; `ready http://H:P` is printed when all of them work.
+
+    \b
+    Examples:
+      waggle up
+      waggle up --host 0.0.0.0 --port 8080
+    """  # noqa: D301 -- \b is click's mark
+    from worker import supervisor  # noqa: PLC0415 -- see the module
+
+    with opened():
+        pass  # a database out of reach is told here, in one line, and not by three processes
+    found = read_settings(host=host, port=port)
+    sys.exit(supervisor.run(found, host=found.host, port=found.port))
+
+
+@click.command()
+@host_option
+@port_option
+def web(*, host: str | None, port: int | None) -> None:
+    """Run the receiver alone."""
+    from worker import processes  # noqa: PLC0415 -- see the module
+
+    found = read_settings(host=host, port=port)
+    sys.exit(processes.web(found, host=found.host, port=found.port))
+
+
+@click.command()
+@click.option(
+    "--queues",
+    default="urgent,default,bulk",
+    show_default=True,
+    metavar="LIST",
+    help=f"Comma-separated: {', '.join(QUEUES)}, or all.",
+)
+@click.option("--slots", type=click.IntRange(1, 256), help="How much is done at once.")
+@click.option("--with-beat", is_flag=True, help="Ring the schedule from this process too.")
+def worker(*, queues: str, slots: int | None, with_beat: bool) -> None:
+    """Run a worker alone.
+
+    \b
+    Examples:
+      waggle worker --with-beat
+      waggle worker --queues urgent --slots 32
+    """  # noqa: D301 -- \b is click's mark
+    names = QUEUES if queues == "all" else tuple(name.strip() for name in queues.split(","))
+    unknown = [name for name in names if name not in QUEUES]
+    if unknown:
+        message = f"there is no queue {unknown[0]!r}; there is: {', '.join(QUEUES)}, all"
+        raise click.BadParameter(message, param_hint="--queues")
+    from worker import processes, runtime  # noqa: PLC0415 -- see the module
+
+    sys.exit(
+        processes.worker(
+            read_settings(), queues=names, slots=slots or runtime.SLOTS, with_beat=with_beat
+        )
+    )
+
+
+@click.command()
+def beat() -> None:
+    """Run the schedule alone. Several may run: every bell may ring twice."""
+    from worker import processes  # noqa: PLC0415 -- see the module
+
+    sys.exit(processes.only_beat(read_settings()))
+
+
+@click.command()
+def progress() -> None:
+    """Run a worker that only follows live progress of runs."""
+    from worker import processes  # noqa: PLC0415 -- see the module
+
+    sys.exit(processes.progress(read_settings()))
+
+
+@click.command()
+def migrate() -> None:
+    """Bring the database to this version; every other command does it too."""
+    with opened() as house:
+        click.echo(f"the database is up to date ({house.ledger.url.get_backend_name()})")
+
+
+@click.command()
+@click.option("--host", metavar="H", default="127.0.0.1", show_default=True, help="Listen here.")
+@click.option(
+    "--port",
+    metavar="P",
+    type=click.IntRange(0, 65535),
+    default=8100,
+    show_default=True,
+    help="Listen here.",
+)
+def simulate(*, host: str, port: int) -> None:
+    """Run the simulated Beeminder and sources alone, until Ctrl-C.
+
+    They call back the Waggle of this environment, when it runs.
+
+    \b
+    Example:
+      waggle simulate --port 8100
+    """  # noqa: D301 -- \b is click's mark
+    from simulators import main as simulators  # noqa: PLC0415 -- see the module
+
+    found = read_settings()
+    secret, url = found.callback_secrets[0], found.public_url
+    try:
+        status = simulators.run(
+            host,
+            port,
+            autofetch_url=f"{url}/beeminder/autofetch/{secret}",
+            deauthorize_url=f"{url}/beeminder/deauthorized/{secret}",
+            redirect_uri=f"{url}/beeminder/callback",
+        )
+    except OSError as exc:
+        raise click.ClickException(f"{host}:{port}: {exc.strerror or exc}") from exc
+    sys.exit(status)
+
+
+@click.command()
+@click.option("--once", is_flag=True, help="End by itself: 0 if every datapoint landed, else 1.")
+@click.option("--real", is_flag=True, help="Read a real BEMServer instead of the simulated one.")
+def demo(*, once: bool, real: bool) -> None:
+    """Watch real callbacks arrive and datapoints land, all on this machine.
+
+    \b
+    Example:
+      waggle demo --once
+    """  # noqa: D301 -- \b is click's mark
+    from worker import demo as played  # noqa: PLC0415 -- see the module
+
+    sys.exit(played.run(once=once, real=real))
