@@ -217,7 +217,8 @@ def put_back(
 ) -> None:
     """Not now: release the feed until `due_at`; the stamped events wait for the next claim.
 
-    `deferred`: a limit said so, which costs no attempt. Raises `FencedError`.
+    `deferred`: a limit said so, which costs no attempt, and which nobody who asks again shortens.
+    Raises `FencedError`.
     """
     counted: dict[str, Any] = (
         {"deferrals": col(Feed.deferrals) + 1}
@@ -228,7 +229,8 @@ def put_back(
             "last_error": error["message"],
         }
     )
-    _release(session, held, due_at=due_at, **counted)
+    again: Any = due_at if deferred else case((_as_claimed(held), due_at), else_=now)
+    _release(session, held, due_at=again, **counted)
     covers = {"attempts": col(Cover.attempts) - 1, "deferrals": col(Cover.deferrals) + 1}
     events = session.connection().execute(
         update(Cover)
@@ -244,6 +246,22 @@ def put_back(
             .where(col(Event.id).in_(ids), col(Event.state) == EventState.WORKING)
             .values(error=error)
         )
+
+
+def youngest_callback(session: Session, held: Claim) -> tuple[int, float] | None:
+    """(tries, received_at) of the last callback that this claim answers, None without any."""
+    row = (
+        session.connection()
+        .execute(
+            select(col(Cover.attempts), col(Event.received_at))
+            .join(Event, col(Event.id) == col(Cover.event_id))
+            .where(_stamped(held))
+            .order_by(col(Event.received_at).desc())
+            .limit(1)
+        )
+        .one_or_none()
+    )
+    return None if row is None else (row.attempts, row.received_at)
 
 
 def fail(

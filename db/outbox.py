@@ -69,7 +69,10 @@ def record_days(session: Session, feed_id: int, days: Sequence[SeenDay], now: fl
 def record_points(
     session: Session, *, goal_id: int, feed_id: int, points: Sequence[Point], now: float
 ) -> int:
-    """Put changed points into the outbox, leave the others alone; returns how many changed."""
+    """Put changed points into the outbox, leave the others alone; returns how many changed.
+
+    A refused point is tried again: the goal may have been restarted.
+    """
     known = {
         row.requestid: row
         for row in session.exec(
@@ -91,7 +94,7 @@ def record_points(
                 content_hash="",
                 created_at=now,
             )
-        if row.content_hash == point.content_hash:
+        if row.content_hash == point.content_hash and row.state != DatapointState.REJECTED:
             continue
         changed += 1
         row.feed_id = feed_id
@@ -106,15 +109,17 @@ def record_points(
     return changed
 
 
-def pending(session: Session, feed_id: int, now: float) -> list[Datapoint]:
-    """What this feed has to push now, oldest day first."""
+def pending(session: Session, feed_id: int) -> list[Datapoint]:
+    """What this feed has to push, oldest day first, postponed or not.
+
+    A sync that left postponed points out would call the feed fresh without them.
+    """
     return list(
         session.exec(
             select_rows(Datapoint)
             .where(
                 col(Datapoint.feed_id) == feed_id,
                 col(Datapoint.state) == DatapointState.PENDING,
-                col(Datapoint.due_at) <= now,
             )
             .order_by(col(Datapoint.daystamp), col(Datapoint.timestamp), col(Datapoint.id))
         )
@@ -176,7 +181,7 @@ def mark_rejected(session: Session, *, point_id: int, error: str) -> None:
 
 
 def postpone(session: Session, ids: Collection[int], *, due_at: float, error: str) -> None:
-    """Not now: these points are pushed again at `due_at`."""
+    """Not now: if no sync comes before, these points are pushed again at `due_at`."""
     session.connection().execute(
         update(Datapoint)
         .where(col(Datapoint.id).in_(ids), col(Datapoint.state) == DatapointState.PENDING)

@@ -30,7 +30,7 @@ def _deliver(rt: Runtime, job: Job, access: Access) -> None:
     pushed = push.Pushed()
     try:
         with rt.ledger.read() as session:
-            points = outbox.pending(session, job.held.feed_id, rt.clock.now())
+            points = outbox.pending(session, job.held.feed_id)
         push.send(rt, access, job.goal.slug, job.held, points, pushed)
         with rt.ledger.write() as session:
             pushed.mark(session, rt.clock.now())

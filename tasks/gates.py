@@ -48,12 +48,14 @@ def enter(rt: Runtime, quota: str, *, rate: float) -> None:
 
 
 def call(rt: Runtime, quota: str, ask: Callable[[], T], *, rate: float = 0.0, where: str) -> T:
-    """One request through its gate; a refusal closes the gate for everybody."""
+    """One request through its gate; whatever names a time to come back closes it for everybody."""
     enter(rt, quota, rate=rate)
     try:
         return ask()
-    except RateLimited as error:
-        raise refused(rt, quota, error, where=where) from None
+    except Transient as error:
+        if isinstance(error, RateLimited) or error.retry_after is not None:
+            raise refused(rt, quota, error, where=where) from None
+        raise
 
 
 def refused(rt: Runtime, quota: str, error: Transient, *, where: str) -> DeferredError:

@@ -12,7 +12,7 @@ from clients.errors import Permanent
 from db import outbox, sources
 from db.feeds import Claim
 from db.models import Day, Feed, Goal, Source, User
-from tasks import days, decide, identity
+from tasks import days, decide, gates, identity
 from tasks.days import Window
 from tasks.decide import Rules
 from tasks.providers import Connection, Link, Metric, MetricParams, Provider, SourceSettings
@@ -117,6 +117,11 @@ def connect(rt: Runtime, source: Source) -> Connection:
             del rt.connections[other]  # its credentials are the old ones
         rt.connections[key] = made
     return made
+
+
+def quota_of(source: Source) -> str:
+    """The key of the gate that every request to this source goes through."""
+    return gates.key(source.provider, f"{source.id}")
 
 
 def rules_of(rt: Runtime, batch: Batch, job: Job, metric: Metric, params: MetricParams) -> Rules:

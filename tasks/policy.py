@@ -45,7 +45,8 @@ def wait(
 ) -> tuple[float, bool]:
     """(seconds until the next try, whether that is a deferral, which costs no attempt)."""
     if isinstance(error, RateLimited):
-        if error.retry_after is not None:
+        # "At once" is no usable hint from somebody who has just refused.
+        if error.retry_after is not None and error.retry_after >= LIMITED.floor:
             return error.retry_after, True
         return delay(LIMITED, deferrals + 1, age=age, rng=rng), True
     seconds = delay(SYNC, attempts + 1, age=age, rng=rng, at_least=error.retry_after)

@@ -5,7 +5,8 @@ import structlog
 from clients.errors import ClientError
 from db import sources
 from db.models import Source
-from tasks import jobs
+from tasks import gates, jobs
+from tasks.gates import DeferredError
 from tasks.providers import Authenticate, Link
 from tasks.runtime import Runtime
 from tasks.tokens import EARLY_SECONDS, IN_USE_SECONDS, SourceTokens
@@ -28,7 +29,12 @@ def run(rt: Runtime) -> int:
             source = session.get_one(Source, source_id)
         try:
             tokens = _tokens(rt, source)
-            renewed += tokens is not None and tokens.refresh_early()
+            if tokens is not None:
+                quota = jobs.quota_of(source)
+                where = f"source {source.name}"
+                renewed += gates.call(rt, quota, tokens.refresh_early, where=where)
+        except DeferredError as error:
+            log.info("source.refresh_deferred", source=source_id, until=error.until)
         except ClientError as error:
             log.warning("source.refresh_failed", source=source_id, reason=error.reason)
     return renewed

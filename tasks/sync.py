@@ -5,6 +5,7 @@ the leases end, the work is claimed again, and the same facts give the same data
 """
 
 import structlog
+from sqlmodel import Session
 
 from clients.errors import AuthFailed, ClientError, NotFound, Permanent, Transient
 from db import feeds, outbox, sources
@@ -90,7 +91,7 @@ def _fetch(rt: Runtime, batch: Batch, alive: list[Job]) -> list[tuple[Job, list[
     asked = [request for _, request, _ in prepared.values() if request.days]
     try:
         connection = jobs.connect(rt, batch.source)
-        quota = gates.key(batch.source.provider, f"{batch.source.id}")
+        quota = jobs.quota_of(batch.source)
         answers = (
             gates.call(rt, quota, lambda: connection.read(asked), where=where) if asked else {}
         )
@@ -140,12 +141,12 @@ def _land(rt: Runtime, batch: Batch, job: Job, verdicts: list[Verdict], access: 
                 points=[verdict.point for verdict in verdicts if verdict.point is not None],
                 now=now,
             )
-            points = outbox.pending(session, feed_id, now)
+            points = outbox.pending(session, feed_id)
         rt.step("recorded")
         if job.feed.doubtful:
             push.read_back(rt, access, job.goal.slug, job.held)
             with rt.ledger.read() as session:
-                points = outbox.pending(session, feed_id, rt.clock.now())
+                points = outbox.pending(session, feed_id)
         if points:
             push.send(rt, access, job.goal.slug, job.held, points, pushed)
         refused = push.worst(pushed)
@@ -208,19 +209,22 @@ def not_now(
         with rt.ledger.write() as session:
             if pushed is not None:
                 pushed.mark(session, now)
+            waiting = [row.id or 0 for row in outbox.pending(session, job.held.feed_id)]
             if isinstance(error, Permanent):
                 stored = policy.as_json(error, where=where)
+                next_at = now + policy.CHECK_AGAIN
+                outbox.postpone(session, waiting, due_at=next_at, error=stored["message"])
                 feeds.fail(
                     session,
                     job.held,
                     now=now,
-                    next_at=now + policy.CHECK_AGAIN,
+                    next_at=next_at,
                     error=stored,
                 )
                 log.warning("feed.failing", feed=job.held.feed_id, **stored)
                 return
-            due_at, deferred, stored = _again(rt, job, error, now=now, where=where)
-            waiting = [row.id or 0 for row in outbox.pending(session, job.held.feed_id, now)]
+            trouble = _trouble(session, job, now)
+            due_at, deferred, stored = _again(rt, job, error, trouble=trouble, now=now, where=where)
             outbox.postpone(session, waiting, due_at=due_at, error=stored["message"])
             feeds.put_back(
                 session, job.held, due_at=due_at, error=stored, deferred=deferred, now=now
@@ -238,8 +242,27 @@ def not_now(
         rt.leases.drop([job.held.feed_id])
 
 
+def _trouble(session: Session, job: Job, now: float) -> tuple[int, float]:
+    """(failed tries, age in seconds) that decide how soon a feed is tried again.
+
+    A callback counts its own: one that comes in the middle of a long outage is tried as often as
+    one that came at its beginning.
+    """
+    tries, since = job.feed.attempts, job.feed.failing_since or now
+    callback = feeds.youngest_callback(session, job.held)
+    if callback is not None:
+        tries, since = min(tries, callback[0] - 1), max(since, callback[1])
+    return tries, now - since
+
+
 def _again(
-    rt: Runtime, job: Job, error: ClientError | DeferredError, *, now: float, where: str
+    rt: Runtime,
+    job: Job,
+    error: ClientError | DeferredError,
+    *,
+    trouble: tuple[int, float],
+    now: float,
+    where: str,
 ) -> tuple[float, bool, dict[str, str]]:
     """(due_at, deferred, the error as stored) for something that is tried again."""
     if isinstance(error, DeferredError):
@@ -248,11 +271,8 @@ def _again(
     if not isinstance(error, Transient):
         message = f"{type(error).__name__} is neither transient nor permanent"
         raise TypeError(message)
+    tries, age = trouble
     seconds, deferred = policy.wait(
-        error,
-        attempts=job.feed.attempts,
-        deferrals=job.feed.deferrals,
-        age=now - (job.feed.failing_since or now),
-        rng=rt.rng,
+        error, attempts=tries, deferrals=job.feed.deferrals, age=age, rng=rt.rng
     )
     return now + seconds, deferred, policy.as_json(error, where=where)

@@ -111,7 +111,15 @@ class World:
             self.user_id, self.source_id = user.id or 0, source.id or 0
         self.feed_id = self.link("energy")
 
-    def link(self, slug: str, *, series: int | None = None, label: str = "", **more: Any) -> int:
+    def link(
+        self,
+        slug: str,
+        *,
+        series: int | None = None,
+        label: str = "",
+        source: int | None = None,
+        **more: Any,
+    ) -> int:
         """A feed of a series on a goal of alice's, due at once; returns its id."""
         with self.ledger.write() as session:
             goal = session.exec(select(Goal).where(Goal.slug == slug)).first()
@@ -122,7 +130,7 @@ class World:
             params = {"timeseries": series or self.series, "data_state": "Clean"}
             feed = Feed(
                 goal_id=goal.id or 0,
-                source_id=self.source_id,
+                source_id=source or self.source_id,
                 label=label,
                 metric="timeseries_aggregate",
                 params=params | more.pop("params", {}),
