@@ -1,0 +1,185 @@
+"""Health: alive while it serves, ready while work moves, and figures for both."""
+
+import threading
+
+import pytest
+
+from db.models import Event, Feed, FeedState, Goal, Source, User, Worker
+from webhooks import probe
+
+
+def _worker(serving, *, seen_ago: float = 1.0) -> None:
+    now = serving.clock.now()
+    with serving.ledger.write() as session:
+        session.add(
+            Worker(name="w", queues="urgent", slots=4, started_at=now, seen_at=now - seen_ago)
+        )
+
+
+def _feed(serving, **values) -> None:
+    with serving.ledger.write() as session:
+        session.add(User(username="alice"))
+        session.flush()
+        session.add(Source(user_id=1, name="s", provider="p"))
+        session.add(Goal(user_id=1, slug="g", declared_slug="g"))
+        session.flush()
+        session.add(Feed(goal_id=1, source_id=1, metric="m", **values))
+
+
+def test_ready_while_work_moves(serving):
+    """Database, broker and a worker that is alive: 200."""
+    _worker(serving)
+    response = serving.client.get("/readyz")
+
+    assert response.status_code == 200
+    assert response.json() == {
+        "database": "ok",
+        "broker": "ok",
+        "workers": 1,
+        "oldest_due_seconds": 0.0,
+    }
+
+
+@pytest.mark.parametrize("seen_ago", [None, 16.0])
+def test_not_ready_without_a_living_worker(serving, seen_ago):
+    """A worker that has not been heard of for a while does no work."""
+    if seen_ago is not None:
+        _worker(serving, seen_ago=seen_ago)
+    response = serving.client.get("/readyz")
+
+    assert (response.status_code, response.json()["workers"]) == (503, 0)
+
+
+@pytest.mark.parametrize(("waited", "status"), [(59.0, 200), (61.0, 503)])
+def test_not_ready_when_a_callback_waits_too_long(serving, waited, status):
+    """Due work that nobody takes for a minute is work that does not move."""
+    _worker(serving)
+    now = serving.clock.now()
+    with serving.ledger.write() as session:
+        session.add(Event(id="e", kind="autofetch", received_at=now, due_at=now - waited))
+    response = serving.client.get("/readyz")
+
+    assert (response.status_code, response.json()["oldest_due_seconds"]) == (status, waited)
+
+
+def test_a_feed_that_is_due_counts(serving):
+    """Schedules that nobody serves are work that does not move."""
+    now = serving.clock.now()
+    _feed(serving, due_at=now - 100)
+
+    assert serving.client.get("/readyz").json()["oldest_due_seconds"] == 100
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"due_at": 0.0, "created_at": 1_795_000_000.0},  # made just now, never synced
+        {"due_at": 0.0, "state": FeedState.PAUSED},
+        {"due_at": 0.0, "state": FeedState.STOPPED},
+        {"due_at": 0.0, "lease_until": 9e12},
+        {"due_at": 9e12},
+    ],
+)
+def test_what_need_not_be_done_now_does_not_count(serving, values):
+    """New, stopped, running and later feeds do not make Waggle look stuck."""
+    _feed(serving, **values)
+
+    assert serving.client.get("/readyz").json()["oldest_due_seconds"] == 0.0
+
+
+def test_a_broker_that_is_gone_is_told(serve):
+    """The bells do not ring: 503, and which part it is."""
+    serving = serve(broker_ok=lambda: False)
+    _worker(serving)
+    response = serving.client.get("/readyz")
+
+    assert response.status_code == 503
+    assert response.json()["broker"] == "not reachable"
+
+
+def test_a_broker_that_hangs_is_told(serve, monkeypatch):
+    """A frozen broker delays the answer by the patience, not for ever, and healthz not at all."""
+    monkeypatch.setattr(probe, "PATIENCE_SECONDS", 0.1)
+    let = threading.Event()
+    serving = serve(broker_ok=lambda: let.wait(10))
+    response = serving.client.get("/readyz")
+    alive = serving.client.get("/healthz")
+    let.set()
+
+    assert response.status_code == 503
+    assert response.json()["broker"] == "no answer within 0.1 s"
+    assert (alive.status_code, alive.text) == (200, "ok")
+
+
+def test_the_broker_is_not_asked_at_every_look(serve):
+    """Load balancers look often; an answer is good for some seconds."""
+    asked = []
+    serving = serve(broker_ok=lambda: not asked.append(True))
+    for _ in range(10):
+        serving.client.get("/readyz")
+
+    assert len(asked) == 1
+
+
+def test_a_database_that_fails_is_told_and_healthz_stays(serving):
+    """Alive but not ready: restarting the receiver would not help."""
+    with serving.ledger.write() as session:
+        session.connection().exec_driver_sql("DROP TABLE worker")
+    response = serving.client.get("/readyz")
+
+    assert response.status_code == 503
+    assert response.json()["database"].startswith("failed")
+    assert serving.client.get("/healthz").status_code == 200
+
+
+def test_metrics_tell_callbacks_and_the_ledger(serving):
+    """What was answered is counted by kind and outcome; states of the ledger are gauges."""
+    _worker(serving)
+    serving.autofetch()
+    serving.client.post("/beeminder/autofetch/path-secret-1", json={})
+    serving.client.post("/beeminder/deauthorized/path-secret-1", json={"access_token": "t"})
+    response = serving.client.get("/metrics")
+
+    assert response.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+    for line in (
+        'waggle_callbacks_total{kind="autofetch",outcome="late"} 1.0',
+        'waggle_callbacks_total{kind="autofetch",outcome="malformed"} 1.0',
+        'waggle_callbacks_total{kind="deauthorized",outcome="accepted"} 1.0',
+        'waggle_inbox_events{state="received"} 2.0',
+        'waggle_inbox_events{state="dead"} 0.0',
+        'waggle_outbox_datapoints{state="pending"} 0.0',
+        "waggle_workers 1.0",
+        "waggle_held 0.0",
+    ):
+        assert line in response.text
+
+
+def test_metrics_have_no_label_of_others_making(serving):
+    """Names, slugs and paths never become labels, however many come in."""
+    serving.autofetch("canary-name", "canary-slug")
+    serving.client.post("/beeminder/autofetch/canary-secret")
+    serving.client.get("/canary-path")
+
+    assert "canary" not in serving.client.get("/metrics").text
+
+
+def test_metrics_outlive_the_database(serving):
+    """Figures of the receiver itself are told also when the ledger says nothing."""
+    with serving.ledger.write() as session:
+        session.connection().exec_driver_sql("DROP TABLE worker")
+
+    assert "waggle_callbacks_total" in serving.client.get("/metrics").text
+
+
+def test_held_callbacks_are_counted_while_they_are_held(serve, until):
+    """The gauge goes up with a hold and down with its end."""
+    serving = serve(hold_seconds=20)
+    answer = serving.later(serving.autofetch)
+    event = serving.stored()[0]
+    until(lambda: "waggle_held 1.0" in serving.client.get("/metrics").text)
+    serving.finish(event.id)
+    answer.result()
+
+    text = serving.client.get("/metrics").text
+    assert "waggle_held 0.0" in text
+    assert "waggle_hold_seconds_count 1.0" in text
