@@ -76,7 +76,10 @@ def claim_outbox(session: Session, *, owner: str, now: float, limit: int = BATCH
         col(Datapoint.due_at) <= now,
     )
     free = and_(
-        col(Feed.state).in_((*CLAIMABLE, FeedState.PAUSED)), col(Feed.lease_until) <= now, waiting
+        col(Feed.state).in_(CLAIMABLE),
+        col(Feed.lease_until) <= now,
+        col(Feed.due_at) > now,  # feeds that are due themselves push what waits when they sync
+        waiting,
     )
     return _take(session, free, owner, now, limit)
 
@@ -194,7 +197,7 @@ def finish(session: Session, held: Claim, *, now: float, next_at: float, written
         held,
         due_at=case((_as_claimed(held), next_at), else_=now),
         lane=case((_as_claimed(held), Lane.BULK.value), else_=Lane.URGENT.value),
-        state=FeedState.ACTIVE.value,
+        state=_unless_stopped(FeedState.ACTIVE),
         reason=None,
         attempts=0,
         deferrals=0,
@@ -283,7 +286,7 @@ def fail(
         held,
         due_at=case((_as_claimed(held), next_at), else_=now),
         lane=case((_as_claimed(held), Lane.BULK.value), else_=Lane.URGENT.value),
-        state=FeedState.FAILING.value,
+        state=_unless_stopped(FeedState.FAILING),
         reason=error["code"],
         attempts=col(Feed.attempts) + 1,
         failing_since=func.coalesce(col(Feed.failing_since), now),
@@ -337,6 +340,12 @@ def _mine(held: Claim) -> ColumnElement[bool]:
 def _as_claimed(held: Claim) -> ColumnElement[bool]:
     """Nobody has asked for the feed since it was claimed."""
     return col(Feed.asked) == held.asked
+
+
+def _unless_stopped(state: FeedState) -> Any:  # noqa: ANN401 -- a CASE of SQL
+    """What a person paused or unlinked while it was synced stays so."""
+    stopped = col(Feed.state).in_((FeedState.PAUSED, FeedState.STOPPED))
+    return case((stopped, col(Feed.state)), else_=state.value)
 
 
 def _stamped(held: Claim) -> ColumnElement[bool]:

@@ -184,9 +184,9 @@ def _running(report: demo_report.Report, *, real: bool) -> Iterator[Demo]:
         report.step(f"simulated Beeminder at {server.url}, {plant.kind} at {plant.url}")
         environment = _environment(home, port, server.url)
         demo = Demo(simulators, plant, url, environment, report)
-        report.step(demo.waggle("apply", str(_declaration(home, plant))).rstrip())
         stack.enter_context(_waggle_up(environment, home))
         report.step(f"waggle up: ready at {url}")
+        report.step(demo.waggle("apply", str(_declaration(home, plant))).rstrip())
         yield demo
 
 
@@ -200,7 +200,7 @@ def _environment(home: Path, port: int, beeminder: str) -> dict[str, str]:
         "WAGGLE_CALLBACK_SECRETS": SECRET,
         "WAGGLE_BEEMINDER_APP_NAME": app,
         "WAGGLE_BEEMINDER_CLIENT_ID": app,
-        "WAGGLE_LOG_LEVEL": "warning",
+        "WAGGLE_LOG_LEVEL": "info",
         "DEMO_BEEMINDER_TOKEN": demo_world.BEEMINDER_TOKEN,
         "DEMO_PLANT_PASSWORD": demo_world.PASSWORD,
     }
