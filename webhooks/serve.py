@@ -82,7 +82,10 @@ class Server(uvicorn.Server):
         """Remember the loop that the holds live in."""
         self._loop = asyncio.get_running_loop()
         await super().startup(sockets)
-        log.info("receiver.serving", host=self.config.host, port=self.config.port)
+        for server in self.servers:
+            for bound in server.sockets:
+                host, port = bound.getsockname()[:2]
+                log.info("receiver.serving", host=host, port=port)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Called by a signal, between any two instructions of the main thread."""
