@@ -11,8 +11,9 @@ import clients
 from clients.errors import AuthFailed
 from db import people
 from db.models import User, UserState
+from db.vault import VaultError
 from tasks import gates
-from tasks.runtime import Runtime
+from tasks.runtime import Runtime, UnreadableSecretError
 
 T = TypeVar("T")
 WHERE = "Beeminder"
@@ -68,8 +69,14 @@ class Access:
 
 
 def client_of(rt: Runtime, user: User, *, deadline: float) -> clients.BeeminderClient:
-    """A client with this person's decrypted token; `deadline` in seconds for each call."""
-    value = rt.vault.decrypt(user.token_cipher or "")
+    """A client with this person's decrypted token; `deadline` in seconds for each call.
+
+    Raises `UnreadableSecretError`.
+    """
+    try:
+        value = rt.vault.decrypt(user.token_cipher or "")
+    except VaultError as error:
+        raise UnreadableSecretError(str(error)) from None
     return clients.BeeminderClient(
         http=rt.http,
         base_url=rt.options.beeminder_url,

@@ -12,11 +12,12 @@ from clients.errors import Permanent
 from db import outbox, sources
 from db.feeds import Claim
 from db.models import Day, Feed, Goal, Source, User
+from db.vault import VaultError
 from tasks import days, decide, gates, identity
 from tasks.days import Window
 from tasks.decide import Rules
 from tasks.providers import Connection, Link, Metric, MetricParams, Provider, SourceSettings
-from tasks.runtime import Runtime
+from tasks.runtime import Runtime, UnreadableSecretError
 from tasks.tokens import SourceTokens
 
 
@@ -85,7 +86,11 @@ def metric_of(provider: Provider, feed: Feed) -> tuple[Metric, MetricParams]:
 
 def settings_of(rt: Runtime, provider: Provider, source: Source) -> SourceSettings:
     """The settings of a source, with its secrets."""
-    stored: dict[str, Any] = {**source.settings, **sources.credentials(source, rt.vault)}
+    try:
+        secrets = sources.credentials(source, rt.vault)
+    except VaultError as error:
+        raise UnreadableSecretError(str(error)) from None
+    stored: dict[str, Any] = {**source.settings, **secrets}
     try:
         return provider.settings.model_validate(stored)
     except ValidationError as error:
@@ -151,13 +156,17 @@ def rules_of(rt: Runtime, batch: Batch, job: Job, metric: Metric, params: Metric
 
 def windows_of(rt: Runtime, session: Session, batch: Batch, job: Job) -> tuple[Window, ...]:
     """The days that this sync reads, with the bounds that finished ones had."""
+    try:
+        tz = days.zone(batch.user.timezone or "UTC")
+    except days.UnknownZoneError as error:
+        raise BadSettingsError(str(error)) from None
     known = {
         row.daystamp: Window(row.daystamp, row.starts_at, row.ends_at)
         for row in session.exec(select_rows(Day).where(col(Day.feed_id) == job.feed.id))
     }
     return decide.days_to_read(
         rt.clock.now(),
-        tz=days.zone(batch.user.timezone or "UTC"),
+        tz=tz,
         deadline=job.goal.deadline,
         lookback=rt.options.lookback_days,
         since=job.feed.since,

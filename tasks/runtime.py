@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import httpx
 import structlog
 
+from clients.errors import Permanent
 from db import feeds
 from db.clock import Clock
 from db.engine import Ledger
@@ -29,6 +30,12 @@ HELD_AT_MOST_SECONDS = 180.0  # a thread that hangs for longer loses its lease a
 
 class Stopping(Exception):  # noqa: N818 -- a state of the process, not an error
     """The process is going down: what is half-done is handed back."""
+
+
+class UnreadableSecretError(Permanent):
+    """A stored secret was written under a key that is not set."""
+
+    default_reason = "unreadable_secret"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

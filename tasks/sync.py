@@ -78,11 +78,11 @@ def _fetch(rt: Runtime, batch: Batch, alive: list[Job]) -> list[tuple[Job, list[
         try:
             metric, params = jobs.metric_of(jobs.provider_of(rt, batch.source), job.feed)
             rules = jobs.rules_of(rt, batch, job, metric, params)
+            with rt.ledger.read() as session:
+                windows = jobs.windows_of(rt, session, batch, job)
         except Permanent as error:
             not_now(rt, job, error, where=where)
             continue
-        with rt.ledger.read() as session:
-            windows = jobs.windows_of(rt, session, batch, job)
         feed_id = job.held.feed_id
         request = Request(
             key=feed_id, metric=metric.name, params=params, days=windows, now=rt.clock.now()

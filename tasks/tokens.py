@@ -15,6 +15,7 @@ from clients.errors import AuthFailed, ClientError, Unavailable
 from db import sources
 from db.models import SourceState
 from db.sources import SessionTokens
+from db.vault import VaultError
 from tasks.providers import Authenticate, Grant
 from tasks.runtime import Runtime
 
@@ -59,7 +60,10 @@ class SourceTokens:
 
     def _stored(self) -> SessionTokens | None:
         with self._rt.ledger.read() as session:
-            return sources.tokens(session, self._source_id, self._rt.vault)
+            try:
+                return sources.tokens(session, self._source_id, self._rt.vault)
+            except VaultError:
+                return None  # written under a key that is gone: a new login replaces it
 
     def _lives(self, found: SessionTokens, margin: float) -> bool:
         return found.expires_at is None or found.expires_at > self._rt.clock.now() + margin

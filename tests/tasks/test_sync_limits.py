@@ -1,4 +1,4 @@
-"""Waiting for a limit costs no attempt and never knocks early; other trouble is tried again soon."""
+"""Waiting for a limit costs no attempt and never knocks early; other trouble is retried soon."""
 
 import time
 from collections.abc import Callable
