@@ -45,6 +45,11 @@ def of_hours(
     return values
 
 
+def with_samples(name: str, hours: Hours, samples: Samples) -> list[tuple[float, float | None]]:
+    """Hours of one server-side aggregation, followed by samples as if each were an hour."""
+    return [*hours, *((at, 1.0 if name == "count" else value) for at, value in samples)]
+
+
 def counts(at: float, day: Window, now: float) -> bool:
     """Is a sample of this day? Samples of the future (forecasts) are not what happened."""
     return day.starts_at <= at < day.ends_at and at <= now

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol, TypeVar, cast
 
 import clients
-from clients.errors import ClientError, NotFound, Permanent, Unavailable
+from clients.errors import AuthFailed, ClientError, NotFound, Permanent, Unavailable
 from tasks.metrics import bemserver_days
 from tasks.metrics.bemserver_days import Aggregation
 from tasks.providers import Answer, Reading, Request
@@ -77,6 +77,8 @@ class Reader:
         for request in requests:
             try:
                 questions.append(self._resolve(request))
+            except AuthFailed:
+                raise  # of the whole source: each further request would log in in vain again
             except Permanent as error:
                 answers[request.key] = error
         questions.sort(key=_group)
@@ -90,10 +92,12 @@ class Reader:
         """One request for all of them; if it is refused, smaller ones, to find who is to blame."""
         try:
             return self._fetch(questions)
+        except AuthFailed:
+            raise
         except Permanent as error:
             refused: ClientError = error
         except Unavailable as error:
-            if error.status != INTERNAL_ERROR:
+            if error.status != INTERNAL_ERROR or error.retry_after is not None:
                 raise
             if questions[0].hourly and questions[0].params.convert_to:
                 # Aggregates answer 500 to a unit that does not fit; raw samples say what is wrong.
@@ -136,11 +140,15 @@ class Reader:
                 )
                 for q in questions
             }
+        # A bucket holds all samples of its hour, and those of the hour that has begun may be
+        # forecasts: these are asked for one by one.
+        nows = [q.request.now for q in questions]
+        begun = min(nows) // HOUR * HOUR
         hours = {
             name: self.client.aggregate(
                 selector,
                 start=starts_at,
-                end=ends_at,
+                end=min(ends_at, begun),
                 data_state=first.state,
                 aggregation=name,
                 unit="hour",
@@ -148,13 +156,25 @@ class Reader:
             )
             for name in _server_side(first.params.aggregation)
         }
+        latest = self.client.data(
+            selector,
+            start=max(starts_at, begun),
+            end=max(starts_at, begun, min(ends_at, max(nows) + 1)),
+            data_state=first.state,
+            convert_to=None if first.params.aggregation == "count" else unit,
+        )
         return {
             q.request.key: _readings(
                 q,
                 bemserver_days.of_hours(
                     q.params.aggregation,
                     q.request.days,
-                    {name: found[str(q.series.id)] for name, found in hours.items()},
+                    {
+                        name: bemserver_days.with_samples(
+                            name, found[str(q.series.id)], latest[str(q.series.id)]
+                        )
+                        for name, found in hours.items()
+                    },
                     q.request.now,
                 ),
             )
