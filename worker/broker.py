@@ -1,8 +1,9 @@
 """How Celery reaches the broker. A message is a bell, so any kombu transport will do.
 
-The embedded default is kombu's filesystem transport with two changes: a bell is written under
+The embedded default is kombu's filesystem transport with three changes: a bell is written under
 another name and renamed, so that nobody reads half of it, and it is fetched within its own folder,
-so that a bell taken by a worker that dies lies there to be purged and not in /tmp.
+so that a bell taken by a worker that dies lies there to be purged and not in /tmp. And a queue that
+nobody listens to is full at some point: a bell more would say nothing new.
 """
 
 import os
@@ -12,19 +13,30 @@ from queue import Empty
 from time import monotonic_ns
 from typing import Any
 
-from kombu.transport import filesystem
+import structlog
+from kombu.transport import filesystem, virtual
 from kombu.utils.encoding import bytes_to_str, str_to_bytes
 from kombu.utils.json import dumps, loads
+
+log = structlog.get_logger(__name__)
 
 POLL_SECONDS = 0.02
 SOCKET_TIMEOUT_SECONDS = 1.0
 TRANSPORT = "worker.broker:Transport"
+FULL = 24  # bells in one queue: more than the slots of a worker, few enough to list quickly
 
 
 class Channel(filesystem.Channel):  # type: ignore[misc] # kombu ships no types
     """Queues as files of one folder, written and taken by rename."""
 
+    # Bells go straight to their queue. With fanout, kombu would keep its bindings in a file that
+    # another process may read while it is still empty.
+    supports_fanout = False
+    get_table = virtual.Channel.get_table
+
     def _put(self, queue: str, payload: object, **_: object) -> None:
+        if self._size(queue) >= FULL:
+            return
         folder = Path(self.data_folder_out)
         name = f"{monotonic_ns() // 1_000_000:016d}_{uuid.uuid4().hex}.{queue}.msg"
         draft = folder / f".{name}"
@@ -41,17 +53,20 @@ class Channel(filesystem.Channel):  # type: ignore[misc] # kombu ships no types
                 continue  # another worker was faster
             payload = taken.read_bytes()
             taken.unlink()
-            return loads(bytes_to_str(payload))
+            try:
+                return loads(bytes_to_str(payload))
+            except ValueError:
+                log.warning("bell.damaged", queue=queue)  # a power cut; the sweep rings again
         raise Empty
 
     def _size(self, queue: str) -> int:
         return len(self._names(queue))
 
     def _names(self, queue: str) -> list[str]:
-        ending = f".{queue}.msg"
+        ending = f"{queue}.msg"
         # Four queues are polled fifty times a second: no Path object per file.
         names = os.listdir(self.data_folder_in)  # noqa: PTH208 -- see above
-        return [name for name in names if name.endswith(ending) and name[0] != "."]
+        return [name for name in names if name.partition(".")[2] == ending]
 
 
 class Transport(filesystem.Transport):  # type: ignore[misc] # kombu ships no types
@@ -63,16 +78,14 @@ class Transport(filesystem.Transport):  # type: ignore[misc] # kombu ships no ty
 def configuration(url: str, folder: Path) -> dict[str, Any]:
     """Celery settings for a broker URL; `folder` is where the embedded queues live."""
     if url.startswith("filesystem:"):
-        queues, control = folder / "bells", folder / "control"
-        for made in (queues, control):
-            made.mkdir(parents=True, exist_ok=True, mode=0o700)
+        queues = folder / "bells"
+        queues.mkdir(parents=True, exist_ok=True, mode=0o700)
         return {
             "broker_url": "filesystem://localhost",  # a host that nobody asks keeps kombu quiet
             "broker_transport": TRANSPORT,
             "broker_transport_options": {
                 "data_folder_in": str(queues),
                 "data_folder_out": str(queues),
-                "control_folder": str(control),
                 "polling_interval": POLL_SECONDS,
             },
             # There is nobody to talk to, and every answer would be a file.
@@ -93,3 +106,12 @@ def configuration(url: str, folder: Path) -> dict[str, Any]:
         "broker_transport_options": {"confirm_publish": True},
         "broker_heartbeat": 10,
     }
+
+
+def publishing(url: str, deadline: float) -> dict[str, Any]:
+    """Transport options of a connection that only publishes: no wait is longer than `deadline`."""
+    if url.startswith(("redis:", "rediss:")):
+        return {"socket_timeout": deadline, "socket_connect_timeout": deadline}
+    if url.startswith(("amqp:", "amqps:")):
+        return {"read_timeout": deadline, "write_timeout": deadline}
+    return {}
