@@ -1,17 +1,21 @@
 """Ringing: one bounded attempt to publish, and never a wait behind a broker that hangs.
 
 A client library may block for tens of seconds on a frozen broker whatever its settings say. So one
-thread publishes, callers wait for it at most `deadline` seconds, and while it is stuck every
-further bell is given up at once: the ledger has the work, and the sweep rings again.
+thread publishes over a connection of its own, callers wait for it at most `deadline` seconds, and
+while it is stuck every further bell is given up at once: the ledger has the work, and the sweep
+rings again. After a failure the connection is thrown away, so nothing waits for a dead one.
 """
 
 import concurrent.futures
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import structlog
 from celery import Celery
 from kombu.exceptions import KombuError
+
+from worker import broker
 
 log = structlog.get_logger(__name__)
 
@@ -26,11 +30,14 @@ class Bells:
         self._deadline = deadline
         self._thread = concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="bells")
         self._lock = threading.Lock()
-        with app.connection_for_write() as connection:  # opens nothing yet
-            self._library_errors: tuple[type[Exception], ...] = (
-                *connection.connection_errors,
-                *connection.channel_errors,
-            )
+        self._connection = self._new_connection()  # opens nothing yet
+        self._producer: Any = None
+        self._errors: tuple[type[Exception], ...] = (
+            OSError,
+            KombuError,
+            *self._connection.connection_errors,
+            *self._connection.channel_errors,
+        )
         self._stuck: concurrent.futures.Future[None] | None = None
 
     def ring(self, task: str, queue: str) -> bool:
@@ -39,7 +46,7 @@ class Bells:
 
     def reachable(self) -> bool:
         """Does the broker answer?"""
-        return self._within_deadline(self._connect, task="probe", queue="")
+        return self._within_deadline(self._probe, task="probe", queue="")
 
     def close(self) -> None:
         """Stop ringing; a publisher that hangs is left behind."""
@@ -61,14 +68,59 @@ class Bells:
                 self._stuck = future
             log.warning("bell.stuck", task=task, queue=queue)
             return False
-        except (OSError, KombuError, *self._library_errors) as error:
+        except self._errors as error:
             log.warning("bell.failed", task=task, queue=queue, error=type(error).__name__)
             return False
         return True
 
-    def _publish(self, task: str, queue: str) -> None:
-        self._app.send_task(f"waggle.{task}", queue=queue, retry=False, ignore_result=True)
+    # What follows runs in the thread: the connection is its own.
 
-    def _connect(self) -> None:
-        with self._app.connection_for_write() as connection:
-            connection.ensure_connection(max_retries=1, timeout=self._deadline)
+    def _publish(self, task: str, queue: str) -> None:
+        old = self._producer is not None
+        try:
+            self._send(task, queue)
+        except self._errors:
+            self._hang_up()
+            if not old:
+                raise
+            # The broker may have been away and come back since the last bell.
+            try:
+                self._send(task, queue)
+            except self._errors:
+                self._hang_up()
+                raise
+
+    def _send(self, task: str, queue: str) -> None:
+        if self._producer is None:
+            _connect(self._connection, self._deadline)
+            self._producer = self._app.amqp.Producer(
+                self._connection.default_channel, auto_declare=False
+            )
+        self._app.send_task(
+            f"waggle.{task}",
+            queue=queue,
+            producer=self._producer,
+            retry=False,
+            ignore_result=True,
+            timeout=self._deadline,
+            confirm_timeout=self._deadline,
+        )
+
+    def _probe(self) -> None:
+        with self._new_connection() as connection:
+            _connect(connection, self._deadline)
+
+    def _hang_up(self) -> None:
+        """Forget the connection without a word: a broker that hangs would not answer a goodbye."""
+        hung, self._connection, self._producer = self._connection, self._new_connection(), None
+        hung.collect(self._deadline)
+
+    def _new_connection(self) -> Any:  # noqa: ANN401 -- kombu ships no types
+        return self._app.connection_for_write(
+            connect_timeout=self._deadline,
+            transport_options=broker.publishing(self._app.conf.broker_url, self._deadline),
+        )
+
+
+def _connect(connection: Any, deadline: float) -> None:  # noqa: ANN401 -- kombu ships no types
+    connection.ensure_connection(max_retries=1, interval_start=0, interval_step=0, timeout=deadline)
