@@ -46,7 +46,7 @@ def wait(
     """(seconds until the next try, whether that is a deferral, which costs no attempt)."""
     if isinstance(error, RateLimited):
         # "At once" is no usable hint from somebody who has just refused.
-        if error.retry_after is not None and error.retry_after >= LIMITED.floor:
+        if error.retry_after is not None and error.retry_after >= SYNC.floor:
             return error.retry_after, True
         return delay(LIMITED, deferrals + 1, age=age, rng=rng), True
     seconds = delay(SYNC, attempts + 1, age=age, rng=rng, at_least=error.retry_after)
