@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import httpx
 import structlog
 
-from clients.errors import Permanent
+from clients.errors import AuthFailed, Permanent
 from db import feeds
 from db.clock import Clock
 from db.engine import Ledger
@@ -120,6 +120,15 @@ class Leases:
             ]
 
 
+@dataclass(slots=True)
+class LoginTurn:
+    """Whose turn it is to log in to a source, and how the last turn ended if it was refused."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    ended: int = 0
+    refused: AuthFailed | None = None
+
+
 @dataclass(slots=True, kw_only=True)
 class Runtime:
     """One process's tools. `owner` names its leases; `trace` is told of every step."""
@@ -138,7 +147,7 @@ class Runtime:
     rng: random.Random = field(default_factory=random.SystemRandom)
     trace: Callable[[str], None] = lambda _step: None
     connections: dict[tuple[int, str], Connection] = field(default_factory=dict)
-    refreshing: dict[int, threading.Lock] = field(default_factory=dict)
+    logins: dict[int, LoginTurn] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def step(self, name: str) -> None:

@@ -6,18 +6,18 @@ the deadline of a login, and the write is a compare-and-swap on the token's vers
 """
 
 import contextlib
-import threading
+import copy
 from collections.abc import Iterator
 
 import structlog
 
-from clients.errors import AuthFailed, ClientError, Unavailable
+from clients.errors import AuthFailed, Unavailable
 from db import sources
 from db.models import SourceState
 from db.sources import SessionTokens
 from db.vault import VaultError
 from tasks.providers import Authenticate, Grant
-from tasks.runtime import Runtime
+from tasks.runtime import LoginTurn, Runtime
 
 log = structlog.get_logger(__name__)
 
@@ -69,23 +69,41 @@ class SourceTokens:
         return found.expires_at is None or found.expires_at > self._rt.clock.now() + margin
 
     def _another(self, seen_version: int | None) -> str:
-        """A newer token than `seen_version`, made here or by whoever holds the lease."""
+        """A newer token than `seen_version`, made here or by whoever holds the lease.
+
+        Who waited for a turn that was refused is refused as well: the same password again would
+        only lock the account.
+        """
+        with self._rt.lock:
+            turn = self._rt.logins.setdefault(self._source_id, LoginTurn())
+        came_after = turn.ended
+        with turn.lock:
+            if turn.refused is not None and turn.ended != came_after:
+                raise copy.copy(turn.refused)
+            turn.refused = None
+            try:
+                return self._agreed(seen_version)
+            except AuthFailed as error:
+                turn.refused = error
+                raise
+            finally:
+                turn.ended += 1
+
+    def _agreed(self, seen_version: int | None) -> str:
+        """The same, by agreement with other processes."""
         rt = self._rt
-        with rt.lock:
-            turn = rt.refreshing.setdefault(self._source_id, threading.Lock())
-        with turn:
-            give_up_at = rt.clock.now() + PATIENCE_SECONDS
-            while True:
-                found = self._stored()
+        give_up_at = rt.clock.now() + PATIENCE_SECONDS
+        while True:
+            with self._lease() as won:
+                found = self._stored()  # read under the lease: somebody may have just finished
                 if found is not None and found.version != seen_version:
                     return found.access
-                with self._lease() as won:
-                    if won:
-                        return self._make()
-                if rt.clock.now() >= give_up_at:
-                    message = "another worker is still logging in to this source"
-                    raise Unavailable(message, reason="refresh_busy")
-                rt.clock.sleep(POLL_SECONDS)
+                if won:
+                    return self._make(found)
+            if rt.clock.now() >= give_up_at:
+                message = "another worker is still logging in to this source"
+                raise Unavailable(message, reason="refresh_busy")
+            rt.clock.sleep(POLL_SECONDS)
 
     @contextlib.contextmanager
     def _lease(self) -> Iterator[bool]:
@@ -94,16 +112,14 @@ class SourceTokens:
             won = sources.claim_refresh(session, self._source_id, owner=rt.owner, now=now)
         try:
             yield won
-        except ClientError:
+        finally:
             if won:
                 with rt.ledger.write() as session:
                     sources.release_refresh(session, self._source_id, owner=rt.owner)
-            raise
 
-    def _make(self) -> str:
+    def _make(self, before: SessionTokens | None) -> str:
         """Refresh, or log in where there is nothing to refresh; runs under the lease."""
         rt = self._rt
-        before = self._stored()
         try:
             grant = self._grant(before)
         except AuthFailed as error:

@@ -1,4 +1,4 @@
-"""At most one sync of a feed runs and at most one waits; a callback is answered by a later claim."""
+"""At most one sync of a feed runs and one waits; a callback is answered by a later claim."""
 
 from db import feeds, opening
 from db.inbox import NewEvent, store

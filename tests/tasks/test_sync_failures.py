@@ -1,4 +1,4 @@
-"""What a person has to mend: the event ends with the reason, the feed waits for the next callback."""
+"""What a person has to mend: the event ends with the reason, the next callback wakes the feed."""
 
 from collections.abc import Callable
 
