@@ -1,0 +1,89 @@
+"""Promises about taking feeds out of work: nobody waits for them, nobody writes for them."""
+
+import pytest
+from sqlmodel import select
+
+from db import feeds, opening, pauses
+from db.models import Cover, FeedState, Lane
+from tests.world import NOON
+
+REASON = "paused by a person"
+
+
+def halt(world, *feed_ids, state=FeedState.PAUSED):
+    """Pause these feeds."""
+    with world.ledger.write() as session:
+        pauses.halt(session, feed_ids, state=state, reason=REASON, now=NOON)
+
+
+def test_a_claim_made_before_is_fenced_off(world):
+    """The worker that holds the feed can't finish it, so the pause stays."""
+    with world.ledger.write() as session:
+        (held,) = feeds.claim(session, owner="w", now=NOON, lane=Lane.BULK)
+    halt(world, world.feed_id)
+    with pytest.raises(feeds.FencedError), world.ledger.write() as session:
+        feeds.finish(session, held, now=NOON, next_at=NOON, written=0)
+    feed = world.feed()
+    assert (feed.state, feed.reason, feed.lease_owner) == (FeedState.PAUSED, REASON, None)
+
+
+def test_a_paused_feed_is_not_claimed(world):
+    """Not by any lane, although it is due."""
+    halt(world, world.feed_id)
+    with world.ledger.write() as session:
+        assert feeds.claim(session, owner="w", now=NOON, lane=Lane.BULK) == []
+
+
+def test_who_waits_for_it_alone_is_answered(world):
+    """The callback ends as "no such feed", with the state in words."""
+    event_id = world.call_back()
+    with world.ledger.write() as session:
+        opening.open_callbacks(session, NOON)
+    halt(world, world.feed_id, state=FeedState.STOPPED)
+    event = world.event(event_id)
+    assert (event.state, event.finished_at) == ("failed", NOON)
+    assert event.error == {"code": "no_such_feed", "message": "the feed is stopped"}
+
+
+def test_who_waits_for_another_feed_too_goes_on_waiting(world):
+    """The goal's other feed still answers; then the event is done."""
+    world.link("energy", series=world.other_series, label="roof")
+    event_id = world.call_back()
+    with world.ledger.write() as session:
+        opening.open_callbacks(session, NOON)
+    halt(world, world.feed_id)
+    assert world.event(event_id).state == "working"
+    world.work()
+    assert world.event(event_id).state == "done"
+
+
+def test_what_has_ended_is_not_ended_again(world):
+    """An event that was done before the pause stays done."""
+    event_id = world.call_back()
+    world.work()
+    halt(world, world.feed_id)
+    assert world.event(event_id).state == "done"
+
+
+def test_waking_forgets_what_failed(world):
+    """Active, due now, and the first retries are quick again."""
+    halt(world, world.feed_id)
+    with world.ledger.write() as session:
+        feed = world.feed()
+        feed.attempts, feed.failing_since, feed.due_at = 9, 1.0, NOON + 9e4
+        session.add(feed)
+    with world.ledger.write() as session:
+        pauses.wake(session, [world.feed_id], NOON)
+    feed = world.feed()
+    assert (feed.state, feed.reason, feed.due_at) == (FeedState.ACTIVE, None, NOON)
+    assert (feed.attempts, feed.failing_since) == (0, None)
+
+
+def test_nothing_to_halt_is_nothing_done(world):
+    """An empty list of feeds touches no cover."""
+    world.call_back()
+    with world.ledger.write() as session:
+        opening.open_callbacks(session, NOON)
+    halt(world)
+    with world.ledger.read() as session:
+        assert [cover.done for cover in session.exec(select(Cover))] == [False]
