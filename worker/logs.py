@@ -45,10 +45,12 @@ def configure(
     level: str = "info",
     *,
     stream: TextIO | None = None,
+    cache: bool = True,
 ) -> None:
     """Set logging up for this process, to stderr; may be called again.
 
     `level`: debug, info, warning or error. Libraries that log addresses are heard from `warning`.
+    `cache`: for processes that stay; a logger then keeps the set-up that it was first used with.
     """
     stream = stream or sys.stderr
     shared: list[Processor] = [
@@ -67,7 +69,7 @@ def configure(
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=True,
+        cache_logger_on_first_use=cache,
     )
     handler = logging.StreamHandler(stream)
     handler.setFormatter(

@@ -1,5 +1,6 @@
 """`waggle doctor`: one line for everything that has to be in place, and what to do if it is not."""
 
+import contextlib
 import stat
 import time
 from collections.abc import Iterator
@@ -46,7 +47,7 @@ def doctor(*, as_json: bool) -> None:
       waggle doctor
     """  # noqa: D301 -- \b is click's mark
     settings = read_settings()
-    logs.configure(settings.log_format, "error")
+    logs.configure(settings.log_format, "error", cache=False)
     logs.hide(*settings.secrets())
     found = []
     for finding in _examine(settings):
@@ -68,18 +69,17 @@ def _print(finding: Finding) -> None:
 def _examine(settings: Settings) -> Iterator[Finding]:
     yield from _settings(settings)
     yield _home(settings.home)
-    ledger = None
+    answers = False
     try:
-        ledger = Ledger(settings.database_url)
-        schema.migrate(ledger)
+        with contextlib.closing(Ledger(settings.database_url)) as ledger:
+            schema.migrate(ledger)
+            answers = True
+            yield Finding("database", "ok", f"{ledger.url.get_backend_name()}, up to date")
+            yield from _clock_and_workers(ledger)
     except (OSError, SQLAlchemyError, SchemaError) as exc:
         yield Finding("database", "red", _why(exc), "is DATABASE_URL right, does it run?")
-    else:
-        yield Finding("database", "ok", f"{ledger.url.get_backend_name()}, up to date")
-        yield from _clock_and_workers(ledger)
     yield _broker(settings)
-    if ledger is not None:
-        ledger.close()
+    if answers:  # who is to be called stands in the database
         for case in diagnosis.examine(settings):
             yield Finding(case.what, "red" if case.bad else "ok", case.text, case.remedy)
 

@@ -61,9 +61,9 @@ def read_settings(*, host: str | None = None, port: int | None = None) -> Settin
 def opened() -> Iterator[House]:
     """The house for the block; an empty home is set up first."""
     found = read_settings()
-    # A command answers on stdout; its log is for what goes wrong.
-    level = "debug" if found.log_level == "debug" else "warning"
-    logs.configure(found.log_format, level)
+    # A command says in its own words what went wrong; its log would say it again.
+    level = "debug" if found.log_level == "debug" else "error"
+    logs.configure(found.log_format, level, cache=False)
     logs.hide(*found.secrets())
     vault = Vault(found.secret_keys)
     try:

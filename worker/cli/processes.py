@@ -7,6 +7,7 @@ import sys
 
 import click
 
+from worker.cli import failures
 from worker.cli.house import opened, read_settings
 
 QUEUES = ("urgent", "default", "bulk", "progress")
@@ -136,7 +137,7 @@ def simulate(*, host: str, port: int) -> None:
             redirect_uri=f"{url}/beeminder/callback",
         )
     except OSError as exc:
-        raise click.ClickException(f"{host}:{port}: {exc.strerror or exc}") from exc
+        raise failures.Failed(f"{host}:{port}: {exc.strerror or exc}") from exc
     sys.exit(status)
 
 

@@ -1,0 +1,155 @@
+"""Commands run in this process, in a folder of their own, with an environment of their own."""
+
+import json
+import logging
+import sys
+import threading
+import time
+
+import pytest
+from click.testing import CliRunner
+from cryptography.fernet import Fernet
+from kombu.transport import filesystem
+
+from db.vault import Vault
+from tests.world import KEY as WORLD_KEY
+from tests.world import World
+from worker import logs, redaction
+from worker.cli.main import cli
+
+KEY = Fernet.generate_key().decode()
+SECRET = "callback-secret-of-the-tests"
+
+
+@pytest.fixture(autouse=True)
+def process_put_back(monkeypatch):
+    """Commands set up logging and a broker for their process, which here is the tests' own."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    levels = {name: logging.getLogger(name).level for name in logs.QUIET}
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
+    monkeypatch.setattr(redaction, "_hidden", ())
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    for name, before in levels.items():
+        logging.getLogger(name).setLevel(before)
+    logging.captureWarnings(capture=False)
+    filesystem.Transport.global_state.clear()
+
+
+class Waggle:
+    """Runs commands; `env` is what they find in the environment beside what is there anyway."""
+
+    def __init__(self, env):
+        self.env = env
+
+    def __call__(self, *arguments, status=0):
+        """Run a command, check its exit status, return the result."""
+        done = CliRunner().invoke(cli, arguments, env=self.env, prog_name="waggle")
+        assert done.exit_code == status, f"{done.exit_code}: {done.output}{done.exception!r}"
+        if done.exception is not None:
+            assert isinstance(done.exception, SystemExit)
+        return done
+
+    def json(self, *arguments, status=0):
+        """The one document that a command prints."""
+        return json.loads(self(*arguments, "--json", status=status).stdout)
+
+    def refusal(self, *arguments, status=2):
+        """The one line on stderr of a command that is refused; nothing is on stdout."""
+        done = self(*arguments, status=status)
+        assert done.stdout == ""
+        assert done.stderr.count("\n") == 1
+        assert done.stderr.startswith("waggle: ")
+        return done.stderr.removeprefix("waggle: ").rstrip("\n")
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """The working directory of the commands."""
+    made = tmp_path / "folder"
+    made.mkdir()
+    monkeypatch.chdir(made)
+    return made
+
+
+@pytest.fixture
+def waggle(folder, database_url):
+    """Commands with a ledger that `ledger` opens too."""
+    return Waggle(
+        {
+            "WAGGLE_HOME": str(folder / "var"),
+            "DATABASE_URL": database_url,
+            "WAGGLE_SECRET_KEYS": KEY,
+            "WAGGLE_CALLBACK_SECRETS": SECRET,
+            "WAGGLE_PUBLIC_URL": "https://waggle.example.org",
+            "ALICE_TOKEN": "canary-token",
+            "PLANT_PASSWORD": "canary-password",
+        }
+    )
+
+
+@pytest.fixture
+def world(ledger):
+    """The world at the time of this machine: commands have no other clock."""
+    now = time.time()
+    with World(ledger, at=now - 1) as made:
+        made.measure(made.series, {now - 60: 2.0, now - 30: 0.5})
+        yield made
+
+
+@pytest.fixture
+def here(waggle, world):
+    """Commands of that world, which look at today only."""
+    waggle.env |= {
+        "WAGGLE_SECRET_KEYS": WORLD_KEY,
+        "WAGGLE_BEEMINDER_URL": world.beeminder_server.url,
+        "WAGGLE_LOOKBACK_DAYS": "0",
+    }
+    return waggle
+
+
+@pytest.fixture
+def vault():
+    """What the commands encrypt with."""
+    return Vault([KEY])
+
+
+FILE = """
+[users.alice]
+token = { env = "ALICE_TOKEN" }
+
+[sources.plant]
+provider = "bemserver"
+user = "alice"
+url = "https://bem.example.org/api/v0"
+email = "alice@example.org"
+password = { env = "PLANT_PASSWORD" }
+
+[feeds."alice/energy"]
+source = "plant"
+metric = "timeseries_aggregate"
+params = { timeseries = 1 }
+
+[feeds."alice/energy:roof"]
+source = "plant"
+metric = "timeseries_aggregate"
+params = { timeseries = 2 }
+"""
+
+
+@pytest.fixture
+def file(folder):
+    """A file that declares alice, her plant and two feeds of one goal."""
+    made = folder / "waggle.toml"
+    made.write_text(FILE)
+    return made
+
+
+@pytest.fixture
+def applied(waggle, file):
+    """The same, applied."""
+    waggle("apply", str(file))
+    return waggle

@@ -1,0 +1,113 @@
+"""Promises of `waggle doctor`: what is broken is red with a remedy, what works is not."""
+
+import pytest
+
+from db.models import User, Worker
+
+
+@pytest.fixture
+def diagnose(here):
+    """Run the doctor; returns its findings by what they are about."""
+
+    def diagnosed(*, status):
+        found = here.json("doctor", status=status)
+        return {finding["what"]: finding for finding in found}
+
+    return diagnosed
+
+
+@pytest.fixture
+def staffed(ledger):
+    """A worker that is alive."""
+    with ledger.write() as session:
+        session.add(Worker(name="w", queues="q", slots=1, started_at=0, seen_at=9e9))
+
+
+def test_all_is_well(diagnose, staffed):
+    """Everything is looked at, nothing is red, exit status 0."""
+    found = diagnose(status=0)
+    assert {finding["state"] for finding in found.values()} == {"ok"}
+    assert set(found) == {
+        "settings",
+        "home",
+        "database",
+        "clocks",
+        "workers",
+        "broker",
+        "source plant",
+        "Beeminder alice",
+    }
+
+
+def test_no_worker_is_red(diagnose):
+    """Nothing would be synced: that is no small thing."""
+    found = diagnose(status=1)
+    assert found["workers"]["state"] == "red"
+    assert "waggle up" in found["workers"]["remedy"]
+
+
+def test_a_refused_login_is_red(diagnose, staffed, world):
+    """The source is named with what to do; the others are still looked at."""
+    world.bemserver.state.users.clear()
+    found = diagnose(status=1)
+    assert found["source plant"]["state"] == "red"
+    assert "waggle apply" in found["source plant"]["remedy"]
+    assert found["Beeminder alice"]["state"] == "ok"
+
+
+def test_a_series_that_is_not_there_is_red(diagnose, staffed, world):
+    """A login that works is not enough: what the feeds read has to be there."""
+    world.link("output", series=987654)
+    assert diagnose(status=1)["source plant"]["state"] == "red"
+
+
+def test_a_dead_source_is_red(diagnose, staffed, world):
+    """An address where nobody answers."""
+    world.bemserver_server.stop()
+    assert diagnose(status=1)["source plant"]["state"] == "red"
+
+
+def test_a_dead_token_is_red(diagnose, staffed, world):
+    """Beeminder refuses it."""
+    world.beeminder.state.personal_tokens.clear()
+    assert diagnose(status=1)["Beeminder alice"]["state"] == "red"
+
+
+def test_a_token_of_somebody_else_is_red(diagnose, staffed, ledger):
+    """Points would go to another person's goals."""
+    with ledger.write() as session:
+        session.get_one(User, 1).username = "bob"
+    assert "alice's" in diagnose(status=1)["Beeminder bob"]["text"]
+
+
+def test_a_dead_broker_is_red_and_soon_told(diagnose, staffed, here):
+    """Named with its setting; the password in its address is not shown."""
+    here.env["BROKER_URL"] = "redis://:canary-pw@127.0.0.1:1/0"
+    found = diagnose(status=1)
+    assert "BROKER_URL" in found["broker"]["remedy"]
+    assert "canary" not in str(found)
+
+
+def test_a_dead_database_is_red(diagnose, here):
+    """A finding, not an abort: the rest that can be looked at is looked at."""
+    here.env["DATABASE_URL"] = "postgresql://u:canary-pw@127.0.0.1:1/x"
+    found = diagnose(status=1)
+    assert found["database"]["state"] == "red"
+    assert found["broker"]["state"] == "ok"
+    assert "canary" not in str(found)
+
+
+def test_what_others_can_read_is_odd(diagnose, staffed, folder):
+    """A readable .env or home is told, and is no reason to fail."""
+    (folder / ".env").write_text("A=b\n")
+    (folder / ".env").chmod(0o644)
+    (folder / "var").mkdir(mode=0o755)
+    found = diagnose(status=0)
+    assert (found["settings"]["state"], found["home"]["state"]) == ("odd", "odd")
+
+
+def test_people_read_lines(here, staffed):
+    """One line each, state first."""
+    lines = here("doctor").stdout.splitlines()
+    assert all(line.startswith("ok ") for line in lines)
+    assert "canary" not in "".join(lines)
