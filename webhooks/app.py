@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 
+import anyio
+import anyio.to_thread
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -28,6 +30,8 @@ from webhooks.services import Services
 from webhooks.writer import Writer
 
 IDENTIFY_AT_ONCE = 8
+# Fewer than the connections of a ledger's pool: pages never take the last one from the commits.
+PAGES_AT_ONCE = 6
 
 ROUTES = (
     Route("/beeminder/autofetch/{secret}", autofetch, methods=["POST"]),
@@ -77,7 +81,7 @@ def create_app(
         writer=Writer(ledger=ledger, clock=clock, ringer=ringer, metrics=metrics),
         holds=Holds(ledger=ledger, seconds=config.hold_seconds, metrics=metrics),
         probe=Probe(ledger=ledger, clock=clock, ringer=ringer, broker_ok=broker_ok),
-        identifying=asyncio.Semaphore(IDENTIFY_AT_ONCE),
+        identifying=anyio.CapacityLimiter(IDENTIFY_AT_ONCE),
     )
     app = Starlette(
         routes=ROUTES,
@@ -97,6 +101,7 @@ def create_app(
 @contextlib.asynccontextmanager
 async def _running(app: Starlette) -> AsyncIterator[None]:
     receiver: Receiver = app.state.receiver
+    anyio.to_thread.current_default_thread_limiter().total_tokens = PAGES_AT_ONCE
     tasks = [
         asyncio.create_task(receiver.writer.run(), name="receiver-writer"),
         asyncio.create_task(receiver.holds.run(), name="receiver-holds"),

@@ -10,6 +10,7 @@ import re
 import secrets
 from urllib.parse import urlencode
 
+import anyio.to_thread
 import itsdangerous
 import structlog
 from sqlalchemy.exc import IntegrityError
@@ -74,16 +75,18 @@ async def callback(request: Request) -> Response:
     if refusal is not None:
         return refusal
     token = request.query_params["access_token"]
-    async with receiver.identifying:
-        try:
-            identity = await run_in_threadpool(receiver.services.identify, token)
-        except ServiceError as error:
-            log.warning("oauth.not_identified", code=error.code, transient=error.transient)
-            if error.transient:
-                return _failed(
-                    503, "Beeminder does not answer just now. Nothing was changed. Try again soon."
-                )
-            return _failed(400, "Beeminder does not know this token. Please connect again.")
+    try:
+        # Not in the threads that pages need: Beeminder may be slow.
+        identity = await anyio.to_thread.run_sync(
+            receiver.services.identify, token, limiter=receiver.identifying
+        )
+    except ServiceError as error:
+        log.warning("oauth.not_identified", code=error.code, transient=error.transient)
+        if error.transient:
+            return _failed(
+                503, "Beeminder does not answer just now. Nothing was changed. Try again soon."
+            )
+        return _failed(400, "Beeminder does not know this token. Please connect again.")
     linked = await run_in_threadpool(_link, receiver, identity, token)
     log.info("oauth.linked", user=linked.user.id, woken=linked.woken)
     if linked.woken:

@@ -1,9 +1,9 @@
 """Everything the handlers share, in one value; `app.create_app` makes it."""
 
-import asyncio
 from dataclasses import dataclass
 from typing import cast
 
+import anyio
 from starlette.requests import Request
 
 from db.clock import Clock
@@ -34,7 +34,7 @@ class Receiver:
     writer: Writer
     holds: Holds
     probe: Probe
-    identifying: asyncio.Semaphore
+    identifying: anyio.CapacityLimiter
 
 
 def receiver_of(request: Request) -> Receiver:

@@ -1,5 +1,7 @@
 """Renders pages: no script, nothing from elsewhere, and headers that hold browsers to it."""
 
+from pathlib import Path
+
 import jinja2
 from starlette.responses import HTMLResponse
 
@@ -14,7 +16,7 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
 }
 _environment = jinja2.Environment(
-    loader=jinja2.PackageLoader("webhooks", "templates"),
+    loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
     autoescape=True,
     undefined=jinja2.StrictUndefined,
     trim_blocks=True,

@@ -82,8 +82,7 @@ def test_rings_urgently(serving, alice, until):
 def test_database_that_fails_is_503(serving, alice):
     """When nobody can say whose hook it is, the call has to come again."""
     with serving.ledger.write() as session:
-        session.connection().exec_driver_sql("PRAGMA foreign_keys=OFF")
-        session.connection().exec_driver_sql("ALTER TABLE user RENAME TO gone")
+        session.connection().exec_driver_sql('ALTER TABLE "user" RENAME TO gone')
 
     response = serving.client.post(PATH, json={"goal": {"slug": "energy"}})
 

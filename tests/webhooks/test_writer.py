@@ -7,10 +7,11 @@ import pytest
 from db.engine import Ledger
 from webhooks import writer
 
-POISON = """
-CREATE TRIGGER poison BEFORE INSERT ON event WHEN NEW.payload LIKE '%poison%'
-BEGIN SELECT RAISE(ABORT, 'no'); END
-"""
+POISON = {
+    "sqlite": "CREATE TRIGGER poison BEFORE INSERT ON event "
+    "WHEN instr(NEW.payload, 'poison') BEGIN SELECT RAISE(ABORT, 'no'); END",
+    "postgresql": "ALTER TABLE event ADD CHECK (position('poison' in payload::text) = 0)",
+}
 
 
 @contextlib.contextmanager
@@ -18,9 +19,15 @@ def _locked(url: str):
     """Nobody else can write to the database during the block."""
     other = Ledger(url)
     with other.write() as session:
-        session.connection()  # begins, which takes the lock
+        connection = session.connection()  # on SQLite this takes the lock
+        if not other.is_sqlite:
+            connection.exec_driver_sql("LOCK TABLE event IN EXCLUSIVE MODE")
         yield
     other.close()
+
+
+def _kind(ledger: Ledger) -> str:
+    return ledger.url.get_backend_name()
 
 
 def _figure(serving, name: str) -> float:
@@ -53,7 +60,7 @@ def test_those_who_wait_share_a_commit(serving, database_url, until):
 def test_failed_commit_fails_its_whole_group(serving, database_url, ledger, until):
     """One row that the database refuses: all of its group get 503 and none of them is stored."""
     with ledger.write() as session:
-        session.connection().exec_driver_sql(POISON)
+        session.connection().exec_driver_sql(POISON[_kind(ledger)])
     with _locked(database_url):
         first = serving.later(serving.autofetch, slug="first")
         until(lambda: serving.receiver.metrics.group_size._sum.get() == 1)
@@ -72,7 +79,7 @@ def test_failed_commit_fails_its_whole_group(serving, database_url, ledger, unti
 def test_next_group_goes_on_after_a_failure(serving, ledger):
     """The writer survives what it could not store."""
     with ledger.write() as session:
-        session.connection().exec_driver_sql(POISON)
+        session.connection().exec_driver_sql(POISON[_kind(ledger)])
 
     assert serving.autofetch(slug="poison").status_code == 503
     assert serving.autofetch(slug="fine").json() == {"status": "late"}
