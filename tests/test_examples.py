@@ -1,26 +1,43 @@
-"""The example that newcomers copy."""
+"""The files that newcomers copy: the example, and the one in the README."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
-FILE = Path(__file__).parents[1] / "examples" / "waggle.toml"
+import pytest
+
+ROOT = Path(__file__).parents[1]
+EXAMPLE = (ROOT / "examples" / "waggle.toml").read_text(encoding="utf-8")
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+SHOWN = "\n".join(re.findall(r"```toml\n(.*?)```", README, re.DOTALL))
 
 
-def test_the_example_is_accepted(tmp_path):
-    """`waggle apply --dry-run` takes the file as it is, and keeps nothing of it."""
+@pytest.mark.parametrize(
+    ("text", "feeds"),
+    [
+        pytest.param(
+            EXAMPLE, ["alice/energy", "alice/solar:roof", "alice/solar:shed"], id="examples"
+        ),
+        pytest.param(SHOWN, ["alice/energy"], id="README"),
+    ],
+)
+def test_what_is_shown_is_accepted(tmp_path, text, feeds):
+    """`waggle apply --dry-run` takes the file as it stands, and keeps nothing of it."""
     environment = {
         "WAGGLE_HOME": str(tmp_path / "home"),
         "ALICE_BEEMINDER_TOKEN": "canary-token",
         "PLANT_PASSWORD": "canary-password",
+        "PYTHONPATH": str(ROOT),
     }
+    (tmp_path / "waggle.toml").write_text(text, encoding="utf-8")
 
     def waggle(*arguments):
         done = subprocess.run(
             [sys.executable, "-m", "worker.cli.main", *arguments, "--json"],
             cwd=tmp_path,
-            env=environment | {"PYTHONPATH": str(FILE.parents[1])},
+            env=environment,
             capture_output=True,
             text=True,
             timeout=60,
@@ -30,13 +47,8 @@ def test_the_example_is_accepted(tmp_path):
         assert "canary" not in done.stdout + done.stderr
         return json.loads(done.stdout)
 
-    told = waggle("apply", str(FILE), "--dry-run")
+    told = waggle("apply", "waggle.toml", "--dry-run")
 
-    assert [(change["name"], change["action"]) for change in told["changes"]] == [
-        ("alice", "created"),
-        ("plant", "created"),
-        ("alice/energy", "created"),
-        ("alice/solar:roof", "created"),
-        ("alice/solar:shed", "created"),
-    ]
+    created = [change["name"] for change in told["changes"] if change["action"] == "created"]
+    assert created == ["alice", "plant", *feeds]
     assert waggle("status")["feeds"] == []
