@@ -27,6 +27,7 @@ COMMANDS = {
     "login": ("setup", "Print a link that signs you in to the pages, once."),
     "hook": ("setup", "Print a person's reminder URL."),
     "doctor": ("doctor", "Check settings, database, broker, workers, sources and Beeminder."),
+    "keys": ("keys", "Look after the keys that encrypt what is stored."),
     "simulate": ("processes", "Run the simulated Beeminder and sources alone."),
     "demo": ("processes", "Watch callbacks arrive and datapoints land, all on this machine."),
     "migrate": ("processes", "Bring the database to this version."),
