@@ -25,6 +25,7 @@ from db.engine import Ledger
 from db.vault import Vault
 from webhooks.app import create_app
 from webhooks.config import ReceiverConfig
+from webhooks.protocol import BoundedProtocol
 from webhooks.receiver import Receiver
 from webhooks.services import Identity, ServiceError
 from worker import app as celery_app
@@ -122,7 +123,7 @@ def run(settings: Settings, host: str, port: int) -> int:
                 host=host,
                 port=port,
                 loop="uvloop",
-                http="httptools",
+                http=BoundedProtocol,
                 ws="none",
                 lifespan="on",
                 log_config=None,

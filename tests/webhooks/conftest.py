@@ -20,6 +20,7 @@ from db.models import Event
 from db.vault import Vault
 from webhooks.app import create_app
 from webhooks.config import ReceiverConfig
+from webhooks.protocol import BoundedProtocol
 from webhooks.receiver import Receiver
 from webhooks.services import Identity, ServiceError
 
@@ -136,7 +137,7 @@ def until(true: Callable[[], bool]) -> None:
 def listening(app) -> Iterator[str]:
     """Serve an app on a free port of 127.0.0.1; gives its URL."""
     config = uvicorn.Config(
-        app, port=0, loop="uvloop", http="httptools", ws="none", log_level="warning",
+        app, port=0, loop="uvloop", http=BoundedProtocol, ws="none", log_level="warning",
         access_log=False, timeout_graceful_shutdown=2,
     )  # fmt: skip
     server = uvicorn.Server(config)
