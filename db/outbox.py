@@ -199,14 +199,14 @@ def repair(session: Session, *, point_id: int, now: float) -> None:
 
 
 def withdraw(session: Session, feed_ids: Collection[int]) -> int:
-    """Nothing of these feeds is to be pushed any more."""
+    """Nothing of these feeds is to be pushed any more, until a later sync finds it again."""
     changed = session.connection().execute(
         update(Datapoint)
         .where(
             col(Datapoint.feed_id).in_(feed_ids),
             col(Datapoint.state).in_((DatapointState.PENDING, DatapointState.HELD)),
         )
-        .values(state=DatapointState.WITHDRAWN.value)
+        .values(state=DatapointState.WITHDRAWN.value, content_hash="")
     )
     return changed.rowcount
 

@@ -7,8 +7,8 @@ from sqlalchemy import select, update
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
-from db import outbox
-from db.models import Feed, FeedState, Goal, User, UserState
+from db import inbox, opening, outbox
+from db.models import Cover, Feed, FeedState, Goal, User, UserState
 from db.vault import Vault
 
 
@@ -74,9 +74,10 @@ def rename_goals(session: Session, user_id: int, slugs: Mapping[str, str]) -> li
     return [goal.slug for goal in renamed]
 
 
-def deauthorize(session: Session, user_id: int, *, token_version: int) -> int | None:
+def deauthorize(session: Session, user_id: int, *, token_version: int, now: float) -> int | None:
     """Destroy a dead token, stop the person's feeds, withdraw what was to be pushed.
 
+    Callbacks that wait for these feeds end: nobody is going to sync them.
     Returns how many datapoints were withdrawn, or None when the token is not that one any more.
     """
     changed = session.connection().execute(
@@ -97,7 +98,15 @@ def deauthorize(session: Session, user_id: int, *, token_version: int) -> int | 
         )
         .scalars()
     )
-    return outbox.withdraw(session, [feed_id for feed_id in stopped if feed_id is not None])
+    feed_ids = [feed_id for feed_id in stopped if feed_id is not None]
+    waiting = session.connection().execute(
+        select(col(Cover.event_id)).where(
+            col(Cover.feed_id).in_(feed_ids), col(Cover.done).is_(False)
+        )
+    )
+    error = opening.no_such_feed("the person has taken our access away")
+    inbox.finish(session, set(waiting.scalars()), now, error=error)
+    return outbox.withdraw(session, feed_ids)
 
 
 def needs_reauthorization(session: Session, user_id: int, *, token_version: int) -> bool:

@@ -37,7 +37,7 @@ def run(rt: Runtime) -> bool:
     if user is None:
         with rt.ledger.write() as session:
             events.finish_claimed(session, held, rt.clock.now())
-        log.info("deauthorize.unknown_token", event=held.event.id)
+        log.info("deauthorize.unknown_token", event_id=held.event.id)
         return True
     _confirm(rt, held, user)
     return True
@@ -52,7 +52,9 @@ def _confirm(rt: Runtime, held: EventClaim, user: User) -> None:
         gates.call(rt, quota, client.me, rate=rt.options.beeminder_rate, where=WHERE)
     except AuthFailed:
         with rt.ledger.write() as session:
-            withdrawn = people.deauthorize(session, user.id or 0, token_version=user.token_version)
+            withdrawn = people.deauthorize(
+                session, user.id or 0, token_version=user.token_version, now=now
+            )
             events.finish_claimed(session, held, now)
         log.info("deauthorize.done", user=user.id, withdrawn=withdrawn)
         return
