@@ -6,7 +6,7 @@ from typing import Any
 import structlog
 
 import clients
-from clients.errors import NotFound
+from clients.errors import AuthFailed, Permanent
 from db import people
 from db.models import Goal, User
 from tasks.beeminder import Access
@@ -18,11 +18,12 @@ BELIEVED_SECONDS = 600.0
 READ_ALL_FROM = 3  # so many stale goals of one person are read in one list
 
 
-def refresh(rt: Runtime, access: Access, user: User, goals: Sequence[Goal]) -> dict[int, NotFound]:
+def refresh(rt: Runtime, access: Access, user: User, goals: Sequence[Goal]) -> dict[int, Permanent]:
     """Bring stale facts up to date, in the ledger and in these rows.
 
-    Returns the goals that are not there any more. Raises `clients.errors` when Beeminder does not
-    answer, and `DeferredError` when a limit says to wait.
+    Returns the goals that are not there any more, or whose page is refused, by our id. Raises
+    `clients.errors` when Beeminder does not answer or does not accept the token, and
+    `DeferredError` when a limit says to wait.
     """
     now = rt.clock.now()
     if _stale(user.facts_at, now) or user.timezone is None:
@@ -33,7 +34,7 @@ def refresh(rt: Runtime, access: Access, user: User, goals: Sequence[Goal]) -> d
     stale = [goal for goal in goals if _stale(goal.facts_at, now)]
     if not stale:
         return {}
-    missing: dict[int, NotFound] = {}
+    missing: dict[int, Permanent] = {}
     listed: dict[str, clients.Goal] = {}
     if len(stale) >= READ_ALL_FROM:
         listed = _by_id(access)
@@ -41,7 +42,9 @@ def refresh(rt: Runtime, access: Access, user: User, goals: Sequence[Goal]) -> d
         goal_id = goal.id or 0
         try:
             seen = listed.get(goal.beeminder_id or "") or _find(access, goal)
-        except NotFound as error:
+        except AuthFailed:
+            raise
+        except Permanent as error:
             missing[goal_id] = error
             continue
         facts = _of_goal(seen, now)

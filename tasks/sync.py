@@ -65,7 +65,9 @@ def _work(rt: Runtime, batch: Batch) -> None:
         log.info("sync.handed_back", source=batch.source.name)
 
 
-def _no_goal(job: Job, gone: NotFound) -> NotFound:
+def _no_goal(job: Job, gone: Permanent) -> Permanent:
+    if not isinstance(gone, NotFound):
+        return gone
     message = f"there is no goal {job.goal.slug!r} any more; link another one"
     return NotFound(message, reason="goal_not_found", request_id=gone.request_id)
 

@@ -1,0 +1,114 @@
+"""We only ever touch our own datapoints, and never what costs money."""
+
+import pytest
+
+from simulators import beeminder_datapoints as points
+from simulators.faults import Fault
+from tests.tasks.scenes import TODAY, YESTERDAY, change_feed, only_today
+from tests.world import DAY, World
+
+
+def by_hand(world: World, *, value: float, daystamp: str, requestid: str | None = None) -> str:
+    """A datapoint that the person or another program wrote; returns its id."""
+    goal = world.beeminder.state.goal("alice", "energy")
+    fields = {"value": value, "daystamp": daystamp, "comment": "mine"}
+    if requestid:
+        fields["requestid"] = requestid
+    point, _ = points.upsert(world.beeminder.state, goal, fields, via=None)
+    return point.id
+
+
+def theirs(world: World) -> list[tuple[str, float, str]]:
+    """What stands on the goal that is not ours."""
+    return [
+        (point.daystamp, point.value, point.comment)
+        for point in world.beeminder.state.datapoints("alice", "energy")
+        if not (point.requestid or "").startswith("wg-")
+    ]
+
+
+def test_points_of_others_are_left_alone(world: World) -> None:
+    """What a person or another program wrote on the same days stays, also in a read-back."""
+    by_hand(world, value=40.0, daystamp=TODAY)
+    by_hand(world, value=41.0, daystamp=YESTERDAY, requestid="ifttt-1")
+    before = theirs(world)
+    world.work()
+    world.measure(world.series, {world.clock.at - 60: 1.0})
+    change_feed(world, doubtful=True, due_at=world.clock.at)
+
+    world.work()
+
+    assert theirs(world) == before
+    changed = {change.requestid for change in world.beeminder.state.history if change.via}
+    assert all(requestid and requestid.startswith("wg-") for requestid in changed)
+
+
+def test_nothing_that_costs_is_ever_called(world: World) -> None:
+    """A fortnight of syncs, failures and repairs: no costing endpoint, only the calls we know."""
+    world.beeminder.faults.add(Fault(probability=0.2, status=500, times=None))
+    for day in range(14):
+        world.measure(world.series, {world.clock.at - 60: 1.0 + day})
+        world.call_back()
+        for _ in range(3):
+            world.work()
+            world.clock.advance(40)
+        world.clock.advance(DAY - 120)
+    world.beeminder.faults.clear()
+    world.call_back()
+    world.work()
+
+    assert dict(world.beeminder.state.cost_calls) == {}
+    assert {(request.method, request.path) for request in world.beeminder.faults.requests} <= {
+        ("GET", "/api/v1/users/me.json"),
+        ("GET", "/api/v1/users/me/goals.json"),
+        ("GET", "/api/v1/users/me/goals/energy.json"),
+        ("GET", "/api/v1/users/me/goals/energy/datapoints.json"),
+        ("POST", "/api/v1/users/me/goals/energy/datapoints.json"),
+        ("POST", "/api/v1/users/me/goals/energy/datapoints/create_all.json"),
+    }
+    stamps = [point.daystamp for point in world.points()]
+    assert len(stamps) == len(set(stamps)) >= 14
+
+
+@pytest.mark.parametrize("partial_status", [200, 422])
+def test_a_batch_that_lands_in_part_is_completed_one_by_one(
+    world: World, partial_status: int
+) -> None:
+    """Whatever status a partial failure has: what it did not confirm is sent again, singly."""
+    world.beeminder.state.partial_status = partial_status
+    world.work()
+    row = next(p for p in world.points() if p.daystamp == YESTERDAY)
+    world.measure(world.series, {world.clock.at - DAY: 8.0, world.clock.at - 60: 1.0})
+    # The same value by another hand: as an element of the batch it is refused as a duplicate.
+    row.value, row.comment = 8.0, "8 kWh from plant"
+    world.call_back()
+
+    world.work()
+
+    assert world.values() == {TODAY: 3.5, YESTERDAY: 8.0}
+    assert world.feed().state == "active"
+
+
+def test_a_year_of_days_goes_out_in_batches(world: World) -> None:
+    """A long look-back is sent a hundred at a time, oldest first, each day once."""
+    options = world.runtime().options.__class__(
+        beeminder_url=world.beeminder_server.url, beeminder_rate=0, lookback_days=250
+    )
+    world.measure(world.series, {world.clock.at - n * DAY: 1.0 for n in range(1, 251)})
+
+    world.work(world.runtime(options=options))
+
+    assert len(world.points()) == 251
+    assert world.beeminder.faults.count("create_all") == 3
+    created = [change.daystamp for change in world.beeminder.state.history]
+    assert created == sorted(created)
+
+
+def test_the_comment_obeys_the_template_and_gives_no_orders(world: World) -> None:
+    """The words that command Beeminder's engine are taken apart in what we send."""
+    only_today(world)
+    change_feed(world, options={"comment": "{value} {unit} #DERAIL from {source}"})
+
+    world.work()
+
+    assert [point.comment for point in world.points()] == ["2.5 kWh # DERAIL from plant"]

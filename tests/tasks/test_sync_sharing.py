@@ -1,0 +1,100 @@
+"""The due feeds of one source share reads, and a bad one among them fails alone."""
+
+import pytest
+
+from db.models import Feed, FeedState
+from simulators.faults import Fault
+from tests.tasks.scenes import TODAY, all_rows, change_feed
+from tests.world import World
+
+READS = r"timeseries_data/(aggregate)?$"
+
+
+def link_many(world: World, count: int, **params: object) -> dict[int, float]:
+    """Feeds of so many series on the goal `output`; today's value by feed id."""
+    expected = {}
+    for number in range(count):
+        series = world.bemserver.state.add_series(f"S{number}", campaign="Many").id
+        world.measure(series, {world.clock.at - 60: 1.0 + number})
+        feed_id = world.link("output", series=series, label=f"l{number}", params=dict(params))
+        expected[feed_id] = 1.0 + number
+    return expected
+
+
+def todays(world: World) -> list[float]:
+    """Today's values on the goal `output`."""
+    return sorted(point.value for point in world.points("output") if point.daystamp == TODAY)
+
+
+def test_fifty_feeds_of_a_source_share_their_reads(world: World) -> None:
+    """Fifty due feeds cost three data requests at most, not fifty."""
+    change_feed(world, state=FeedState.PAUSED)
+    expected = link_many(world, 50)
+
+    world.work()
+
+    assert todays(world) == sorted(expected.values())
+    assert world.bemserver.faults.count(READS) <= 3
+    assert world.bemserver.faults.count("auth/token") == 1
+
+
+def test_one_unknown_series_fails_alone(world: World) -> None:
+    """Among ten feeds one names a series that is not there: the other nine are fresh."""
+    change_feed(world, state=FeedState.PAUSED)
+    expected = link_many(world, 9)
+    bad = world.link("output", series=4711, label="bad")
+    event_id = world.call_back("output")
+
+    world.work()
+
+    assert todays(world) == sorted(expected.values())
+    assert world.bemserver.faults.count(READS) <= 3
+    assert (world.feed(bad).state, world.feed(bad).reason) == ("failing", "not_found")
+    assert {feed.state for feed in all_rows(world, Feed) if feed.id in expected} == {"active"}
+    assert world.event(event_id).state == "failed"
+
+
+def test_a_unit_that_does_not_fit_fails_alone(world: World) -> None:
+    """A conversion that the server refuses concerns the feeds that ask for it."""
+    change_feed(world, state=FeedState.PAUSED)
+    expected = link_many(world, 5)
+    bad = world.link("output", label="bad", params={"convert_to": "degC"})
+
+    world.work()
+
+    assert todays(world) == sorted(expected.values())
+    assert world.feed(bad).state == "failing"
+
+
+def test_a_refused_push_of_one_goal_leaves_the_others(world: World) -> None:
+    """Beeminder takes no data for one goal: the feeds of the other goals are fresh."""
+    world.beeminder.state.goal("alice", "energy").frozen = True
+    expected = link_many(world, 4)
+
+    world.work()
+
+    assert todays(world) == sorted(expected.values())
+    assert world.feed().state == "failing"
+
+
+def test_a_deleted_goal_leaves_the_others(world: World) -> None:
+    """One goal is gone at Beeminder: said so for its feed alone."""
+    world.beeminder.state.delete_goal("alice", "energy")
+    expected = link_many(world, 4)
+
+    world.work()
+
+    assert todays(world) == sorted(expected.values())
+    assert world.feed().reason == "goal_not_found"
+
+
+@pytest.mark.parametrize("status", [403, 409, 418])
+def test_odd_facts_of_one_goal_leave_the_others(world: World, status: int) -> None:
+    """Beeminder refuses the page of one goal in a way of its own: the others go on."""
+    expected = link_many(world, 1)
+    world.beeminder.faults.add(Fault(path=r"goals/energy\.json", status=status, times=None))
+
+    world.work()
+
+    assert todays(world) == sorted(expected.values())
+    assert world.feed().state == "failing"
