@@ -15,12 +15,20 @@ _NAME = (
     r"|callback_?secrets?|api_?key|pass(?:word|wd|phrase)|x-api-key|set-cookie|cookie)"
 )
 _VALUE = r"""(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^\s&"',;<>)}\]]+)"""
-_NAMED = re.compile(rf"""(?i)(\b[\w-]*?{_NAME}["']?\s*(?:=|:|%3D)\s*)(?:\w?{_VALUE})""")
+_NAMED = re.compile(rf"""(?i)({_NAME}["']?\s*(?:=|:|%3D)\s*)(?:\w?{_VALUE})""")
 _PLAIN_TOKEN = re.compile(rf"""(?i)([?&]token=|["']token["']\s*:\s*){_VALUE}""")
 _HEADER = re.compile(r"""(?i)(\bauthorization["']?\s*[=:,]\s*["']?)(?:\w+\s+)?[^\s"',;)}\]]+""")
 _SCHEME = re.compile(r"(?i)\b(bearer|basic)(\s+|%20)[\w.~+/=-]{6,}")
 _USERINFO = re.compile(r"(://[^\s/:@'\"]*:)[^\s/'\"]+@")
 _PATH = re.compile(r"(/beeminder/(?:autofetch|deauthorized|reminder)/|/login/)[^\s/?#\"']+")
+_RULES = (
+    (("token", "secret", "key", "pass", "cookie"), _NAMED, rf"\1{MASK}"),
+    (("token",), _PLAIN_TOKEN, rf"\1{MASK}"),
+    (("authorization",), _HEADER, rf"\1{MASK}"),
+    (("bearer", "basic"), _SCHEME, rf"\1\2{MASK}"),
+    (("://",), _USERINFO, rf"\1{MASK}@"),
+    (("/beeminder/", "/login/"), _PATH, rf"\1{MASK}"),
+)
 _SENSITIVE_KEY = re.compile(rf"(?i)(?:{_NAME}|authorization|^token$|^password$)$")
 
 _lock = threading.Lock()
@@ -60,12 +68,11 @@ def exact(line: str) -> str:
 def text(line: str) -> str:
     """The line without those texts, and without whatever looks like a secret."""
     line = exact(line)
-    line = _NAMED.sub(rf"\1{MASK}", line)
-    line = _PLAIN_TOKEN.sub(rf"\1{MASK}", line)
-    line = _HEADER.sub(rf"\1{MASK}", line)
-    line = _SCHEME.sub(rf"\1\2{MASK}", line)
-    line = _USERINFO.sub(rf"\1{MASK}@", line)
-    return _PATH.sub(rf"\1{MASK}", line)
+    lower = line.lower()
+    for words, pattern, instead in _RULES:
+        if any(word in lower for word in words):  # far quicker than to search for the pattern
+            line = pattern.sub(instead, line)
+    return line
 
 
 def value(found: Any, key: str = "") -> Any:  # noqa: ANN401 -- whatever was handed to the logger
