@@ -6,7 +6,7 @@ from typing import Any
 import structlog
 
 import clients
-from clients.errors import AuthFailed, Permanent
+from clients.errors import AuthFailed, NotFound, Permanent
 from db import people
 from db.models import Goal, User
 from tasks.beeminder import Access

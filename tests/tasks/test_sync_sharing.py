@@ -92,7 +92,9 @@ def test_a_deleted_goal_leaves_the_others(world: World) -> None:
 def test_odd_facts_of_one_goal_leave_the_others(world: World, status: int) -> None:
     """Beeminder refuses the page of one goal in a way of its own: the others go on."""
     expected = link_many(world, 1)
-    world.beeminder.faults.add(Fault(path=r"goals/energy\.json", status=status, times=None))
+    world.beeminder.faults.add(
+        Fault(path=r"goals/energy\.json", status=status, body={"error": "no"}, times=None)
+    )
 
     world.work()
 
