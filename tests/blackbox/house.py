@@ -8,15 +8,12 @@ import socket
 import subprocess
 import sys
 import time
-import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import httpx
-import psycopg
-import pytest
 
 from simulators.main import BEMSERVER_PREFIX, build
 from simulators.server import LocalServer
@@ -27,13 +24,6 @@ TOKEN = "canary-personal-token"
 PASSWORD = "canary-plant-password"
 PATIENCE = 40.0
 
-EMBEDDED = "sqlite+filesystem"
-BACKENDS = [
-    EMBEDDED,
-    pytest.param("postgresql+rabbitmq", marks=pytest.mark.services),
-    pytest.param("postgresql+redis", marks=pytest.mark.services),
-]
-
 
 def free_port() -> int:
     """A port that nobody listens on right now."""
@@ -42,19 +32,11 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def listens(port: int) -> bool:
-    """Is there a service on this loopback port?"""
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-        return True
-    return False
-
-
 class House:
     """alice, her goals `energy` and `output`, and a plant with two meters."""
 
-    def __init__(self, folder: Path, *, backend: str = EMBEDDED, **settings: str) -> None:
+    def __init__(self, folder: Path, **settings: str) -> None:
         self.folder = folder
-        self.backend = backend
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.processes: list[subprocess.Popen[bytes]] = []
@@ -69,7 +51,9 @@ class House:
             world=False,
         )
         self.server = self._stack.enter_context(LocalServer(self.sims.app))
-        self.http = self._stack.enter_context(httpx.Client(base_url=self.url, timeout=40))
+        self.http = self._stack.enter_context(
+            httpx.Client(base_url=self.url, timeout=40, limits=httpx.Limits(max_connections=None))
+        )
         self.environment = self._environment()
         self._fill()
         return self
@@ -95,7 +79,6 @@ class House:
 
     def _environment(self) -> dict[str, str]:
         kept = {name: os.environ[name] for name in ("PATH", "LANG", "TZ") if name in os.environ}
-        database, broker = self._services()
         return kept | {
             "WAGGLE_HOME": str(self.folder / "home"),
             "PORT": str(self.port),
@@ -105,37 +88,14 @@ class House:
             "WAGGLE_BEEMINDER_CLIENT_ID": "waggle",
             "ALICE_TOKEN": TOKEN,
             "PLANT_PASSWORD": PASSWORD,
-            **database,
-            **broker,
             **self._settings,
-        }
-
-    def _services(self) -> tuple[dict[str, str], dict[str, str]]:
-        if self.backend == EMBEDDED:
-            return {}, {}
-        name = f"waggle_box_{uuid.uuid4().hex[:10]}"
-        kind = self.backend.partition("+")[2]
-        port = {"rabbitmq": 5672, "redis": 6379}[kind]
-        if not listens(5432):
-            pytest.skip("PostgreSQL does not listen on 127.0.0.1:5432")
-        if not listens(port):
-            pytest.skip(f"{kind} does not listen on 127.0.0.1:{port}")
-        admin = "postgresql://postgres@127.0.0.1:5432/postgres"
-        with psycopg.connect(admin, autocommit=True) as connection:
-            connection.execute(f'CREATE DATABASE "{name}"')
-        self._stack.callback(_drop, admin, name)
-        broker = {
-            "redis": "redis://127.0.0.1:6379/11",
-            "rabbitmq": "amqp://guest:guest@127.0.0.1:5672//",
-        }[kind]
-        return {"DATABASE_URL": f"postgres://postgres@127.0.0.1:5432/{name}"}, {
-            "BROKER_URL": broker
         }
 
     def _fill(self) -> None:
         state = self.sims.beeminder.state
         self.sims.beeminder.register_app(
             "waggle",
+            client_id="waggle",
             autofetch_url=f"{self.url}/beeminder/autofetch/{SECRET}",
             deauthorize_url=f"{self.url}/beeminder/deauthorized/{SECRET}",
             redirect_uri=f"{self.url}/beeminder/callback",
@@ -209,6 +169,18 @@ class House:
         assert line == f"ready {self.url}\n", line + self.log()
         return process
 
+    def kill(self) -> None:
+        """Everything that `waggle up` started is gone at once, without a word."""
+        up = self.processes[-1]
+        for pid in [*self.children(), up.pid]:
+            os.kill(pid, signal.SIGKILL)
+        up.wait()
+
+    def stop(self) -> int:
+        """End the last process as a service manager would; its exit status."""
+        self.processes[-1].send_signal(signal.SIGTERM)
+        return self.processes[-1].wait(20)
+
     def log(self) -> str:
         """What all processes have logged so far."""
         return (self.folder / "log").read_text(errors="replace")
@@ -229,19 +201,9 @@ class House:
         found = Path(f"/proc/{up}/task/{up}/children").read_text()
         return [int(pid) for pid in found.split()]
 
-    @contextlib.contextmanager
-    def eventually(self) -> Iterator[Callable[[Callable[[], bool]], None]]:
+    def wait(self, until: Callable[[], object]) -> None:
         """Wait for something of another process to become true; bounded, polls."""
-
-        def wait(until: Callable[[], bool]) -> None:
-            ends_at = time.monotonic() + PATIENCE
-            while not until():
-                assert time.monotonic() < ends_at, "it did not happen in time" + self.log()[-3000:]
-                time.sleep(0.05)
-
-        yield wait
-
-
-def _drop(admin: str, name: str) -> None:
-    with psycopg.connect(admin, autocommit=True) as connection:
-        connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        ends_at = time.monotonic() + PATIENCE
+        while not until():
+            assert time.monotonic() < ends_at, "it did not happen in time" + self.log()[-3000:]
+            time.sleep(0.05)
