@@ -7,6 +7,7 @@ rings again. After a failure the connection is thrown away, so nothing waits for
 """
 
 import concurrent.futures
+import contextlib
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -50,6 +51,8 @@ class Bells:
 
     def close(self) -> None:
         """Stop ringing; a publisher that hangs is left behind."""
+        with contextlib.suppress(RuntimeError, concurrent.futures.TimeoutError):  # closed twice
+            self._thread.submit(self._hang_up).result(self._deadline)
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     def _within_deadline(self, act: Callable[[], None], *, task: str, queue: str) -> bool:
