@@ -39,6 +39,7 @@ class Ledger:
         else:
             self._writer = create_engine(
                 self.url,
+                hide_parameters=True,  # an error repeats no value
                 pool_size=pool,
                 max_overflow=0,
                 pool_pre_ping=True,
@@ -83,7 +84,11 @@ def _with_driver(url: str) -> str:
 
 
 def _sqlite(url: str, *, begin: str, query_only: bool = False) -> Engine:
-    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
+    engine = create_engine(
+        url,
+        hide_parameters=True,  # an error repeats no value
+        connect_args={"timeout": BUSY_TIMEOUT_MS / 1000},
+    )
 
     @event.listens_for(engine, "connect")
     def configure(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:

@@ -11,7 +11,7 @@ from db import events, people
 from db.events import EventClaim
 from db.models import EventKind, User
 from tasks import gates, policy
-from tasks.beeminder import WHERE, client_of
+from tasks.beeminder import WHERE, client_of, quota_of
 from tasks.gates import DeferredError
 from tasks.runtime import Runtime
 
@@ -47,7 +47,7 @@ def _confirm(rt: Runtime, held: EventClaim, user: User) -> None:
     """Is this token really dead? Only then it is destroyed, and everything of it stops."""
     now = rt.clock.now()
     try:
-        quota = gates.key("beeminder", user.token_hash or "")
+        quota = quota_of(user)
         client = client_of(rt, user, deadline=8.0)
         gates.call(rt, quota, client.me, rate=rt.options.beeminder_rate, where=WHERE)
     except AuthFailed:

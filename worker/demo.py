@@ -75,6 +75,7 @@ class Demo:
         done = subprocess.run(  # noqa: S603 -- our own command line
             [sys.executable, "-m", "worker.cli.main", *arguments],
             env=self.environment,
+            cwd=self.environment["WAGGLE_HOME"],  # no `.env` of this folder counts
             capture_output=True,
             text=True,
             check=False,
@@ -244,6 +245,7 @@ def _waggle_up(environment: dict[str, str], home: Path) -> Iterator[None]:
         process = subprocess.Popen(
             [sys.executable, "-m", "worker.cli.main", "up"],
             env=environment,
+            cwd=home,
             stdout=subprocess.PIPE,
             stderr=errors,
             start_new_session=True,
