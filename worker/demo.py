@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -98,6 +99,8 @@ class DemoFailed(Exception):  # noqa: N818 -- says what happened
 def run(*, once: bool, real: bool = False) -> int:
     """Play the demo; returns the exit status. `once`: end by itself, else wait for Ctrl-C."""
     report = demo_report.Report()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like a Ctrl-C
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with _running(report, real=real) as demo:
             _play(demo)
@@ -200,7 +203,7 @@ def _environment(home: Path, port: int, beeminder: str) -> dict[str, str]:
         "WAGGLE_BEEMINDER_URL": beeminder,
         "WAGGLE_CALLBACK_SECRETS": SECRET,
         "WAGGLE_BEEMINDER_APP_NAME": app,
-        "WAGGLE_BEEMINDER_CLIENT_ID": app,
+        "WAGGLE_BEEMINDER_CLIENT_ID": f"id-of-{app}",
         "WAGGLE_LOG_LEVEL": "info",
         "DEMO_BEEMINDER_TOKEN": demo_world.BEEMINDER_TOKEN,
         "DEMO_PLANT_PASSWORD": demo_world.PASSWORD,

@@ -1,4 +1,4 @@
-"""The beat table. Every entry is a bell that may ring late, twice, or from several beats at once."""
+"""The beat table. Every entry is a bell that may ring late, twice, or from several at once."""
 
 from typing import Any
 

@@ -2,22 +2,19 @@
 
 A process that dies is started again after a pause that grows; one that dies before everything was
 ready ends the whole with its own message. The children are told to stop when this process
-vanishes, whatever killed it.
+vanishes, whatever killed it. It imports nothing but the standard library, since it does nothing
+but wait: `exec_up` puts it in the place of the command line that has read the settings.
 """
 
 import ctypes
-import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-from worker.settings import WILDCARDS, Settings
 
 POLL_SECONDS = 0.1
 READY_WITHIN_SECONDS = 60.0
@@ -25,6 +22,8 @@ STOP_WITHIN_SECONDS = 9.0
 LONGEST_PAUSE_SECONDS = 30.0
 HEALTHY_AFTER_SECONDS = 60.0
 PR_SET_PDEATHSIG = 1
+ANSWER_BYTES = 4096
+WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 -- nobody can connect to these
 
 
 @dataclass(slots=True)
@@ -52,8 +51,8 @@ class Child:
 class Supervisor:
     """Runs the children until it is told to stop."""
 
-    def __init__(self, settings: Settings, *, host: str, port: int) -> None:
-        self._address = f"http://{WILDCARDS.get(host, host)}:{port}"
+    def __init__(self, *, host: str, port: int) -> None:
+        self._address = (WILDCARDS.get(host, host), port)
         self._public = f"http://{host}:{port}"
         itself = (sys.executable, "-m", "worker.cli.main")
         self._children = [
@@ -61,7 +60,6 @@ class Supervisor:
             Child("worker", (*itself, "worker", "--with-beat", "--queues", "all")),
         ]
         self._stopping = False
-        self._settings = settings
 
     def run(self) -> int:
         """Returns the exit status: 0 after a stop, 1 when it never became ready."""
@@ -100,15 +98,15 @@ class Supervisor:
     def _ask(self) -> str | None:
         """None when ready, else what is missing."""
         try:
-            with urllib.request.urlopen(f"{self._address}/readyz", timeout=3):  # noqa: S310 -- ours
-                return None
-        except urllib.error.HTTPError as answer:
-            try:
-                return json.dumps(json.load(answer))
-            except ValueError:
-                return f"status {answer.code}"
+            with socket.create_connection(self._address, 3) as connection:
+                connection.sendall(b"GET /readyz HTTP/1.0\r\n\r\n")
+                answer = b""
+                while len(answer) < ANSWER_BYTES and (part := connection.recv(ANSWER_BYTES)):
+                    answer += part
         except OSError as error:
             return str(error)
+        head, _, body = answer.decode(errors="replace").partition("\r\n\r\n")
+        return None if " 200 " in head.partition("\r\n")[0] else body.strip()
 
     def _watch(self) -> None:
         while not self._stopping:
@@ -148,12 +146,11 @@ class Supervisor:
                 process.wait()
 
 
-def run(settings: Settings, *, host: str | None = None, port: int | None = None) -> int:
-    """Run everything on one machine until SIGTERM or Ctrl-C; see the module."""
-    supervisor = Supervisor(
-        settings, host=host or settings.host, port=settings.port if port is None else port
+def exec_up(*, host: str, port: int) -> None:
+    """Become the supervisor: the same process, without what the command line has imported."""
+    os.execv(  # noqa: S606 -- our own interpreter
+        sys.executable, (sys.executable, "-m", "worker.supervisor", host, str(port))
     )
-    return supervisor.run()
 
 
 def _die_with(parent: int) -> None:
@@ -166,3 +163,7 @@ def _die_with(parent: int) -> None:
 
 def _say(line: str, *, error: bool = False) -> None:
     print(line, file=sys.stderr if error else sys.stdout, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(Supervisor(host=sys.argv[1], port=int(sys.argv[2])).run())

@@ -36,7 +36,8 @@ def up(*, host: str | None, port: int | None) -> None:
     with opened():
         pass  # a database out of reach is told here, in one line, and not by three processes
     found = read_settings(host=host, port=port)
-    sys.exit(supervisor.run(found, host=found.host, port=found.port))
+    sys.stdout.flush()
+    supervisor.exec_up(host=found.host, port=found.port)
 
 
 @click.command()
