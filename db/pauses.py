@@ -6,12 +6,15 @@ is raised, so that it can write nothing any more.
 
 from collections.abc import Collection
 
-from sqlalchemy import exists, select, update
+from sqlalchemy import case, exists, select, update
 from sqlmodel import Session, col
 
 from db import inbox
-from db.models import Cover, Event, EventState, Feed, FeedState
+from db.models import Cover, Event, EventState, Feed, FeedState, Goal, Lane
 from db.opening import no_such_feed
+
+# Why a feed does not run that runs again with a new token.
+ENDED_BY_TOKEN = ("deauthorized", "reauthorize", "auth_failed")
 
 
 def halt(
@@ -54,9 +57,25 @@ def wake(session: Session, feed_ids: Collection[int], now: float) -> None:
         .values(
             state=FeedState.ACTIVE.value,
             reason=None,
+            lane=case((col(Feed.lane) > Lane.DEFAULT, Lane.DEFAULT.value), else_=col(Feed.lane)),
             due_at=now,
             attempts=0,
             deferrals=0,
             failing_since=None,
         )
     )
+
+
+def wake_after_token(session: Session, user_id: int, now: float) -> int:
+    """A person gave us a new token: what the old one had stopped runs again; returns how many."""
+    goals = select(col(Goal.id)).where(col(Goal.user_id) == user_id)
+    ended = session.connection().execute(
+        select(col(Feed.id)).where(
+            col(Feed.goal_id).in_(goals),
+            col(Feed.state).in_((FeedState.FAILING, FeedState.STOPPED)),
+            col(Feed.reason).in_(ENDED_BY_TOKEN),
+        )
+    )
+    feed_ids = [feed_id for feed_id in ended.scalars() if feed_id is not None]
+    wake(session, feed_ids, now)
+    return len(feed_ids)

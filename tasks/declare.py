@@ -82,6 +82,8 @@ def _apply(
                 f"users.{declared.username}.token: is missing, and this person has not connected "
                 "at /beeminder/connect either"
             )
+        if "token" in details and not new:
+            pauses.wake_after_token(session, user.id or 0, now)
         users[declared.username] = user
         hooks[declared.username] = declare_people.hook(user, vault)
         changes.append(_change("user", declared.username, details, new=new))

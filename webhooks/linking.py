@@ -2,17 +2,13 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import select, update
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
-from db import people
-from db.models import Feed, FeedState, Goal, Lane, User
+from db import pauses, people
+from db.models import User
 from db.vault import Vault
 from webhooks.services import Identity
-
-# Why a feed does not run that runs again with a new token.
-ENDED_BY_TOKEN = ("deauthorized", "reauthorize", "auth_failed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +42,4 @@ def link(session: Session, vault: Vault, *, identity: Identity, token: str, now:
     people.set_token(user, vault, token=token, kind="oauth")
     session.add(user)
     session.flush()
-    return Linked(user, _wake(session, user, now))
-
-
-def _wake(session: Session, user: User, now: float) -> int:
-    goals = select(col(Goal.id)).where(col(Goal.user_id) == user.id)
-    woken = session.connection().execute(
-        update(Feed)
-        .where(
-            col(Feed.goal_id).in_(goals),
-            col(Feed.state).in_((FeedState.FAILING, FeedState.STOPPED)),
-            col(Feed.reason).in_(ENDED_BY_TOKEN),
-        )
-        .values(state=FeedState.ACTIVE.value, reason=None, due_at=now, lane=Lane.DEFAULT.value)
-    )
-    return woken.rowcount
+    return Linked(user, pauses.wake_after_token(session, user.id or 0, now))

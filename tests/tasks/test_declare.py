@@ -329,3 +329,18 @@ def test_no_secret_is_in_what_is_told(apply):
     apply()
     apply(FILE.replace("canary-", "canary-2-"))
     assert "canary" not in json.dumps(apply.last.as_json())
+
+
+def test_a_new_token_wakes_what_the_old_one_had_stopped(apply, ledger):
+    """Feeds that failed because Beeminder refused the token are due at once with another one."""
+    apply()
+    with ledger.write() as session:
+        for row in session.exec(select(Feed)):
+            row.state, row.reason, row.due_at = FeedState.FAILING, "reauthorize", NOW + 86400
+            session.add(row)
+
+    apply(FILE.replace("canary-token", "another-token"), now=NOW + 1)
+
+    with ledger.read() as session:
+        rows = session.exec(select(Feed)).all()
+    assert {(row.state, row.due_at) for row in rows} == {("active", NOW + 1)}
