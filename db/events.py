@@ -136,17 +136,16 @@ def any_older(session: Session, received_before: float) -> bool:
 
 def give_up(session: Session, received_before: float, now: float) -> int:
     """Events that could not be finished for so long are dead: shown, and fit to be replayed."""
+    old = select(col(Event.id)).where(_open_since(received_before))
+    session.connection().execute(
+        update(Cover).where(col(Cover.event_id).in_(old)).values(done=True)
+    )
     changed = session.connection().execute(
         update(Event)
         .where(_open_since(received_before))
         .values(state=EventState.DEAD.value, finished_at=now, lease_owner=None, lease_until=0.0)
-        .returning(col(Event.id))
     )
-    ids = list(changed.scalars())
-    session.connection().execute(
-        update(Cover).where(col(Cover.event_id).in_(ids)).values(done=True)
-    )
-    return len(ids)
+    return changed.rowcount
 
 
 def _open_since(received_before: float) -> ColumnElement[bool]:

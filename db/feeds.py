@@ -4,6 +4,9 @@ A claim is one conditional UPDATE over the due feeds of one source. It takes a l
 fencing epoch, and stamps in the same transaction the events that are waiting for these feeds: only
 what the claim saw is answered by it. Everything that ends a claim names its epoch, so a worker
 that slept through its lease changes nothing.
+
+Rows are locked feeds first, then covers, then events, and several of a kind by their ids: whoever
+keeps to this order never waits for somebody who waits for them.
 """
 
 from collections.abc import Collection, Sequence
@@ -92,7 +95,7 @@ def _take(
         .where(where)
         .order_by(col(Feed.lane), col(Feed.due_at))
         .limit(limit)
-        .with_for_update(skip_locked=True)
+        .with_for_update(skip_locked=True, key_share=True)
     )
     rows = session.connection().execute(
         update(Feed)
@@ -127,6 +130,7 @@ def count_attempts(session: Session, event_ids: Collection[str]) -> None:
     """An event has been tried as often as the most tried of its covers."""
     if not event_ids:
         return
+    inbox.lock(session, event_ids)
     session.connection().execute(
         update(Event)
         .where(col(Event.id).in_(event_ids), col(Event.state) == EventState.WORKING)
@@ -144,6 +148,7 @@ def _of_covers(what: Any) -> Any:  # noqa: ANN401 -- an aggregate and the scalar
 
 def renew(session: Session, *, owner: str, feed_ids: Collection[int], now: float) -> None:
     """Heartbeat: push the end of our leases ahead."""
+    lock(session, col(Feed.id).in_(feed_ids))
     session.connection().execute(
         update(Feed)
         .where(col(Feed.id).in_(feed_ids), col(Feed.lease_owner) == owner)
@@ -297,6 +302,7 @@ def fail(
 
 def hand_back(session: Session, *, owner: str) -> int:
     """End every lease of a worker that stops. Epochs rise, so its last threads change nothing."""
+    lock(session, col(Feed.lease_owner) == owner)
     changed = session.connection().execute(
         update(Feed)
         .where(col(Feed.lease_owner) == owner)
@@ -312,6 +318,9 @@ def hand_back(session: Session, *, owner: str) -> int:
 
 def ask(session: Session, feed_ids: Collection[int], now: float) -> None:
     """Feeds are wanted at once: due now, urgent, and once more if they are being synced."""
+    if not feed_ids:
+        return
+    lock(session, col(Feed.id).in_(feed_ids))
     session.connection().execute(
         update(Feed)
         .where(col(Feed.id).in_(feed_ids))
@@ -327,6 +336,13 @@ def doubt(session: Session, feed_id: int, now: float) -> None:
     """A worker pushed after it was fenced off: have what is at Beeminder read back and repaired."""
     ask(session, [feed_id], now)
     session.connection().execute(update(Feed).where(col(Feed.id) == feed_id).values(doubtful=True))
+
+
+def lock(session: Session, where: ColumnElement[bool]) -> None:
+    """Lock feeds in the order of their ids; SQLite has one lock for everything."""
+    session.connection().execute(
+        select(col(Feed.id)).where(where).order_by(col(Feed.id)).with_for_update(key_share=True)
+    )
 
 
 def _mine(held: Claim) -> ColumnElement[bool]:
@@ -387,12 +403,7 @@ def _end_covers(
         return
     # Two syncs may end the last two covers of one event at the same moment. Each locks the event
     # first and only then looks at the covers, so the second one sees what the first one did.
-    session.connection().execute(
-        select(col(Event.id))
-        .where(col(Event.id).in_(ids))
-        .order_by(col(Event.id))
-        .with_for_update()
-    )
+    inbox.lock(session, ids)
     open_cover = exists().where(col(Cover.event_id) == col(Event.id), col(Cover.done).is_(False))
     session.connection().execute(
         update(Event)

@@ -86,6 +86,16 @@ def ended(session: Session, ids: Collection[str]) -> set[str]:
     return set(rows.scalars())
 
 
+def lock(session: Session, ids: Collection[str]) -> None:
+    """Lock events in the order of their ids; SQLite has one lock for everything."""
+    session.connection().execute(
+        select(col(Event.id))
+        .where(col(Event.id).in_(ids))
+        .order_by(col(Event.id))
+        .with_for_update(key_share=True)
+    )
+
+
 def finish(
     session: Session,
     ids: Collection[str],
@@ -98,6 +108,7 @@ def finish(
     state = EventState.DONE if error is None else EventState.FAILED
     if dead:
         state = EventState.DEAD
+    lock(session, ids)
     session.connection().execute(
         update(Event)
         .where(col(Event.id).in_(ids), col(Event.state).not_in(ENDED))

@@ -49,18 +49,20 @@ def open_callbacks(session: Session, now: float, *, limit: int = 200) -> Opened:
     A callback of an unknown person, or for a feed that its person paused, ends here. One with an
     unknown slug of a known person is left for `claim`: the goal may have been renamed.
     """
-    events = session.exec(
-        select_rows(Event)
-        .where(_new(now))
-        .order_by(col(Event.due_at))
-        .limit(limit)
-        .with_for_update(skip_locked=True)
+    found = session.exec(
+        select_rows(Event).where(_new(now)).order_by(col(Event.due_at)).limit(limit)
     ).all()
-    opened = Opened(more=len(events) == limit)
-    for event in events:
-        goal = find_goal(session, event)
+    opened = Opened(more=len(found) == limit)
+    goals = {event.id: find_goal(session, event) for event in found}
+    feeds.lock(session, col(Feed.goal_id).in_({goal.id for goal in goals.values() if goal}))
+    ours = _lock_new(session, list(goals), now)
+    asked: set[int] = set()
+    for event in found:
+        if event.id not in ours:
+            continue  # another pass was faster
+        goal = goals[event.id]
         if goal is not None:
-            _tie(session, event, goal, now)
+            asked |= _tie(session, event, goal, now)
             continue
         user = find_user(session, event)
         if user is None:
@@ -71,7 +73,18 @@ def open_callbacks(session: Session, now: float, *, limit: int = 200) -> Opened:
         session.add(event)
         opened.unknown += 1
     session.flush()
+    feeds.ask(session, asked, now)
     return opened
+
+
+def _lock_new(session: Session, ids: Collection[str], now: float) -> set[str]:
+    """Those of these events that nobody has opened yet, or is about to."""
+    locked = session.connection().execute(
+        select(col(Event.id))
+        .where(col(Event.id).in_(ids), _new(now))
+        .with_for_update(skip_locked=True, key_share=True)
+    )
+    return set(locked.scalars())
 
 
 def resolve(session: Session, held: EventClaim, now: float) -> bool:
@@ -83,15 +96,16 @@ def resolve(session: Session, held: EventClaim, now: float) -> bool:
     if goal is None:
         inbox.finish(session, [event.id], now, error=no_such_feed("this goal is not linked"))
     else:
-        _tie(session, event, goal, now)
+        feeds.ask(session, _tie(session, event, goal, now), now)
     return True
 
 
-def _tie(session: Session, event: Event, goal: Goal, now: float) -> None:
+def _tie(session: Session, event: Event, goal: Goal, now: float) -> set[int]:
+    """Make the event wait for the goal's feeds; returns those, which the caller asks for."""
     linked = session.connection().execute(
         select(col(Feed.id), col(Feed.state)).where(col(Feed.goal_id) == goal.id)
     )
-    awake = [row.id for row in linked if row.state in WAKEABLE]
+    awake = {row.id for row in linked if row.state in WAKEABLE}
     event.goal_id, event.user_id = goal.id, goal.user_id
     event.attempts = 0  # from here on its covers are counted
     if awake:
@@ -99,17 +113,12 @@ def _tie(session: Session, event: Event, goal: Goal, now: float) -> None:
     session.add(event)
     session.flush()
     if awake:
-        cover(session, event.id, awake, now)
+        session.connection().execute(
+            insert(Cover), [{"event_id": event.id, "feed_id": feed_id} for feed_id in awake]
+        )
     else:
         inbox.finish(session, [event.id], now, error=no_such_feed("the feed is paused or unlinked"))
-
-
-def cover(session: Session, event_id: str, feed_ids: Collection[int], now: float) -> None:
-    """Make an event wait for these feeds, and make them due now, ahead of everything."""
-    session.connection().execute(
-        insert(Cover), [{"event_id": event_id, "feed_id": feed_id} for feed_id in feed_ids]
-    )
-    feeds.ask(session, feed_ids, now)
+    return awake
 
 
 def find_user(session: Session, event: Event) -> User | None:

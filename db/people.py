@@ -7,7 +7,7 @@ from sqlalchemy import select, update
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
-from db import inbox, opening, outbox
+from db import feeds, inbox, opening, outbox
 from db.models import Cover, Feed, FeedState, Goal, User, UserState
 from db.vault import Vault
 
@@ -87,11 +87,13 @@ def deauthorize(session: Session, user_id: int, *, token_version: int, now: floa
     )
     if changed.rowcount != 1:
         return None
+    theirs = select(col(Goal.id)).where(col(Goal.user_id) == user_id)
+    feeds.lock(session, col(Feed.goal_id).in_(theirs))
     stopped = (
         session.connection()
         .execute(
             update(Feed)
-            .where(col(Feed.goal_id).in_(select(col(Goal.id)).where(col(Goal.user_id) == user_id)))
+            .where(col(Feed.goal_id).in_(theirs))
             .values(state=FeedState.STOPPED.value, reason="deauthorized", epoch=col(Feed.epoch) + 1)
             .returning(col(Feed.id))
             .execution_options(synchronize_session=False)

@@ -1,0 +1,144 @@
+"""Tying callbacks to feeds: whatever runs at the same time, each event finds its feeds once."""
+
+import random
+
+from sqlmodel import Session, select
+
+from db import feeds, inbox, opening
+from db.engine import Ledger
+from db.models import Cover, Event, EventKind, EventState, Feed, FeedState, Goal, User
+from tests.db.test_feeds import NOW, claim, fill, finish, state
+from tests.tasks.scenes import at_once
+
+
+def stored(ledger: Ledger, *payloads: dict[str, str], **more: object) -> list[str]:
+    """Callbacks with these payloads, stored and not yet looked at."""
+    new = [
+        inbox.NewEvent(kind=EventKind.AUTOFETCH, payload=payload, received_at=NOW, **more)
+        for payload in payloads
+    ]
+    with ledger.write() as session:
+        inbox.store(session, new)
+    return [event.id for event in new]
+
+
+def opened(ledger: Ledger, **more: int) -> opening.Opened:
+    """One pass over the new callbacks."""
+    with ledger.write() as session:
+        return opening.open_callbacks(session, NOW, **more)
+
+
+def covers(ledger: Ledger) -> set[tuple[str, int]]:
+    """Which event waits for which feed."""
+    with ledger.read() as session:
+        return {(cover.event_id, cover.feed_id) for cover in session.exec(select(Cover))}
+
+
+def test_an_event_waits_for_all_feeds_of_its_goal_that_are_awake(ledger: Ledger) -> None:
+    """One cover per active or failing feed; paused and stopped ones are not waited for."""
+    ids = fill(ledger, feeds_each=4)
+    with ledger.write() as session:
+        for feed_id, feed_state in zip(ids, FeedState, strict=True):
+            feed = session.get_one(Feed, feed_id)
+            feed.state = feed_state
+            session.add(feed)
+    (event_id,) = stored(ledger, {"username": "alice", "slug": "g0"})
+
+    opened(ledger)
+
+    assert covers(ledger) == {(event_id, ids[0]), (event_id, ids[2])}
+    with ledger.read() as session:
+        asked = [session.get_one(Feed, feed_id).asked for feed_id in ids]
+    assert asked == [1, 0, 1, 0]
+
+
+def test_the_id_of_a_goal_counts_for_more_than_its_name(ledger: Ledger) -> None:
+    """A reminder names Beeminder's id: it is found whatever the slug says."""
+    (feed_id, _) = fill(ledger, feeds_each=2, goals=2)
+    with ledger.write() as session:
+        goal = session.get_one(Goal, session.get_one(Feed, feed_id).goal_id)
+        goal.beeminder_id = "b1"
+        session.add(goal)
+    (event_id,) = stored(
+        ledger, {"username": "alice", "slug": "renamed", "goal_beeminder_id": "b1"}
+    )
+
+    opened(ledger)
+
+    assert covers(ledger) == {(event_id, feed_id)}
+
+
+def test_a_pass_takes_so_many_and_says_that_there_are_more(ledger: Ledger) -> None:
+    """The limit bounds a transaction; what is left is opened by the next pass."""
+    fill(ledger)
+    stored(ledger, *[{"username": "alice", "slug": "g0"}] * 5)
+
+    assert [opened(ledger, limit=2).more for _ in range(3)] == [True, True, False]
+    with ledger.read() as session:
+        assert not opening.any_new(session, NOW)
+        assert {event.state for event in session.exec(select(Event))} == {"working"}
+
+
+def test_an_unknown_slug_is_left_for_the_look_up(ledger: Ledger) -> None:
+    """The person is known, the slug is not: received still, but not looked at by a pass again."""
+    fill(ledger)
+    (event_id,) = stored(ledger, {"username": "alice", "slug": "other"})
+
+    assert opened(ledger).unknown == 1
+
+    assert state(ledger, event_id) == EventState.RECEIVED
+    with ledger.read() as session:
+        assert not opening.any_new(session, NOW)
+
+
+def test_opening_and_claiming_never_wait_in_a_circle(ledger: Ledger) -> None:
+    """Eight workers open, claim, renew and finish events of overlapping feeds: no deadlock."""
+    fill(ledger, sources=4, feeds_each=6, goals=8)
+
+    def work(worker: int) -> None:
+        rng = random.Random(worker)  # noqa: S311 -- a repeatable order
+        for turn in range(6):
+            slugs = [f"g{rng.randrange(8)}" for _ in range(4)]
+            stored(ledger, *[{"username": "alice", "slug": slug} for slug in slugs])
+            opened(ledger, limit=8)
+            for held in claim(ledger, f"w{worker}", now=NOW + turn, limit=6):
+                with ledger.write() as session:
+                    feeds.renew(session, owner=held.owner, feed_ids=[held.feed_id], now=NOW)
+                finish(ledger, held, now=NOW + turn)
+
+    at_once(8, work)
+
+    while opened(ledger, limit=8).more:  # what two passes at once found, one of them opened
+        pass
+    while found := [held for held in claim(ledger, now=NOW + 50) if held.lane == 0]:
+        for held in found:
+            finish(ledger, held, now=NOW + 50)
+    with ledger.read() as session:
+        states = [event.state for event in session.exec(select(Event))]
+    assert (len(states), set(states)) == (8 * 6 * 4, {"done"})
+
+
+def test_names_of_people_may_hold_wildcards(ledger: Ledger) -> None:
+    """`a_ice` is not alice, and `%` is nobody."""
+    fill(ledger)
+    ids = stored(ledger, {"username": "a_ice", "slug": "g0"}, {"username": "%", "slug": "g0"})
+
+    opened(ledger)
+
+    assert {state(ledger, event_id) for event_id in ids} == {"failed"}
+
+
+def test_a_known_person_is_found_by_our_id(ledger: Ledger) -> None:
+    """A reminder hook names the person by row: the payload's username is not believed."""
+    fill(ledger)
+    with ledger.write() as session:
+        user_id = _only_user(session)
+    (event_id,) = stored(ledger, {"username": "mallory", "slug": "g0"}, user_id=user_id)
+
+    opened(ledger)
+
+    assert state(ledger, event_id) == "working"
+
+
+def _only_user(session: Session) -> int:
+    return session.exec(select(User)).one().id or 0
