@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from db import workers
+from db import overview, workers
 from db.clock import Clock
 from db.engine import Ledger
 from webhooks import queries
@@ -35,6 +35,7 @@ class LedgerState:
     inbox: dict[str, int]
     outbox: dict[str, int]
     oldest_due: float
+    last_progress: float
     workers: int
 
 
@@ -99,6 +100,7 @@ class Probe:
             return LedgerState(
                 inbox=queries.inbox_by_state(session),
                 outbox=queries.outbox_by_state(session),
-                oldest_due=queries.oldest_due(session, now),
+                oldest_due=overview.oldest_due(session, now),
+                last_progress=queries.last_progress(session, now),
                 workers=workers.alive(session, now),
             )

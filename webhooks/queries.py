@@ -1,14 +1,14 @@
 """What the receiver reads from the ledger to show it."""
 
+import math
 from enum import StrEnum
 
-from sqlalchemy import case, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Mapped
 from sqlmodel import Session, col
 
-from db.models import Datapoint, DatapointState, Event, EventState, Feed, FeedState
-
-SYNCED = (FeedState.ACTIVE, FeedState.FAILING)
+from db import workers
+from db.models import Datapoint, DatapointState, Event, EventState, Feed, Worker
 
 
 def inbox_by_state(session: Session) -> dict[str, int]:
@@ -28,23 +28,13 @@ def _by_state(session: Session, state: Mapped[str], every: type[StrEnum]) -> dic
     return found
 
 
-def oldest_due(session: Session, now: float) -> float:
-    """Seconds that the oldest due work has waited without anybody working on it; 0.0 for none."""
-    event = session.connection().execute(
-        select(func.min(col(Event.due_at))).where(
-            col(Event.state) == EventState.RECEIVED,
-            col(Event.due_at) <= now,
-            col(Event.lease_until) <= now,
+def last_progress(session: Session, now: float) -> float:
+    """Seconds since a feed was synced, or since a worker that lives was started."""
+    synced = session.connection().execute(select(func.max(col(Feed.last_synced_at))))
+    started = session.connection().execute(
+        select(func.max(col(Worker.started_at))).where(
+            col(Worker.seen_at) > now - workers.ALIVE_SECONDS
         )
     )
-    # A feed that was never synced is due since 1970, but it waits only since it was made.
-    since = case(
-        (col(Feed.due_at) < col(Feed.created_at), col(Feed.created_at)), else_=col(Feed.due_at)
-    )
-    feed = session.connection().execute(
-        select(func.min(since)).where(
-            col(Feed.state).in_(SYNCED), col(Feed.due_at) <= now, col(Feed.lease_until) <= now
-        )
-    )
-    due = [at for at in (event.scalar_one(), feed.scalar_one()) if at is not None]
-    return max(0.0, now - min(due)) if due else 0.0
+    known = [at for at in (synced.scalar_one(), started.scalar_one()) if at is not None]
+    return max(0.0, now - max(known)) if known else math.inf

@@ -8,11 +8,17 @@ from db.models import Event, Feed, FeedState, Goal, Source, User, Worker
 from webhooks import probe
 
 
-def _worker(serving, *, seen_ago: float = 1.0) -> None:
+def _worker(serving, *, seen_ago: float = 1.0, started_ago: float = 3600.0) -> None:
     now = serving.clock.now()
     with serving.ledger.write() as session:
         session.add(
-            Worker(name="w", queues="urgent", slots=4, started_at=now, seen_at=now - seen_ago)
+            Worker(
+                name="w",
+                queues="urgent",
+                slots=4,
+                started_at=now - started_ago,
+                seen_at=now - seen_ago,
+            )
         )
 
 
@@ -62,6 +68,24 @@ def test_not_ready_when_a_callback_waits_too_long(serving, waited, status):
     assert (response.status_code, response.json()["oldest_due_seconds"]) == (status, waited)
 
 
+@pytest.mark.parametrize(("synced_ago", "status"), [(5.0, 200), (61.0, 503)])
+def test_a_backlog_that_is_worked_off_is_moving(serving, synced_ago, status):
+    """Overdue schedules do not make Waggle unready while feed after feed is synced."""
+    _worker(serving)
+    now = serving.clock.now()
+    _feed(serving, due_at=now - 7200, last_synced_at=now - synced_ago)
+
+    assert serving.client.get("/readyz").status_code == status
+
+
+def test_a_worker_that_has_just_started_gets_a_minute(serving):
+    """After a long stop everything is overdue, and that is no reason to stop again."""
+    _worker(serving, started_ago=1.0)
+    _feed(serving, due_at=serving.clock.now() - 7200)
+
+    assert serving.client.get("/readyz").status_code == 200
+
+
 def test_a_feed_that_is_due_counts(serving):
     """Schedules that nobody serves are work that does not move."""
     now = serving.clock.now()
@@ -73,7 +97,6 @@ def test_a_feed_that_is_due_counts(serving):
 @pytest.mark.parametrize(
     "values",
     [
-        {"due_at": 0.0, "created_at": 1_795_000_000.0},  # made just now, never synced
         {"due_at": 0.0, "state": FeedState.PAUSED},
         {"due_at": 0.0, "state": FeedState.STOPPED},
         {"due_at": 0.0, "lease_until": 9e12},
@@ -81,7 +104,7 @@ def test_a_feed_that_is_due_counts(serving):
     ],
 )
 def test_what_need_not_be_done_now_does_not_count(serving, values):
-    """New, stopped, running and later feeds do not make Waggle look stuck."""
+    """Stopped, running and later feeds do not make Waggle look stuck."""
     _feed(serving, **values)
 
     assert serving.client.get("/readyz").json()["oldest_due_seconds"] == 0.0
