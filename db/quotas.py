@@ -5,6 +5,7 @@ it, in one statement. `close` shuts the gate until the time that the vendor name
 a gate earlier than somebody else was told.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import case, literal, select, update
@@ -33,11 +34,18 @@ def close(session: Session, key: str, until: float, *, seen: str | None = None) 
     )
 
 
-def reserve(session: Session, key: str, *, now: float, interval: float, burst: int = 1) -> float:
-    """The instant at which one request may go (GCRA: one per `interval`, `burst` at once).
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """When one request may go; not `granted`: when to come back and ask again."""
 
-    Nothing is reserved behind a closed gate, nor more than a second ahead: the answer is then
-    when to come back.
+    at: float
+    granted: bool
+
+
+def reserve(session: Session, key: str, *, now: float, interval: float, burst: int = 1) -> Turn:
+    """The turn of one request (GCRA: one per `interval` seconds, `burst` at once).
+
+    Nothing is granted behind a closed gate, nor more than a second ahead.
     """
     _ensure(session, key)
     tolerance = (burst - 1) * interval
@@ -57,9 +65,9 @@ def reserve(session: Session, key: str, *, now: float, interval: float, burst: i
         .one_or_none()
     )
     if row is not None:
-        return max(now, float(row.next_free_at) - interval - tolerance)
+        return Turn(max(now, float(row.next_free_at) - interval - tolerance), granted=True)
     gate = session.get_one(Quota, key, populate_existing=True)
-    return max(gate.closed_until, gate.next_free_at - tolerance)
+    return Turn(max(gate.closed_until, gate.next_free_at - tolerance), granted=False)
 
 
 def _ensure(session: Session, key: str) -> None:

@@ -34,17 +34,23 @@ def key(vendor: str, account: str) -> str:
 
 def enter(rt: Runtime, quota: str, *, rate: float) -> None:
     """Wait for the turn of one request, or raise `DeferredError` when that is further away."""
-    now = rt.clock.now()
-    if rate > 0:
-        with rt.ledger.write() as session:
-            at = quotas.reserve(session, quota, now=now, interval=1.0 / rate, burst=BURST)
-    else:
-        with rt.ledger.read() as session:
-            at = quotas.closed_until(session, quota)
-    if at - now > SLEEP_AT_MOST:
-        raise DeferredError(at, {"code": "rate_limited", "message": "waiting for a limit"})
-    if at > now:
-        rt.clock.sleep(at - now)
+    granted = rate <= 0  # without a rate of our own there is no turn to wait for
+    while True:
+        now = rt.clock.now()
+        if granted:
+            with rt.ledger.read() as session:
+                at = quotas.closed_until(session, quota)
+        else:
+            with rt.ledger.write() as session:
+                turn = quotas.reserve(session, quota, now=now, interval=1.0 / rate, burst=BURST)
+            at, granted = turn.at, turn.granted
+            if granted and at <= now:
+                return
+        if at - now > SLEEP_AT_MOST:
+            raise DeferredError(at, {"code": "rate_limited", "message": "waiting for a limit"})
+        if at <= now:
+            return
+        rt.clock.sleep(at - now)  # and look again: the gate may have been closed meanwhile
 
 
 def call(rt: Runtime, quota: str, ask: Callable[[], T], *, rate: float = 0.0, where: str) -> T:
