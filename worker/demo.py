@@ -262,6 +262,8 @@ def _waggle_up(environment: dict[str, str], home: Path) -> Iterator[None]:
     finally:
         process.terminate()
         process.wait(15)
+        if process.stdout is not None:
+            process.stdout.close()
 
 
 def _first_line(process: subprocess.Popen[bytes]) -> str:

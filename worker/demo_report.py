@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 
 from rich.console import Console
+from rich.markup import escape
 
 from simulators.beeminder_calls import CallResult
 from simulators.beeminder_state import Datapoint
@@ -31,7 +32,7 @@ class Report:
         self._out.print(
             f"    {result.kind} {result.username}/{result.slug} → "
             f"[{colour}]{result.status or result.error}[/{colour}] in {result.duration:.2f} s  "
-            f"[dim]{_answer(result)}[/dim]"
+            f"[dim]{escape(_answer(result))}[/dim]"
         )
 
     def goal(
@@ -78,6 +79,6 @@ def _answer(result: CallResult) -> str:
         body = json.loads(result.body)
     except ValueError:
         return ""
-    if body.get("status") == "fresh":
+    if isinstance(body, dict) and body.get("status") == "fresh":
         return f"fresh, {body['datapoints']} written"
     return json.dumps(body) if body else ""
