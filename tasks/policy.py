@@ -8,7 +8,7 @@ then ever further apart. What a server asked for is never undercut.
 import random
 from dataclasses import dataclass
 
-from clients.errors import ClientError, RateLimited, Transient
+from clients.errors import ClientError, Permanent, RateLimited, Transient, UnexpectedResponse
 
 DAY = 86400.0
 EVENT_MAX_AGE = DAY  # a callback that could not be answered for a day is dead
@@ -28,6 +28,8 @@ class Policy:
 SYNC = Policy()
 LIMITED = Policy(floor=2.0, first=8.0)  # a limit without a usable hint
 CHECK_AGAIN = DAY  # a failing feed is looked at once a day, and whenever it is asked for
+GARBLED_TRIES = 3  # an answer of the wrong shape so often in a row is no accident
+GARBLED_AGAIN = 900.0
 
 
 def delay(
@@ -51,6 +53,17 @@ def wait(
         return delay(LIMITED, deferrals + 1, age=age, rng=rng), True
     seconds = delay(SYNC, attempts + 1, age=age, rng=rng, at_least=error.retry_after)
     return seconds, False
+
+
+def check_again(error: Permanent, *, every: float) -> float:
+    """Seconds until a failing feed is looked at again, if nobody asks before.
+
+    What a person has to mend waits for a day; a vendor that answers nonsense may mend itself, and
+    is asked when the feed's own schedule (`every`, seconds) says.
+    """
+    if isinstance(error, UnexpectedResponse):
+        return max(every, GARBLED_AGAIN)
+    return CHECK_AGAIN
 
 
 def as_json(error: ClientError, *, where: str) -> dict[str, str]:

@@ -7,7 +7,15 @@ the leases end, the work is claimed again, and the same facts give the same data
 import structlog
 from sqlmodel import Session
 
-from clients.errors import AuthFailed, ClientError, NotFound, Permanent, Transient
+from clients.errors import (
+    AuthFailed,
+    ClientError,
+    NotFound,
+    Permanent,
+    Transient,
+    Unavailable,
+    UnexpectedResponse,
+)
 from db import feeds, outbox, sources
 from db.feeds import FencedError
 from db.models import Lane, SourceState
@@ -207,6 +215,11 @@ def not_now(
 ) -> None:
     """End a claim whose feed is not fresh: try again, wait for a limit, or stop with the reason."""
     now = rt.clock.now()
+    if isinstance(error, UnexpectedResponse) and job.feed.attempts < policy.GARBLED_TRIES:
+        # Half a body is more often an accident on the way than a new version of the vendor's.
+        error = Unavailable(
+            str(error), reason=error.reason, status=error.status, request_id=error.request_id
+        )
     try:
         with rt.ledger.write() as session:
             if pushed is not None:
@@ -214,7 +227,7 @@ def not_now(
             waiting = [row.id or 0 for row in outbox.pending(session, job.held.feed_id)]
             if isinstance(error, Permanent):
                 stored = policy.as_json(error, where=where)
-                next_at = now + policy.CHECK_AGAIN
+                next_at = now + policy.check_again(error, every=job.feed.every)
                 outbox.postpone(session, waiting, due_at=next_at, error=stored["message"])
                 feeds.fail(
                     session,
