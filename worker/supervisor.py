@@ -19,8 +19,9 @@ from dataclasses import dataclass
 POLL_SECONDS = 0.1
 READY_WITHIN_SECONDS = 60.0
 STOP_WITHIN_SECONDS = 9.0
-LONGEST_PAUSE_SECONDS = 30.0
-HEALTHY_AFTER_SECONDS = 60.0
+SHORTEST_PAUSE_SECONDS = 0.5
+LONGEST_PAUSE_SECONDS = 5.0  # Beeminder gives up on a receiver that is away after half a minute
+HEALTHY_AFTER_SECONDS = 10.0
 PR_SET_PDEATHSIG = 1
 ANSWER_BYTES = 4096
 WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 -- nobody can connect to these
@@ -34,7 +35,7 @@ class Child:
     command: Sequence[str]
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
-    pause: float = 1.0
+    pause: float = SHORTEST_PAUSE_SECONDS
     due_at: float = 0.0
 
     def start(self, now: float) -> None:
@@ -124,9 +125,9 @@ class Supervisor:
         if status is None:
             return
         if now - child.started_at > HEALTHY_AFTER_SECONDS:
-            child.pause = 1.0
+            child.pause = SHORTEST_PAUSE_SECONDS
         _say(
-            f"{child.name} ended with status {status}; starting it again in {child.pause:.0f} s",
+            f"{child.name} ended with status {status}; starting it again in {child.pause:g} s",
             error=True,
         )
         child.process, child.due_at = None, now + child.pause
