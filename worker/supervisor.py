@@ -66,6 +66,11 @@ class Supervisor:
         """Returns the exit status: 0 after a stop, 1 when it never became ready."""
         for sig in (signal.SIGTERM, signal.SIGINT):
             signal.signal(sig, self._stop)
+        # Whoever has the port would answer for us when we ask whether we are ready.
+        taken = _why_not(self._address)
+        if taken is not None:
+            _say(f"waggle: {self._public}: {taken}; choose another PORT, or --port", error=True)
+            return 1
         for child in self._children:
             child.start(time.monotonic())
         ready = self._wait_until_ready()
@@ -160,6 +165,18 @@ def _die_with(parent: int) -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
         if os.getppid() != parent:  # it was gone before we had asked
             os._exit(1)
+
+
+def _why_not(address: tuple[str, int]) -> str | None:
+    """Why nobody can listen at this address, or None."""
+    try:
+        family = socket.getaddrinfo(*address, type=socket.SOCK_STREAM)[0][0]
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        return (error.strerror or str(error)).lower()
+    return None
 
 
 def _say(line: str, *, error: bool = False) -> None:

@@ -83,7 +83,7 @@ def test_a_waggle_that_does_not_start_is_shown_with_its_log(tmp_path):
         environment = demo._environment(tmp_path, taken.getsockname()[1], "http://127.0.0.1:1")
 
         with (
-            pytest.raises(demo.DemoFailed, match=r"did not become ready(.|\n)*while starting"),
+            pytest.raises(demo.DemoFailed, match=r"did not become ready(.|\n)*already in use"),
             demo._waggle_up(environment, tmp_path),
         ):
             pytest.fail("it can't be ready")

@@ -221,6 +221,21 @@ def test_a_child_that_dies_is_started_again(up, worker, tmp_path):
     assert runs(web)
 
 
+def test_a_taken_port_is_told_before_anything_starts(up, worker, tmp_path):
+    """Another Waggle has the port and would say `ready` for us: one line, exit status 1."""
+    (tmp_path / "go").touch()
+    first = up(*worker)
+    first.stdout.readline()
+    pid = pid_of(tmp_path, "worker")
+
+    out, err = up(*worker).communicate(timeout=20)
+
+    assert out == ""
+    assert "address already in use" in err
+    assert len(err.splitlines()) == 1
+    assert pid_of(tmp_path, "worker") == pid, "a second worker was started"
+
+
 def test_the_pause_between_starts_grows(capsys):
     """What dies again and again does not burn the machine; what ran well starts quickly again."""
     watcher = Supervisor(host="127.0.0.1", port=1)
