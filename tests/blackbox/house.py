@@ -9,9 +9,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from zoneinfo import ZoneInfo
 
 import httpx
 
@@ -32,6 +34,12 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def noon_zone() -> str:
+    """A time zone in which it is about noon: no test meets the end of a day."""
+    ahead = 12 - datetime.now(UTC).hour
+    return f"Etc/GMT{-ahead:+d}"  # POSIX counts westward
+
+
 class House:
     """alice, her goals `energy` and `output`, and a plant with two meters."""
 
@@ -39,6 +47,7 @@ class House:
         self.folder = folder
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        self.zone = noon_zone()
         self.processes: list[subprocess.Popen[bytes]] = []
         self._stack = contextlib.ExitStack()
         self._settings = settings
@@ -100,17 +109,24 @@ class House:
             deauthorize_url=f"{self.url}/beeminder/deauthorized/{SECRET}",
             redirect_uri=f"{self.url}/beeminder/callback",
         )
-        state.add_user("alice", timezone="Europe/Paris", token=TOKEN)
+        state.add_user("alice", timezone=self.zone, token=TOKEN)
         for slug in ("energy", "output"):
             state.add_goal("alice", slug, kyoom=True, aggday="sum", autodata="waggle")
         plant = self.sims.bemserver.state
         plant.add_user("alice@example.org", PASSWORD)
         self.series = plant.add_series("Main meter", campaign="Home").id
-        self.measure({time.time() - 120: 1.5, time.time() - 60: 1.0})
+        self._values = {time.time() - 120: 1.5, time.time() - 60: 1.0}
+        self.measure(self._values)
 
     def measure(self, values: dict[float, float]) -> None:
         """The meter has these values now."""
         self.sims.bemserver.state.set_values(self.series, list(values.items()), data_state="Clean")
+
+    def grow(self, by: float) -> float:
+        """The meter counts on; the sum of all that it has counted."""
+        self._values[time.time() - 5] = by
+        self.measure(self._values)
+        return sum(self._values.values())
 
     def declare(self, *slugs: str, text: str = "") -> Path:
         """The file that links these goals to the meter."""
@@ -184,6 +200,10 @@ class House:
     def log(self) -> str:
         """What all processes have logged so far."""
         return (self.folder / "log").read_text(errors="replace")
+
+    def today(self) -> str:
+        """The daystamp of a goal whose day ends at midnight."""
+        return datetime.now(ZoneInfo(self.zone)).strftime("%Y%m%d")
 
     def autofetch(self, slug: str = "energy", **more: Any) -> httpx.Response:
         """Beeminder's callback."""

@@ -1,0 +1,60 @@
+"""A broker that is down or frozen costs time, never a callback."""
+
+import contextlib
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.blackbox.house import House
+from tests.blackbox.link import Link
+from tests.blackbox.services import RABBITMQ_PORT, REDIS_PORT, Services
+
+pytestmark = [pytest.mark.blackbox, pytest.mark.services, pytest.mark.timeout(180)]
+
+HOLD = 3.0  # seconds
+
+
+@pytest.fixture(scope="module", params=["rabbitmq", "redis"])
+def linked(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, services: Services
+) -> Iterator[tuple[House, Link]]:
+    """A running Waggle, and the link to its broker that a test may break."""
+    port = {"redis": REDIS_PORT, "rabbitmq": RABBITMQ_PORT}[request.param]
+    with contextlib.ExitStack() as stack:
+        link = stack.enter_context(Link(port))
+        broker = services.broker(request.param, port=link.port)
+        house = stack.enter_context(
+            House(
+                tmp_path_factory.mktemp("house"),
+                DATABASE_URL=stack.enter_context(services.database()),
+                BROKER_URL=broker,
+                WAGGLE_HOLD_SECONDS=str(HOLD),
+            )
+        )
+        house.run("apply", str(house.declare("energy")))
+        house.up()
+        house.wait(lambda: house.autofetch().status_code == 200)
+        yield house, link
+
+
+@pytest.mark.parametrize("trouble", ["cut", "freeze"])
+def test_callbacks_are_stored_without_a_broker(linked: tuple[House, Link], trouble: str) -> None:
+    """Answered 503 `late` when the hold ends, kept, and done by itself when the broker is back."""
+    house, link = linked
+    getattr(link, trouble)()
+    try:
+        house.autofetch()  # a message that was on its way may still be heard
+        value = house.grow(0.5)
+        began = time.monotonic()
+        answer = house.autofetch()
+        took = time.monotonic() - began
+    finally:
+        link.mend()
+
+    assert (answer.status_code, answer.json()) == (503, {"status": "late"})
+    assert "Retry-After" in answer.headers
+    assert took < HOLD + 2
+    house.wait(lambda: list(house.ours().values()) == [pytest.approx(value)])
+    house.wait(lambda: {event["state"] for event in house.json("events")} == {"done"})
+    house.wait(lambda: house.autofetch().status_code == 200)
