@@ -39,12 +39,13 @@ def claim(
         .order_by(col(Event.due_at))
         .limit(1)
         .with_for_update(skip_locked=True)
+        .cte("oldest")  # PostgreSQL would run a subquery once per row, and take several
     )
     row = (
         session.connection()
         .execute(
             update(Event)
-            .where(col(Event.id).in_(oldest), due)
+            .where(col(Event.id).in_(select(oldest.c.id)), due)
             .values(
                 lease_owner=owner,
                 lease_until=now + LEASE_SECONDS,

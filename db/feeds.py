@@ -96,10 +96,11 @@ def _take(
         .order_by(col(Feed.lane), col(Feed.due_at))
         .limit(limit)
         .with_for_update(skip_locked=True, key_share=True)
+        .cte("chosen")  # PostgreSQL would run a subquery once per row, and pass the limit
     )
     rows = session.connection().execute(
         update(Feed)
-        .where(col(Feed.id).in_(chosen), col(Feed.lease_until) <= now)
+        .where(col(Feed.id).in_(select(chosen.c.id)), col(Feed.lease_until) <= now)
         .values(lease_owner=owner, lease_until=now + LEASE_SECONDS, epoch=col(Feed.epoch) + 1)
         .returning(
             col(Feed.id), col(Feed.source_id), col(Feed.epoch), col(Feed.asked), col(Feed.lane)

@@ -293,6 +293,12 @@ def test_a_released_claim_leaves_time_and_counts_alone(ledger: Ledger) -> None:
         assert session.get_one(Event, event_id).attempts == 1
 
 
+def test_a_claim_takes_no_more_than_its_limit(ledger: Ledger) -> None:
+    """Of twenty due feeds three are taken, then the next three."""
+    fill(ledger, feeds_each=20)
+    assert [len(claim(ledger, limit=3)) for _ in range(3)] == [3, 3, 3]
+
+
 def test_due_sources_are_counted_per_lane_and_no_further_than_asked(ledger: Ledger) -> None:
     """The sweep's question: so many sources of exactly this lane, up to its limit."""
     fill(ledger, sources=5, feeds_each=2)

@@ -1,0 +1,65 @@
+"""The inbox: ids that sort by time, groups in one statement, and where each event stands."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from db import inbox
+from db.engine import Ledger
+from db.models import EventKind, EventState
+
+NOW = 1_800_000_000.0
+
+
+def event(**more: object) -> inbox.NewEvent:
+    """A callback."""
+    facts = {"kind": EventKind.AUTOFETCH, "payload": {"slug": "x"}, "received_at": NOW}
+    return inbox.NewEvent(**(facts | more))
+
+
+@given(st.lists(st.floats(0, 2**40), min_size=2, max_size=2, unique=True), st.data())
+def test_ids_sort_by_time(times: list[float], data: st.DataObject) -> None:
+    """Of two ids the earlier one sorts first, whatever the random part is."""
+    bits = st.integers(0, 2**80 - 1)
+    made = [inbox.new_id(at, random_bits=lambda _n: data.draw(bits)) for at in times]
+
+    assert all(len(one) == 26 and set(one) <= set(inbox.ALPHABET) for one in made)
+    if int(times[0] * 1000) != int(times[1] * 1000):
+        assert (made[0] < made[1]) is (times[0] < times[1])
+
+
+def test_ids_of_one_moment_differ() -> None:
+    """A thousand callbacks in one millisecond have a thousand ids."""
+    assert len({inbox.new_id(NOW) for _ in range(1000)}) == 1000
+
+
+def test_a_group_is_stored_and_stands_as_received(ledger: Ledger) -> None:
+    """Everything of the group is there; unknown ids are left out of the answer."""
+    group = [event(), event(replay_of="old")]
+    with ledger.write() as session:
+        inbox.store(session, group)
+
+    ids = [new.id for new in group]
+    with ledger.read() as session:
+        found = inbox.outcomes(session, [*ids, "unknown"])
+        assert inbox.ended(session, ids) == set()
+    assert found == dict.fromkeys(ids, inbox.Outcome(EventState.RECEIVED, 0, None))
+
+
+def test_an_end_is_final(ledger: Ledger) -> None:
+    """Done, failed or dead: whatever ends an event first is what it stays."""
+    group = [event(), event(), event()]
+    with ledger.write() as session:
+        inbox.store(session, group)
+    ids = [new.id for new in group]
+    with ledger.write() as session:
+        inbox.finish(session, [ids[0]], NOW + 1)
+        inbox.finish(session, [ids[1]], NOW + 1, error={"code": "x", "message": "y"})
+        inbox.finish(session, [ids[2]], NOW + 1, error={"code": "x", "message": "y"}, dead=True)
+    with ledger.write() as session:
+        inbox.finish(session, ids, NOW + 2)
+
+    with ledger.read() as session:
+        found = inbox.outcomes(session, ids)
+        assert inbox.ended(session, ids) == set(ids)
+    assert [found[one].state for one in ids] == ["done", "failed", "dead"]
+    assert found[ids[1]].error == {"code": "x", "message": "y"}

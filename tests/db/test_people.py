@@ -1,0 +1,83 @@
+"""People and goals: names in any case, renames that swap, tokens that were replaced."""
+
+import pytest
+from sqlmodel import select
+
+from db import people
+from db.engine import Ledger
+from db.models import Feed, Goal, User
+from db.vault import Vault
+from tests.db.test_feeds import NOW, fill
+from tests.world import KEY
+
+VAULT = Vault([KEY])
+
+
+def alice(ledger: Ledger) -> User:
+    """Her row."""
+    with ledger.read() as session:
+        return session.exec(select(User).where(User.username == "alice")).one()
+
+
+@pytest.mark.parametrize(
+    ("name", "found"), [("alice", True), ("ALICE", True), ("al%", False), ("a_ice", False)]
+)
+def test_names_are_found_in_any_case_and_literally(
+    ledger: Ledger, name: str, *, found: bool
+) -> None:
+    """Wildcards of SQL are letters like others."""
+    fill(ledger)
+    with ledger.read() as session:
+        assert (people.user_named(session, name) is not None) is found
+
+
+def test_renames_may_swap(ledger: Ledger) -> None:
+    """Three goals in a circle get each other's slugs; who is not named keeps theirs."""
+    fill(ledger, goals=4)
+    with ledger.write() as session:
+        for goal in session.exec(select(Goal)):
+            goal.beeminder_id = f"b-{goal.slug}"
+            session.add(goal)
+    circle = {"b-g0": "g1", "b-g1": "g2", "b-g2": "g0"}
+    with ledger.write() as session:
+        renamed = people.rename_goals(session, alice(ledger).id or 0, circle)
+
+    assert sorted(renamed) == ["g0", "g1", "g2"]
+    with ledger.read() as session:
+        slugs = {goal.beeminder_id: goal.slug for goal in session.exec(select(Goal))}
+    assert slugs == circle | {"b-g3": "g3"}
+
+
+def test_a_new_token_replaces_the_old_one(ledger: Ledger) -> None:
+    """Version grows, the hash is the new one's, and whoever had lost access has it again."""
+    fill(ledger)
+    for token in ("one", "two"):
+        with ledger.write() as session:
+            user = session.exec(select(User)).one()
+            people.set_token(user, VAULT, token=token, kind="oauth")
+            session.add(user)
+
+    with ledger.read() as session:
+        assert people.user_with_token(session, VAULT.fingerprints("one")) is None
+        assert people.user_with_token(session, VAULT.fingerprints("two")) is not None
+    assert (alice(ledger).token_version, alice(ledger).state) == (2, "active")
+
+
+@pytest.mark.parametrize("ends", ["deauthorize", "needs_reauthorization"])
+def test_a_token_that_was_replaced_is_not_ended(ledger: Ledger, ends: str) -> None:
+    """What was decided about an older token changes nothing."""
+    (feed_id,) = fill(ledger)
+    with ledger.write() as session:
+        user = session.exec(select(User)).one()
+        people.set_token(user, VAULT, token="new", kind="oauth")
+        session.add(user)
+    user_id = alice(ledger).id or 0
+    with ledger.write() as session:
+        if ends == "deauthorize":
+            assert people.deauthorize(session, user_id, token_version=0, now=NOW) is None
+        else:
+            assert not people.needs_reauthorization(session, user_id, token_version=0)
+
+    assert (alice(ledger).state, alice(ledger).token_cipher is None) == ("active", False)
+    with ledger.read() as session:
+        assert session.get_one(Feed, feed_id).state == "active"
