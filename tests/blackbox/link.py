@@ -42,6 +42,12 @@ class Link:
     ) -> None:
         self.cut()
 
+    @property
+    def held(self) -> int:
+        """Connections that were accepted while it was frozen, and are silent."""
+        with self._lock:
+            return len(self._waiting)
+
     def cut(self) -> None:
         """The broker is down."""
         with self._lock:
