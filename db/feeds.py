@@ -9,7 +9,7 @@ Rows are locked feeds first, then covers, then events, and several of a kind by 
 keeps to this order never waits for somebody who waits for them.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,8 +17,8 @@ from sqlalchemy import and_, case, exists, func, select, update
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 
-from db import inbox
-from db.models import Cover, Datapoint, DatapointState, Event, EventState, Feed, FeedState, Lane
+from db import covers
+from db.models import Datapoint, DatapointState, Event, Feed, FeedState, Lane
 
 LEASE_SECONDS = 10.0
 BATCH = 50
@@ -110,41 +110,8 @@ def _take(
         Claim(row.id, row.source_id, row.epoch, row.asked, owner, Lane(row.lane)) for row in rows
     ]
     if claims:
-        _stamp(session, [held.feed_id for held in claims])
+        covers.stamp(session, [held.feed_id for held in claims])
     return claims
-
-
-def _stamp(session: Session, feed_ids: Sequence[int]) -> None:
-    """Mark the events that wait for these feeds as answered by the claims just made."""
-    epoch = select(col(Feed.epoch)).where(col(Feed.id) == col(Cover.feed_id)).scalar_subquery()
-    stamped = session.connection().execute(
-        update(Cover)
-        .where(col(Cover.feed_id).in_(feed_ids), col(Cover.done).is_(False))
-        .values(epoch=epoch, attempts=col(Cover.attempts) + 1)
-        .returning(col(Cover.event_id))
-        .execution_options(synchronize_session=False)
-    )
-    count_attempts(session, set(stamped.scalars()))
-
-
-def count_attempts(session: Session, event_ids: Collection[str]) -> None:
-    """An event has been tried as often as the most tried of its covers."""
-    if not event_ids:
-        return
-    inbox.lock(session, event_ids)
-    session.connection().execute(
-        update(Event)
-        .where(col(Event.id).in_(event_ids), col(Event.state) == EventState.WORKING)
-        .values(
-            attempts=_of_covers(func.max(Cover.attempts)),
-            deferrals=_of_covers(func.max(Cover.deferrals)),
-        )
-        .execution_options(synchronize_session=False)
-    )
-
-
-def _of_covers(what: Any) -> Any:  # noqa: ANN401 -- an aggregate and the scalar subquery around it
-    return select(what).where(col(Cover.event_id) == col(Event.id)).scalar_subquery()
 
 
 def renew(session: Session, *, owner: str, feed_ids: Collection[int], now: float) -> None:
@@ -173,10 +140,7 @@ def hold(session: Session, held: Claim, now: float) -> float:
 def release(session: Session, held: Claim) -> None:
     """End a claim that changed nothing about the feed's own time. Raises `FencedError`."""
     _release(session, held)
-    # Events that were stamped meanwhile still wait for a sync.
-    session.connection().execute(
-        update(Cover).where(_stamped(held)).values(epoch=None, attempts=col(Cover.attempts) - 1)
-    )
+    covers.unstamp(session, held.feed_id, held.epoch)
 
 
 def due_sources(session: Session, lane: Lane, now: float, *, at_most: int) -> int:
@@ -212,7 +176,7 @@ def finish(session: Session, held: Claim, *, now: float, next_at: float, written
         last_synced_at=now,
         last_error=None,
     )
-    _end_covers(session, held, now, written=written, error=None)
+    covers.end(session, held.feed_id, held.epoch, now=now, written=written)
 
 
 def put_back(
@@ -240,37 +204,7 @@ def put_back(
     )
     again: Any = due_at if deferred else case((_as_claimed(held), due_at), else_=now)
     _release(session, held, due_at=again, **counted)
-    covers = {"attempts": col(Cover.attempts) - 1, "deferrals": col(Cover.deferrals) + 1}
-    events = session.connection().execute(
-        update(Cover)
-        .where(_stamped(held))
-        .values(epoch=None, **(covers if deferred else {}))
-        .returning(col(Cover.event_id))
-    )
-    ids = set(events.scalars())
-    count_attempts(session, ids)
-    if ids and not deferred:
-        session.connection().execute(
-            update(Event)
-            .where(col(Event.id).in_(ids), col(Event.state) == EventState.WORKING)
-            .values(error=error)
-        )
-
-
-def youngest_callback(session: Session, held: Claim) -> tuple[int, float] | None:
-    """(tries, received_at) of the last callback that this claim answers, None without any."""
-    row = (
-        session.connection()
-        .execute(
-            select(col(Cover.attempts), col(Event.received_at))
-            .join(Event, col(Event.id) == col(Cover.event_id))
-            .where(_stamped(held))
-            .order_by(col(Event.received_at).desc())
-            .limit(1)
-        )
-        .one_or_none()
-    )
-    return None if row is None else (row.attempts, row.received_at)
+    covers.put_back(session, held.feed_id, held.epoch, error=error, deferred=deferred)
 
 
 def fail(
@@ -280,12 +214,10 @@ def fail(
     now: float,
     next_at: float,
     error: dict[str, Any],
-    dead: bool = False,
 ) -> None:
     """A person has to do something: the feed is failing, the stamped events end with the reason.
 
-    It is looked at again at `next_at`, or when it is asked for. `dead`: not refused, but tried
-    for too long. Raises `FencedError`.
+    It is looked at again at `next_at`, or when it is asked for. Raises `FencedError`.
     """
     _release(
         session,
@@ -298,7 +230,7 @@ def fail(
         failing_since=func.coalesce(col(Feed.failing_since), now),
         last_error=error["message"],
     )
-    _end_covers(session, held, now, written=0, error=error, dead=dead)
+    covers.end(session, held.feed_id, held.epoch, now=now, error=error)
 
 
 def hand_back(session: Session, *, owner: str) -> int:
@@ -365,55 +297,9 @@ def _unless_stopped(state: FeedState) -> Any:  # noqa: ANN401 -- a CASE of SQL
     return case((stopped, col(Feed.state)), else_=state.value)
 
 
-def _stamped(held: Claim) -> ColumnElement[bool]:
-    return and_(
-        col(Cover.feed_id) == held.feed_id,
-        col(Cover.epoch) == held.epoch,
-        col(Cover.done).is_(False),
-    )
-
-
 def _release(session: Session, held: Claim, **values: Any) -> None:
     changed = session.connection().execute(
         update(Feed).where(_mine(held)).values(lease_owner=None, lease_until=0.0, **values)
     )
     if changed.rowcount != 1:
         raise FencedError
-
-
-def _end_covers(
-    session: Session,
-    held: Claim,
-    now: float,
-    *,
-    written: int,
-    error: dict[str, Any] | None,
-    dead: bool = False,
-) -> None:
-    rows = session.connection().execute(
-        update(Cover)
-        .where(_stamped(held))
-        .values(done=True, written=written)
-        .returning(col(Cover.event_id))
-    )
-    ids = sorted(rows.scalars())
-    if not ids:
-        return
-    if error is not None:
-        inbox.finish(session, ids, now, error=error, dead=dead)
-        return
-    # Two syncs may end the last two covers of one event at the same moment. Each locks the event
-    # first and only then looks at the covers, so the second one sees what the first one did.
-    inbox.lock(session, ids)
-    open_cover = exists().where(col(Cover.event_id) == col(Event.id), col(Cover.done).is_(False))
-    session.connection().execute(
-        update(Event)
-        .where(col(Event.id).in_(ids), col(Event.state) == EventState.WORKING, ~open_cover)
-        .values(
-            state=EventState.DONE.value,
-            finished_at=now,
-            error=None,
-            datapoints=_of_covers(func.sum(Cover.written)),
-        )
-        .execution_options(synchronize_session=False)
-    )

@@ -16,7 +16,7 @@ from clients.errors import (
     Unavailable,
     UnexpectedResponse,
 )
-from db import feeds, outbox, sources
+from db import covers, feeds, outbox, sources
 from db.feeds import FencedError
 from db.models import Lane, SourceState
 from tasks import callbacks, decide, facts, gates, jobs, policy, push
@@ -264,7 +264,7 @@ def _trouble(session: Session, job: Job, now: float) -> tuple[int, float]:
     one that came at its beginning.
     """
     tries, since = job.feed.attempts, job.feed.failing_since or now
-    callback = feeds.youngest_callback(session, job.held)
+    callback = covers.youngest(session, job.held.feed_id, job.held.epoch)
     if callback is not None:
         tries, since = min(tries, callback[0] - 1), max(since, callback[1])
     return tries, now - since

@@ -1,0 +1,139 @@
+"""Covers: which claim of which feed answers which event.
+
+A claim stamps the covers it finds with its epoch, and only those are ended by it: a callback is
+never answered by a sync that did not see it. An event is done when all of its covers are.
+"""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from sqlalchemy import and_, exists, func, select, update
+from sqlalchemy.sql.elements import ColumnElement
+from sqlmodel import Session, col
+
+from db import inbox
+from db.models import Cover, Event, EventState, Feed
+
+
+def stamp(session: Session, feed_ids: Sequence[int]) -> None:
+    """Mark the events that wait for these feeds as answered by the claims just made."""
+    epoch = select(col(Feed.epoch)).where(col(Feed.id) == col(Cover.feed_id)).scalar_subquery()
+    stamped = session.connection().execute(
+        update(Cover)
+        .where(col(Cover.feed_id).in_(feed_ids), col(Cover.done).is_(False))
+        .values(epoch=epoch, attempts=col(Cover.attempts) + 1)
+        .returning(col(Cover.event_id))
+        .execution_options(synchronize_session=False)
+    )
+    _count_tries(session, set(stamped.scalars()))
+
+
+def unstamp(session: Session, feed_id: int, epoch: int) -> None:
+    """Take a claim back that tried nothing: the events wait for the next one."""
+    session.connection().execute(
+        update(Cover)
+        .where(_stamped(feed_id, epoch))
+        .values(epoch=None, attempts=col(Cover.attempts) - 1)
+    )
+
+
+def put_back(
+    session: Session, feed_id: int, epoch: int, *, error: dict[str, Any], deferred: bool
+) -> None:
+    """The events wait for the next claim; what went wrong stands on them, a deferral does not."""
+    counted = {"attempts": col(Cover.attempts) - 1, "deferrals": col(Cover.deferrals) + 1}
+    events = session.connection().execute(
+        update(Cover)
+        .where(_stamped(feed_id, epoch))
+        .values(epoch=None, **(counted if deferred else {}))
+        .returning(col(Cover.event_id))
+    )
+    ids = set(events.scalars())
+    _count_tries(session, ids)
+    if ids and not deferred:
+        session.connection().execute(
+            update(Event)
+            .where(col(Event.id).in_(ids), col(Event.state) == EventState.WORKING)
+            .values(error=error)
+        )
+
+
+def end(
+    session: Session,
+    feed_id: int,
+    epoch: int,
+    *,
+    now: float,
+    written: int = 0,
+    error: dict[str, Any] | None = None,
+) -> None:
+    """The feed is fresh (`written`: how many datapoints that took), or has failed with `error`."""
+    rows = session.connection().execute(
+        update(Cover)
+        .where(_stamped(feed_id, epoch))
+        .values(done=True, written=written)
+        .returning(col(Cover.event_id))
+    )
+    ids = sorted(rows.scalars())
+    if not ids:
+        return
+    if error is not None:
+        inbox.finish(session, ids, now, error=error)
+        return
+    # Two syncs may end the last two covers of one event at the same moment. Each locks the event
+    # first and only then looks at the covers, so the second one sees what the first one did.
+    inbox.lock(session, ids)
+    open_cover = exists().where(col(Cover.event_id) == col(Event.id), col(Cover.done).is_(False))
+    session.connection().execute(
+        update(Event)
+        .where(col(Event.id).in_(ids), col(Event.state) == EventState.WORKING, ~open_cover)
+        .values(
+            state=EventState.DONE.value,
+            finished_at=now,
+            error=None,
+            datapoints=_of_covers(func.sum(Cover.written)),
+        )
+        .execution_options(synchronize_session=False)
+    )
+
+
+def youngest(session: Session, feed_id: int, epoch: int) -> tuple[int, float] | None:
+    """(tries, received_at) of the last callback that this claim answers, None without any."""
+    row = (
+        session.connection()
+        .execute(
+            select(col(Cover.attempts), col(Event.received_at))
+            .join(Event, col(Event.id) == col(Cover.event_id))
+            .where(_stamped(feed_id, epoch))
+            .order_by(col(Event.received_at).desc())
+            .limit(1)
+        )
+        .one_or_none()
+    )
+    return None if row is None else (row.attempts, row.received_at)
+
+
+def _count_tries(session: Session, event_ids: Collection[str]) -> None:
+    """An event has been tried as often as the most tried of its covers."""
+    if not event_ids:
+        return
+    inbox.lock(session, event_ids)
+    session.connection().execute(
+        update(Event)
+        .where(col(Event.id).in_(event_ids), col(Event.state) == EventState.WORKING)
+        .values(
+            attempts=_of_covers(func.max(Cover.attempts)),
+            deferrals=_of_covers(func.max(Cover.deferrals)),
+        )
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _of_covers(what: Any) -> Any:  # noqa: ANN401 -- an aggregate and the scalar subquery around it
+    return select(what).where(col(Cover.event_id) == col(Event.id)).scalar_subquery()
+
+
+def _stamped(feed_id: int, epoch: int) -> ColumnElement[bool]:
+    return and_(
+        col(Cover.feed_id) == feed_id, col(Cover.epoch) == epoch, col(Cover.done).is_(False)
+    )
