@@ -76,9 +76,13 @@ class Slots:
     def enter(self, lane: Lane) -> Iterator[bool]:
         """Take a slot for the block; False (and no slot) when the lane has all it may have."""
         with self._lock:
-            # A lane counts everything that is not more urgent than itself.
-            taken = sum(count for other, count in self._running.items() if other >= lane)
-            free = taken < self._limits[lane]
+            # Each limit counts everything that is not more urgent than its lane, and whoever comes
+            # in keeps to the limits of the more urgent lanes as well.
+            free = all(
+                sum(count for other, count in self._running.items() if other >= level) < limit
+                for level, limit in self._limits.items()
+                if level <= lane
+            )
             self._running[lane] += free
         try:
             yield free
