@@ -49,9 +49,9 @@ def second_source(world: World, name: str = "roof") -> int:
 
 
 def all_rows(world: World, table: type[T]) -> list[T]:
-    """Every row of a table."""
+    """Every row of a table, in the order of its key."""
     with world.reading() as session:
-        return list(session.exec(select(table)))
+        return list(session.exec(select(table).order_by(*table.__table__.primary_key)))
 
 
 def written(world: World) -> tuple[list[dict], list[dict], list[dict]]:

@@ -1,0 +1,66 @@
+"""One person's way to Beeminder: their token, in the right place, while they allow it."""
+
+import pytest
+
+from db import people
+from db.models import User, UserState
+from tasks.beeminder import Access, ReauthorizeError, client_of
+from tasks.runtime import UnreadableSecretError
+from tests.tasks.scenes import all_rows
+from tests.world import TOKEN, World
+
+
+def change(world: World, **columns: object) -> None:
+    """Set columns of alice's row."""
+    with world.ledger.write() as session:
+        row = session.get_one(User, world.user_id)
+        for name, value in columns.items():
+            setattr(row, name, value)
+        session.add(row)
+
+
+def me(world: World) -> str:
+    """Ask Beeminder who we are."""
+    return Access(world.runtime(), world.user_id).call(lambda client: client.me()).username
+
+
+def test_an_oauth_token_never_stands_in_a_url(world: World) -> None:
+    """It goes in the header; a personal token stands in the query of GETs alone."""
+    assert me(world) == "alice"
+    assert TOKEN in world.beeminder.faults.requests[-1].query
+    world.beeminder.register_app("waggle")
+    token = world.beeminder.authorize("alice", "waggle")
+    with world.ledger.write() as session:
+        row = session.get_one(User, world.user_id)
+        people.set_token(row, world.vault, token=token, kind="oauth")
+        session.add(row)
+    world.beeminder.faults.log.clear()
+
+    world.work()
+
+    assert world.values()
+    for request in world.beeminder.faults.requests:
+        assert token not in request.query + request.path
+        assert request.headers["authorization"] == f"Bearer {token}"
+
+
+def test_without_access_nothing_is_asked(world: World) -> None:
+    """A person who took it away, or whose token is gone: no request, a clear reason."""
+    change(world, state=UserState.DEAUTHORIZED)
+    with pytest.raises(ReauthorizeError) as caught:
+        me(world)
+    assert caught.value.reason == "deauthorized"
+    change(world, state=UserState.ACTIVE, token_cipher=None)
+    with pytest.raises(ReauthorizeError):
+        me(world)
+    assert world.beeminder.faults.count() == 0
+
+
+def test_an_unreadable_token_does_not_ask_the_person_to_connect(world: World) -> None:
+    """Our key is gone, their token may be good: the operator has to act, not the person."""
+    change(world, token_cipher="gAAAAA-of-another-key")
+    with pytest.raises(UnreadableSecretError):
+        client_of(world.runtime(), all_rows(world, User)[0], deadline=1)
+    with pytest.raises(UnreadableSecretError):
+        me(world)
+    assert all_rows(world, User)[0].state == "active"

@@ -1,0 +1,56 @@
+"""A ledger and a queue stay small: retention, dead workers, bells that nobody heard."""
+
+import os
+from pathlib import Path
+
+from db import workers
+from db.models import Event, Worker
+from tasks import housekeeping
+from tasks.runtime import Options
+from tests.tasks.scenes import all_rows
+from tests.world import DAY, World
+
+
+def test_finished_events_are_kept_for_the_retention(world: World) -> None:
+    """So many days and no longer; what has not ended is never forgotten."""
+    world.call_back()
+    world.work()
+    world.clock.advance(29 * DAY)
+    waiting = world.call_back("nobody-looked-at-it")
+    rt = world.runtime(options=Options(retention_days=30))
+
+    assert housekeeping.run(rt) == 0
+    world.clock.advance(DAY + 1)
+    assert housekeeping.run(rt) == 1
+    world.clock.advance(100 * DAY)
+    assert housekeeping.run(rt) == 0
+    assert [event.id for event in all_rows(world, Event)] == [waiting]
+
+
+def test_workers_that_were_killed_are_forgotten(world: World) -> None:
+    """They could not say goodbye."""
+    with world.ledger.write() as session:
+        workers.register(
+            session, Worker(name="w", queues="x", slots=1, started_at=0, seen_at=world.clock.at)
+        )
+    housekeeping.run(world.runtime())
+    assert len(all_rows(world, Worker)) == 1
+    world.clock.advance(601)
+    housekeeping.run(world.runtime())
+    assert all_rows(world, Worker) == []
+
+
+def test_bells_that_nobody_heard_are_purged(tmp_path: Path) -> None:
+    """Queue files older than ten minutes go, fresh ones and other files stay."""
+    for name, age in (("old.msg", 601), ("fresh.msg", 599), ("old.lock", 9999)):
+        path = tmp_path / name
+        path.touch()
+        os.utime(path, (1000.0 - age, 1000.0 - age))
+
+    assert housekeeping.purge_bells(tmp_path, now=1000.0) == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["fresh.msg", "old.lock"]
+
+
+def test_a_folder_that_is_not_there_has_no_bells(tmp_path: Path) -> None:
+    """Before the first bell."""
+    assert housekeeping.purge_bells(tmp_path / "none") == 0

@@ -1,0 +1,71 @@
+"""What a sync knows before it asks: settings, metric and rules, or a reason for a person."""
+
+import pytest
+from sqlmodel import delete
+
+from db.models import Datapoint, Day, Feed, Source
+from tasks import jobs
+from tasks.jobs import BadSettingsError
+from tests.tasks.scenes import all_rows, change_feed
+from tests.world import PASSWORD, World
+
+
+def source(world: World, **columns: object) -> Source:
+    """The source, with what a test changes about it."""
+    with world.ledger.write() as session:
+        row = session.get_one(Source, world.source_id)
+        for name, value in columns.items():
+            setattr(row, name, value)
+        session.add(row)
+        return row
+
+
+def test_a_connection_is_kept_until_its_credentials_change(world: World) -> None:
+    """One per process and source; a new password makes a new one, and the old one is dropped."""
+    rt = world.runtime()
+    first = jobs.connect(rt, source(world))
+    assert jobs.connect(rt, source(world)) is first
+
+    changed = source(world, credentials_cipher=world.vault.encrypt('{"password": "other"}'))
+
+    assert jobs.connect(rt, changed) is not first
+    assert len(rt.connections) == 1
+
+
+def test_an_error_in_stored_settings_names_the_setting_and_no_secret(world: World) -> None:
+    """A version that asks for more, or less, than was stored."""
+    odd = source(world, settings={"url": "http://127.0.0.1", "emial": "x"})
+    provider = jobs.provider_of(world.runtime(), odd)
+
+    with pytest.raises(BadSettingsError, match="email") as caught:
+        jobs.settings_of(world.runtime(), provider, odd)
+
+    assert PASSWORD not in str(caught.value)
+
+
+def test_an_unknown_provider_or_metric_is_named(world: World) -> None:
+    """A plug-in that was taken away, a metric of another version, a parameter that is wrong."""
+    rt = world.runtime()
+    provider = jobs.provider_of(rt, source(world))
+    with pytest.raises(BadSettingsError, match="no provider 'gone' is installed"):
+        jobs.provider_of(rt, source(world, provider="gone"))
+    change_feed(world, metric="tea")
+    with pytest.raises(BadSettingsError, match="no metric 'tea'"):
+        jobs.metric_of(provider, all_rows(world, Feed)[0])
+    change_feed(world, metric="timeseries_aggregate", params={"timeseries": []})
+    with pytest.raises(BadSettingsError, match="timeseries"):
+        jobs.metric_of(provider, all_rows(world, Feed)[0])
+
+
+def test_the_same_facts_give_the_same_ids_after_a_lost_home(world: World) -> None:
+    """The memory of what was sent is lost: the same facts are recognised, nothing is doubled."""
+    world.work()
+    before = {point.requestid: point.id for point in world.points()}
+    with world.ledger.write() as session:
+        session.connection().execute(delete(Datapoint))
+        session.connection().execute(delete(Day))
+    world.call_back()
+
+    world.work()
+
+    assert {point.requestid: point.id for point in world.points()} == before
