@@ -215,16 +215,13 @@ def not_now(
 ) -> None:
     """End a claim whose feed is not fresh: try again, wait for a limit, or stop with the reason."""
     now = rt.clock.now()
-    if isinstance(error, UnexpectedResponse) and job.feed.attempts < policy.GARBLED_TRIES:
-        # Half a body is more often an accident on the way than a new version of the vendor's.
-        error = Unavailable(
-            str(error), reason=error.reason, status=error.status, request_id=error.request_id
-        )
     try:
         with rt.ledger.write() as session:
             if pushed is not None:
                 pushed.mark(session, now)
             waiting = [row.id or 0 for row in outbox.pending(session, job.held.feed_id)]
+            trouble = _trouble(session, job, now)
+            error = _accident(error, tries=trouble[0])
             if isinstance(error, Permanent):
                 stored = policy.as_json(error, where=where)
                 next_at = now + policy.check_again(error, every=job.feed.every)
@@ -238,7 +235,6 @@ def not_now(
                 )
                 log.warning("feed.failing", feed=job.held.feed_id, **stored)
                 return
-            trouble = _trouble(session, job, now)
             due_at, deferred, stored = _again(rt, job, error, trouble=trouble, now=now, where=where)
             outbox.postpone(session, waiting, due_at=due_at, error=stored["message"])
             feeds.put_back(
@@ -255,6 +251,15 @@ def not_now(
         fenced(rt, job, pushed or push.Pushed())
     finally:
         rt.leases.drop([job.held.feed_id])
+
+
+def _accident(error: ClientError | DeferredError, *, tries: int) -> ClientError | DeferredError:
+    """Half a body is more often an accident on the way than a new version of the vendor's."""
+    if isinstance(error, UnexpectedResponse) and tries < policy.GARBLED_TRIES:
+        return Unavailable(
+            str(error), reason=error.reason, status=error.status, request_id=error.request_id
+        )
+    return error
 
 
 def _trouble(session: Session, job: Job, now: float) -> tuple[int, float]:
