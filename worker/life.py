@@ -23,6 +23,7 @@ log = structlog.get_logger(__name__)
 HEARTBEAT_SECONDS = 3.0
 GRACE_SECONDS = 4.0
 GONE_AFTER_SECONDS = 7.0
+LINGER_SECONDS = 0.5
 PURGE_EVERY = 20  # heartbeats
 
 
@@ -82,8 +83,11 @@ class Life:
         while self._rt.slots.busy and time.monotonic() - started < GRACE_SECONDS:
             time.sleep(0.05)
         self.leave()
-        time.sleep(max(0.0, GONE_AFTER_SECONDS - (time.monotonic() - started)))
-        os._exit(0)  # threads that wait for a vendor would hold the process for longer
+        # With nothing to do Celery still waits for its broker for seconds, and only a bell that
+        # is on its way would be lost. Threads that wait for a vendor would hold it for longer.
+        ends_at = started + GONE_AFTER_SECONDS if self._rt.slots.busy else 0.0
+        time.sleep(max(LINGER_SECONDS, ends_at - time.monotonic()))
+        os._exit(0)
 
     def _beat(self) -> None:
         count = 0

@@ -27,6 +27,7 @@ def exits(monkeypatch):
     monkeypatch.setattr(worker_life, "HEARTBEAT_SECONDS", 0.01)
     monkeypatch.setattr(worker_life, "GRACE_SECONDS", 0.2)
     monkeypatch.setattr(worker_life, "GONE_AFTER_SECONDS", 0.3)
+    monkeypatch.setattr(worker_life, "LINGER_SECONDS", 0.01)
     return done
 
 
@@ -175,6 +176,15 @@ def test_stopping_waits_for_what_ends_soon(world, rt, life, exits, monkeypatch):
 
     assert exits.wait(5)
     assert world.feed().lease_owner is None
+
+
+def test_a_worker_with_nothing_to_do_is_gone_at_once(life, exits, monkeypatch):
+    """A restart takes a second: nobody waits for threads that do nothing."""
+    monkeypatch.setattr(worker_life, "GONE_AFTER_SECONDS", 60)
+    life.start()
+    life.stop()
+
+    assert exits.wait(5)
 
 
 def test_stopping_twice_is_stopping_once(world, rt, life, exits):
