@@ -76,8 +76,8 @@ def _send(
     points: Sequence[Datapoint],
     result: Pushed,
 ) -> None:
-    now = rt.clock.now()
     with rt.ledger.write() as session:
+        now = rt.clock.now()  # read when it is our turn to write: that may have taken a while
         ours_until = feeds.hold(session, held, now)
         outbox.begin_push(session, [point.id or 0 for point in points], now)
     rt.step("push.begun")
@@ -85,6 +85,7 @@ def _send(
     result.begun = True
     if len(points) > 1:
         batch = [_new(point) for point in points]
+        ours_until = _long_enough(rt, held, ours_until)
         try:
             outcome = access.call(
                 lambda client: client.create_all(slug, batch), deadline=DEADLINE_SECONDS
@@ -98,9 +99,7 @@ def _send(
                     result.landed[point.id or 0] = (point.content_hash, written.id)
             left = [point for point in points if (point.id or 0) not in result.landed]
     for point in left:  # what a batch did not confirm is asked for one by one
-        if rt.clock.now() + DEADLINE_SECONDS + gates.SLEEP_AT_MOST > ours_until:
-            with rt.ledger.write() as session:
-                ours_until = feeds.hold(session, held, rt.clock.now())
+        ours_until = _long_enough(rt, held, ours_until)
         try:
             one = _create(access, slug, point)
         except (Rejected, UnexpectedResponse) as error:
@@ -109,6 +108,14 @@ def _send(
         result.landed[point.id or 0] = (point.content_hash, one.id)
     # Not a place to stop: what was sent is marked now, or put in doubt.
     rt.trace("push.sent")
+
+
+def _long_enough(rt: Runtime, held: Claim, ours_until: float) -> float:
+    """The end of the lease, renewed when one more call could outlast it. Raises `FencedError`."""
+    if rt.clock.now() + DEADLINE_SECONDS + gates.SLEEP_AT_MOST <= ours_until:
+        return ours_until
+    with rt.ledger.write() as session:
+        return feeds.hold(session, held, rt.clock.now())
 
 
 def _create(access: Access, slug: str, point: Datapoint) -> clients.Written:

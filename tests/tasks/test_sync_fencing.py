@@ -117,6 +117,26 @@ def test_the_doubt_survives_the_end_of_the_sync_that_took_over(world: World) -> 
     assert world.values()[TODAY] == NEW
 
 
+@pytest.mark.parametrize("points", ["one", "several"])
+def test_a_push_does_not_begin_when_its_lease_has_ended(world: World, points: str) -> None:
+    """A stalls between its step and its request: it looks at the lease again, and sends nothing."""
+    if points == "one":
+        only_today(world)
+
+    def sleep(step: str) -> None:
+        if step == "push.begun":
+            world.clock.advance(LEASE_OVER)
+            world.measure(world.series, {world.clock.at - 60: 1.0})
+            world.work()
+
+    world.call_back()
+    before = world.beeminder.faults.count("datapoints", "POST")
+    sync.run(world.runtime(trace=sleep), Lane.BULK)
+
+    assert world.values()[TODAY] == NEW
+    assert world.beeminder.faults.count("datapoints", "POST") == before + 1
+
+
 def test_a_late_mark_is_refused(world: World) -> None:
     """A's push landed in time, its mark comes late: refused, and the next sync sets it right."""
     with asleep(world, after=True) as sleeper:
