@@ -206,12 +206,12 @@ def test_a_damaged_bell_is_passed_over(connect, folder, content):
 def test_declaring_queues_writes_no_file(connect, folder):
     """Bindings are in no file, where a second process could read one that is half-written."""
     channel = connect()
-    channel.exchange_declare("waggle", type="direct")
+    channel.exchange_declare("lanes", type="direct")
     channel.queue_declare("urgent")
-    channel.queue_bind("urgent", "waggle", "urgent")
+    channel.queue_bind("urgent", "lanes", "urgent")
 
     assert [path.name for path in folder.rglob("*")] == ["bells"]
-    assert channel._lookup("waggle", "urgent") == {"urgent"}
+    assert channel._lookup("lanes", "urgent") == {"urgent"}
 
 
 def test_the_embedded_queue_is_private(folder):
