@@ -3,7 +3,7 @@
 from clients.errors import ClientError
 from db import feeds, outbox
 from db.feeds import FencedError
-from tasks import jobs, push, sync
+from tasks import jobs, push, setbacks
 from tasks.beeminder import WHERE, Access
 from tasks.gates import DeferredError
 from tasks.jobs import Job
@@ -36,6 +36,6 @@ def _deliver(rt: Runtime, job: Job, access: Access) -> None:
             pushed.mark(session, rt.clock.now())
             feeds.release(session, job.held)
     except FencedError:
-        sync.fenced(rt, job, pushed)
+        setbacks.fenced(rt, job, pushed)
     except (ClientError, DeferredError) as error:
-        sync.not_now(rt, job, error, where=WHERE, pushed=pushed)
+        setbacks.not_now(rt, job, error, where=WHERE, pushed=pushed)

@@ -5,21 +5,17 @@ the leases end, the work is claimed again, and the same facts give the same data
 """
 
 import structlog
-from sqlmodel import Session
 
 from clients.errors import (
     AuthFailed,
     ClientError,
     NotFound,
     Permanent,
-    Transient,
-    Unavailable,
-    UnexpectedResponse,
 )
-from db import covers, feeds, outbox, sources
+from db import feeds, outbox, sources
 from db.feeds import FencedError
 from db.models import Lane, SourceState
-from tasks import callbacks, decide, facts, gates, jobs, policy, push
+from tasks import callbacks, decide, facts, gates, jobs, push, setbacks
 from tasks.beeminder import WHERE, Access
 from tasks.decide import Verdict
 from tasks.gates import DeferredError
@@ -58,7 +54,7 @@ def _work(rt: Runtime, batch: Batch) -> None:
             missing = facts.refresh(rt, access, batch.user, [job.goal for job in batch.jobs])
         except (ClientError, DeferredError) as error:
             for job in batch.jobs:
-                not_now(rt, job, error, where=WHERE)
+                setbacks.not_now(rt, job, error, where=WHERE)
             return
         alive = []
         for job in batch.jobs:
@@ -66,7 +62,7 @@ def _work(rt: Runtime, batch: Batch) -> None:
             if gone is None:
                 alive.append(job)
             else:
-                not_now(rt, job, _no_goal(job, gone), where=WHERE)
+                setbacks.not_now(rt, job, _no_goal(job, gone), where=WHERE)
         for job, verdicts in _fetch(rt, batch, alive):
             _land(rt, batch, job, verdicts, access)
     except Stopping:
@@ -91,7 +87,7 @@ def _fetch(rt: Runtime, batch: Batch, alive: list[Job]) -> list[tuple[Job, list[
             with rt.ledger.read() as session:
                 windows = jobs.windows_of(rt, session, batch, job)
         except Permanent as error:
-            not_now(rt, job, error, where=where)
+            setbacks.not_now(rt, job, error, where=where)
             continue
         feed_id = job.held.feed_id
         request = Request(
@@ -108,7 +104,7 @@ def _fetch(rt: Runtime, batch: Batch, alive: list[Job]) -> list[tuple[Job, list[
     except (ClientError, DeferredError) as error:
         _source_failed(rt, batch, error)
         for job, _, _ in prepared.values():
-            not_now(rt, job, error, where=where)
+            setbacks.not_now(rt, job, error, where=where)
         return []
     rt.step("fetched")
     if rt.clock.now() - (batch.source.used_at or 0.0) > USED_TO_THE_MINUTE:
@@ -118,7 +114,7 @@ def _fetch(rt: Runtime, batch: Batch, alive: list[Job]) -> list[tuple[Job, list[
     for feed_id, (job, request, rules) in prepared.items():
         answer = answers.get(feed_id, {})
         if isinstance(answer, ClientError):
-            not_now(rt, job, answer, where=where)
+            setbacks.not_now(rt, job, answer, where=where)
             continue
         with rt.ledger.read() as session:
             landed = jobs.landed_values(session, feed_id)
@@ -161,13 +157,13 @@ def _land(rt: Runtime, batch: Batch, job: Job, verdicts: list[Verdict], access: 
             push.send(rt, access, job.goal.slug, job.held, points, pushed)
         refused = push.worst(pushed)
         if refused is not None:
-            not_now(rt, job, refused, where=WHERE, pushed=pushed)
+            setbacks.not_now(rt, job, refused, where=WHERE, pushed=pushed)
         else:
             _finish(rt, batch, job, pushed)
     except FencedError:
-        fenced(rt, job, pushed)
+        setbacks.fenced(rt, job, pushed)
     except (ClientError, DeferredError) as error:
-        not_now(rt, job, error, where=WHERE, pushed=pushed)
+        setbacks.not_now(rt, job, error, where=WHERE, pushed=pushed)
     finally:
         rt.leases.drop([feed_id])
 
@@ -194,105 +190,3 @@ def _finish(rt: Runtime, batch: Batch, job: Job, pushed: push.Pushed) -> None:
             sources.mark(session, batch.source.id or 0, state=SourceState.ACTIVE, error=None)
     rt.trace("finished")
     log.info("feed.synced", feed=job.held.feed_id, goal=job.name, written=len(pushed.landed))
-
-
-def fenced(rt: Runtime, job: Job, pushed: push.Pushed) -> None:
-    """Somebody else holds the feed. What we have pushed since may be older than theirs."""
-    log.warning("sync.fenced", feed=job.held.feed_id, pushed=len(pushed.landed))
-    if pushed.begun:
-        with rt.ledger.write() as session:
-            feeds.doubt(session, job.held.feed_id, rt.clock.now())
-        rt.ring("sync", Lane.URGENT.name.lower())
-
-
-def not_now(
-    rt: Runtime,
-    job: Job,
-    error: ClientError | DeferredError,
-    *,
-    where: str,
-    pushed: push.Pushed | None = None,
-) -> None:
-    """End a claim whose feed is not fresh: try again, wait for a limit, or stop with the reason."""
-    now = rt.clock.now()
-    try:
-        with rt.ledger.write() as session:
-            if pushed is not None:
-                pushed.mark(session, now)
-            waiting = [row.id or 0 for row in outbox.pending(session, job.held.feed_id)]
-            trouble = _trouble(session, job, now)
-            error = _accident(error, tries=trouble[0])
-            if isinstance(error, Permanent):
-                stored = policy.as_json(error, where=where)
-                next_at = now + policy.check_again(error, every=job.feed.every)
-                outbox.postpone(session, waiting, due_at=next_at, error=stored["message"])
-                feeds.fail(
-                    session,
-                    job.held,
-                    now=now,
-                    next_at=next_at,
-                    error=stored,
-                )
-                log.warning("feed.failing", feed=job.held.feed_id, **stored)
-                return
-            due_at, deferred, stored = _again(rt, job, error, trouble=trouble, now=now, where=where)
-            outbox.postpone(session, waiting, due_at=due_at, error=stored["message"])
-            feeds.put_back(
-                session, job.held, due_at=due_at, error=stored, deferred=deferred, now=now
-            )
-            log.info(
-                "feed.put_back",
-                feed=job.held.feed_id,
-                seconds=round(due_at - now, 1),
-                deferred=deferred,
-                **stored,
-            )
-    except FencedError:
-        fenced(rt, job, pushed or push.Pushed())
-    finally:
-        rt.leases.drop([job.held.feed_id])
-
-
-def _accident(error: ClientError | DeferredError, *, tries: int) -> ClientError | DeferredError:
-    """Half a body is more often an accident on the way than a new version of the vendor's."""
-    if isinstance(error, UnexpectedResponse) and tries < policy.GARBLED_TRIES:
-        return Unavailable(
-            str(error), reason=error.reason, status=error.status, request_id=error.request_id
-        )
-    return error
-
-
-def _trouble(session: Session, job: Job, now: float) -> tuple[int, float]:
-    """(failed tries, age in seconds) that decide how soon a feed is tried again.
-
-    A callback counts its own: one that comes in the middle of a long outage is tried as often as
-    one that came at its beginning.
-    """
-    tries, since = job.feed.attempts, job.feed.failing_since or now
-    callback = covers.youngest(session, job.held.feed_id, job.held.epoch)
-    if callback is not None:
-        tries, since = min(tries, callback[0] - 1), max(since, callback[1])
-    return tries, now - since
-
-
-def _again(
-    rt: Runtime,
-    job: Job,
-    error: ClientError | DeferredError,
-    *,
-    trouble: tuple[int, float],
-    now: float,
-    where: str,
-) -> tuple[float, bool, dict[str, str]]:
-    """(due_at, deferred, the error as stored) for something that is tried again."""
-    if isinstance(error, DeferredError):
-        # Opening is staggered: not everybody goes through a gate at the moment it opens.
-        return error.until + rt.rng.uniform(0.0, 0.5), True, error.error
-    if not isinstance(error, Transient):
-        message = f"{type(error).__name__} is neither transient nor permanent"
-        raise TypeError(message)
-    tries, age = trouble
-    seconds, deferred = policy.wait(
-        error, attempts=tries, deferrals=job.feed.deferrals, age=age, rng=rt.rng
-    )
-    return now + seconds, deferred, policy.as_json(error, where=where)

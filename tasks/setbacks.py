@@ -1,0 +1,128 @@
+"""How a claim ends whose feed is not fresh: tried again, made to wait for a limit, or stopped.
+
+Nothing of a setback is lost: what landed before it is marked, what is still to be pushed waits as
+long as the feed does, and the callbacks that wait are told when there is nothing to wait for.
+"""
+
+import structlog
+from sqlmodel import Session
+
+from clients.errors import (
+    ClientError,
+    Permanent,
+    Transient,
+    Unavailable,
+    UnexpectedResponse,
+)
+from db import covers, feeds, outbox
+from db.feeds import FencedError
+from db.models import Lane
+from tasks import policy
+from tasks.gates import DeferredError
+from tasks.jobs import Job
+from tasks.push import Pushed
+from tasks.runtime import Runtime
+
+log = structlog.get_logger(__name__)
+
+
+def fenced(rt: Runtime, job: Job, pushed: Pushed) -> None:
+    """Somebody else holds the feed. What we have pushed since may be older than theirs."""
+    log.warning("sync.fenced", feed=job.held.feed_id, pushed=len(pushed.landed))
+    if pushed.begun:
+        with rt.ledger.write() as session:
+            feeds.doubt(session, job.held.feed_id, rt.clock.now())
+        rt.ring("sync", Lane.URGENT.name.lower())
+
+
+def not_now(
+    rt: Runtime,
+    job: Job,
+    error: ClientError | DeferredError,
+    *,
+    where: str,
+    pushed: Pushed | None = None,
+) -> None:
+    """End a claim whose feed is not fresh: try again, wait for a limit, or stop with the reason."""
+    now = rt.clock.now()
+    try:
+        with rt.ledger.write() as session:
+            if pushed is not None:
+                pushed.mark(session, now)
+            waiting = [row.id or 0 for row in outbox.pending(session, job.held.feed_id)]
+            trouble = _trouble(session, job, now)
+            error = _accident(error, tries=trouble[0])
+            if isinstance(error, Permanent):
+                stored = policy.as_json(error, where=where)
+                next_at = now + policy.check_again(error, every=job.feed.every)
+                outbox.postpone(session, waiting, due_at=next_at, error=stored["message"])
+                feeds.fail(
+                    session,
+                    job.held,
+                    now=now,
+                    next_at=next_at,
+                    error=stored,
+                )
+                log.warning("feed.failing", feed=job.held.feed_id, **stored)
+                return
+            due_at, deferred, stored = _again(rt, job, error, trouble=trouble, now=now, where=where)
+            outbox.postpone(session, waiting, due_at=due_at, error=stored["message"])
+            feeds.put_back(
+                session, job.held, due_at=due_at, error=stored, deferred=deferred, now=now
+            )
+            log.info(
+                "feed.put_back",
+                feed=job.held.feed_id,
+                seconds=round(due_at - now, 1),
+                deferred=deferred,
+                **stored,
+            )
+    except FencedError:
+        fenced(rt, job, pushed or Pushed())
+    finally:
+        rt.leases.drop([job.held.feed_id])
+
+
+def _accident(error: ClientError | DeferredError, *, tries: int) -> ClientError | DeferredError:
+    """Half a body is more often an accident on the way than a new version of the vendor's."""
+    if isinstance(error, UnexpectedResponse) and tries < policy.GARBLED_TRIES:
+        return Unavailable(
+            str(error), reason=error.reason, status=error.status, request_id=error.request_id
+        )
+    return error
+
+
+def _trouble(session: Session, job: Job, now: float) -> tuple[int, float]:
+    """(failed tries, age in seconds) that decide how soon a feed is tried again.
+
+    A callback counts its own: one that comes in the middle of a long outage is tried as often as
+    one that came at its beginning.
+    """
+    tries, since = job.feed.attempts, job.feed.failing_since or now
+    callback = covers.youngest(session, job.held.feed_id, job.held.epoch)
+    if callback is not None:
+        tries, since = min(tries, callback[0] - 1), max(since, callback[1])
+    return tries, now - since
+
+
+def _again(
+    rt: Runtime,
+    job: Job,
+    error: ClientError | DeferredError,
+    *,
+    trouble: tuple[int, float],
+    now: float,
+    where: str,
+) -> tuple[float, bool, dict[str, str]]:
+    """(due_at, deferred, the error as stored) for something that is tried again."""
+    if isinstance(error, DeferredError):
+        # Opening is staggered: not everybody goes through a gate at the moment it opens.
+        return error.until + rt.rng.uniform(0.0, 0.5), True, error.error
+    if not isinstance(error, Transient):
+        message = f"{type(error).__name__} is neither transient nor permanent"
+        raise TypeError(message)
+    tries, age = trouble
+    seconds, deferred = policy.wait(
+        error, attempts=tries, deferrals=job.feed.deferrals, age=age, rng=rt.rng
+    )
+    return now + seconds, deferred, policy.as_json(error, where=where)
