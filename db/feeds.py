@@ -73,18 +73,27 @@ def claim(
 
 def claim_outbox(session: Session, *, owner: str, now: float, limit: int = BATCH) -> list[Claim]:
     """Lease feeds that have datapoints to push although their own time has not come."""
-    waiting = exists().where(
+    return _take(session, _waiting(now), owner, now, limit)
+
+
+def has_outbox(session: Session, now: float) -> bool:
+    """Is there such a feed?"""
+    found = session.connection().execute(select(col(Feed.id)).where(_waiting(now)).limit(1))
+    return found.first() is not None
+
+
+def _waiting(now: float) -> ColumnElement[bool]:
+    to_push = exists().where(
         col(Datapoint.feed_id) == col(Feed.id),
         col(Datapoint.state) == DatapointState.PENDING,
         col(Datapoint.due_at) <= now,
     )
-    free = and_(
+    return and_(
         col(Feed.state).in_(CLAIMABLE),
         col(Feed.lease_until) <= now,
         col(Feed.due_at) > now,  # feeds that are due themselves push what waits when they sync
-        waiting,
+        to_push,
     )
-    return _take(session, free, owner, now, limit)
 
 
 def _take(

@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import case, select, update
+from sqlalchemy import case, update
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
@@ -209,13 +209,3 @@ def withdraw(session: Session, feed_ids: Collection[int]) -> int:
         .values(state=DatapointState.WITHDRAWN.value, content_hash="")
     )
     return changed.rowcount
-
-
-def has_due(session: Session, now: float) -> bool:
-    """Is there a datapoint that should be pushed by now?"""
-    found = session.connection().execute(
-        select(col(Datapoint.id))
-        .where(col(Datapoint.state) == DatapointState.PENDING, col(Datapoint.due_at) <= now)
-        .limit(1)
-    )
-    return found.first() is not None

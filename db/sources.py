@@ -15,7 +15,9 @@ from sqlmodel import Session, col
 from db.models import Source, SourceState
 from db.vault import Vault
 
-REFRESH_LEASE_SECONDS = 30.0  # longer than the deadline of a login
+# Longer than the deadline of one login, and short enough that a callback outlives the one of a
+# worker that was killed.
+REFRESH_LEASE_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,16 @@ def claim_refresh(session: Session, source_id: int, *, owner: str, now: float) -
         update(Source)
         .where(col(Source.id) == source_id, col(Source.refresh_until) <= now)
         .values(refresh_owner=owner, refresh_until=now + REFRESH_LEASE_SECONDS)
+    )
+    return changed.rowcount == 1
+
+
+def extend_refresh(session: Session, source_id: int, *, owner: str, now: float) -> bool:
+    """A full lease once more, before another request; False when it is somebody else's now."""
+    changed = session.connection().execute(
+        update(Source)
+        .where(col(Source.id) == source_id, col(Source.refresh_owner) == owner)
+        .values(refresh_until=now + REFRESH_LEASE_SECONDS)
     )
     return changed.rowcount == 1
 

@@ -18,6 +18,7 @@ from tasks.runtime import Runtime, UnreadableSecretError
 T = TypeVar("T")
 WHERE = "Beeminder"
 OAUTH = "oauth"
+LEAST_SECONDS = 1.0
 
 
 class ReauthorizeError(AuthFailed):
@@ -34,14 +35,18 @@ class Access:
         self._user_id = user_id
 
     def call(self, ask: Callable[[clients.BeeminderClient], T], *, deadline: float = 20.0) -> T:
-        """Run `ask` with a client; raises the tree of `clients.errors`, or `DeferredError`."""
-        user = self._user()
+        """Run `ask` with a client; raises the tree of `clients.errors`, or `DeferredError`.
+
+        `deadline`: seconds for all of it, a second try with a newer token included.
+        """
+        user, ends_at = self._user(), self._rt.clock.now() + deadline
         try:
             return self._call(user, ask, deadline)
         except AuthFailed as error:
             again = self._user()
             if again.token_version != user.token_version:
-                return self._call(again, ask, deadline)
+                left = max(LEAST_SECONDS, ends_at - self._rt.clock.now())
+                return self._call(again, ask, left)
             with self._rt.ledger.write() as session:
                 people.needs_reauthorization(
                     session, self._user_id, token_version=user.token_version

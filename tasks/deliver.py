@@ -14,7 +14,7 @@ def run(rt: Runtime) -> bool:
     """Push what is due in the outbox; False when there was nothing."""
     now = rt.clock.now()
     with rt.ledger.read() as session:
-        if not outbox.has_due(session, now):
+        if not feeds.has_outbox(session, now):
             return False
     with rt.ledger.write() as session:
         claims = feeds.claim_outbox(session, owner=rt.owner, now=now)

@@ -7,7 +7,7 @@ from sqlmodel import Session, col, select
 from clients.errors import NotFound
 from db.feeds import Claim
 from db.models import Datapoint, Feed, Lane
-from tasks import decide, facts, jobs
+from tasks import decide, facts, gates, jobs
 from tasks.beeminder import Access
 from tasks.decide import Verdict
 from tasks.providers import Answer, Request
@@ -47,7 +47,15 @@ def preview(rt: Runtime, feed_id: int) -> list[Planned]:
         landed = jobs.landed_values(session, feed_id)
         known = _known(session, feed.goal_id)
     request = Request(key=feed_id, metric=metric.name, params=params, days=windows, now=now)
-    answer: Answer = jobs.connect(rt, batch.source).read([request])[feed_id] if windows else {}
+    answer: Answer = {}
+    if windows:
+        connection = jobs.connect(rt, batch.source)
+        answer = gates.call(
+            rt,
+            jobs.quota_of(batch.source),
+            lambda: connection.read([request]),
+            where=f"source {batch.source.name}",
+        )[feed_id]
     if isinstance(answer, Exception):
         raise answer
     verdicts = decide.decide(rules, windows, answer, now=now, landed=landed)

@@ -131,8 +131,11 @@ class Grant:
     expires_at: float | None
 
 
+LOGIN_SECONDS = 8.0
+
 Authenticate = Callable[[str | None], Grant]
-"""Logs in, or refreshes when given a refresh token."""
+"""Logs in, or refreshes when given a refresh token; each within `LOGIN_SECONDS`, since the lease
+under which one worker logs in for all ends soon after."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

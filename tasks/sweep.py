@@ -7,7 +7,7 @@ expired leases and retries that have come due are all the same to it.
 import structlog
 
 from db import events as inbox_events
-from db import feeds, opening, outbox, workers
+from db import feeds, opening, workers
 from db.events import ASKS_FOR_FEEDS
 from db.models import Lane
 from tasks import deauthorize, policy
@@ -30,7 +30,7 @@ def run(rt: Runtime) -> dict[str, int]:
         )
         due = {lane: feeds.due_sources(session, lane, now, at_most=at_most) for lane in Lane}
         revoked = inbox_events.any_due(session, deauthorize.KINDS, now)
-        pending = outbox.has_due(session, now)
+        pending = feeds.has_outbox(session, now)
         too_old = inbox_events.any_older(session, now - policy.EVENT_MAX_AGE)
     due[Lane.URGENT] = max(due[Lane.URGENT], int(callbacks))
     for lane, count in due.items():

@@ -25,7 +25,7 @@ MARGIN_SECONDS = 30.0  # a token that ends sooner is not used for a new request
 EARLY_SECONDS = 180.0  # beat renews at 80 % of a quarter of an hour
 IN_USE_SECONDS = 1800.0
 POLL_SECONDS = 0.05
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 15.0
 
 
 class SourceTokens:
@@ -142,4 +142,16 @@ class SourceTokens:
             except AuthFailed:
                 # The refresh token has ended as well: the password is what is left.
                 log.info("source.refresh_refused", source=self._source_id)
+                self._hold_on()
         return self._authenticate(None)
+
+    def _hold_on(self) -> None:
+        """A second request needs a second lease."""
+        rt = self._rt
+        with rt.ledger.write() as session:
+            ours = sources.extend_refresh(
+                session, self._source_id, owner=rt.owner, now=rt.clock.now()
+            )
+        if not ours:
+            message = "another worker has taken the login to this source over"
+            raise Unavailable(message, reason="refresh_busy")

@@ -9,6 +9,7 @@ from clients import bemserver_auth
 from tasks.metrics.bemserver_days import Aggregation
 from tasks.metrics.bemserver_reader import Reader
 from tasks.providers import (
+    LOGIN_SECONDS,
     Grant,
     Link,
     Metric,
@@ -73,10 +74,14 @@ def connect(link: Link) -> Reader:
                 base_url=settings.url,
                 email=settings.email,
                 password=settings.password.get_secret_value(),
+                deadline=LOGIN_SECONDS,
             )
         else:
             pair = bemserver_auth.refresh(
-                http=link.http, base_url=settings.url, refresh_token=refresh
+                http=link.http,
+                base_url=settings.url,
+                refresh_token=refresh,
+                deadline=LOGIN_SECONDS,
             )
         return Grant(pair.access, pair.refresh, pair.access_expires_at)
 

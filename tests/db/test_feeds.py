@@ -305,3 +305,38 @@ def test_due_sources_are_counted_per_lane_and_no_further_than_asked(ledger: Ledg
     with ledger.read() as session:
         count = {lane: feeds.due_sources(session, lane, NOW, at_most=3) for lane in Lane}
     assert count == {Lane.URGENT: 0, Lane.DEFAULT: 3, Lane.BULK: 0}
+
+
+@pytest.mark.parametrize(
+    ("values", "waits"),
+    [
+        ({"due_at": NOW + 60}, True),
+        ({"due_at": NOW - 1}, False),  # it pushes them itself when it is synced
+        ({"due_at": NOW + 60, "state": FeedState.PAUSED}, False),
+        ({"due_at": NOW + 60, "lease_until": NOW + 5}, False),
+    ],
+)
+def test_the_outbox_is_of_feeds_whose_own_time_has_not_come(
+    ledger: Ledger, values: dict[str, object], *, waits: bool
+) -> None:
+    """What a paused, running or due feed has pending is nobody else's to push."""
+    (feed_id,) = fill(ledger)
+    with ledger.write() as session:
+        feed = session.get_one(Feed, feed_id)
+        for name, value in values.items():
+            setattr(feed, name, value)
+        session.add(feed)
+        session.add(
+            Datapoint(
+                goal_id=feed.goal_id,
+                feed_id=feed_id,
+                requestid="r",
+                value=1.0,
+                content_hash="h",
+                due_at=NOW,
+            )
+        )
+
+    with ledger.write() as session:
+        assert feeds.has_outbox(session, NOW) is waits
+        assert bool(feeds.claim_outbox(session, owner="a", now=NOW)) is waits

@@ -134,19 +134,38 @@ def test_an_unavailable_server_leaves_the_lease_free(world: World) -> None:
 
 
 def test_a_killed_login_is_taken_over_when_its_lease_ends(world: World) -> None:
-    """Somebody died during the login: others wait, give up for now, and log in after the lease."""
+    """Somebody died during the login: others wait for the lease, which a callback outlives."""
+    began = world.clock.now()
     with world.ledger.write() as session:
-        assert sources.claim_refresh(session, world.source_id, owner="dead", now=world.clock.at)
-    tokens = tokens_of(world, world.runtime())
+        assert sources.claim_refresh(session, world.source_id, owner="dead", now=began)
+
+    assert tokens_of(world, world.runtime()).access()
+
+    assert sources.REFRESH_LEASE_SECONDS <= world.clock.now() - began <= 11
+    assert logins(world) == (1, 0)
+
+
+def test_who_waits_for_a_login_gives_up_after_a_while(world: World) -> None:
+    """A login that is renewed for ever holds nobody for ever."""
+    rt = world.runtime()
+
+    class Busy(ManualClock):
+        """While others wait, the holder takes its lease again."""
+
+        def sleep(self, seconds: float) -> None:
+            super().sleep(seconds)
+            with world.ledger.write() as session:
+                sources.extend_refresh(session, world.source_id, owner="busy", now=self.at)
+
+    rt.clock = Busy(world.clock.at)
+    with world.ledger.write() as session:
+        assert sources.claim_refresh(session, world.source_id, owner="busy", now=world.clock.at)
+
     with pytest.raises(ClientError) as caught:
-        tokens.access()
+        tokens_of(world, rt).access()
+
     assert caught.value.reason == "refresh_busy"
     assert logins(world) == (0, 0)
-
-    world.clock.advance(sources.REFRESH_LEASE_SECONDS)
-
-    assert tokens.access()
-    assert logins(world) == (1, 0)
 
 
 def test_a_token_that_lives_is_used_without_asking(world: World) -> None:
@@ -172,3 +191,28 @@ def test_a_session_under_a_lost_key_is_replaced_by_a_login(world: World) -> None
 
     assert tokens_of(world, world.runtime()).access()
     assert logins(world) == (1, 0)
+
+
+def test_a_login_after_a_refused_refresh_has_a_lease_of_its_own(world: World) -> None:
+    """Two requests take longer than one lease: nobody else logs in between them."""
+    logged_in(world, later=BOTH_EXPIRED)
+    rt = world.runtime()
+    seen: list[bool] = []
+    tokens = tokens_of(world, rt)
+    authenticate = tokens._authenticate
+
+    def slowly(refresh: str | None) -> object:
+        world.clock.advance(8)
+        with world.ledger.write() as session:
+            seen.append(
+                sources.claim_refresh(
+                    session, world.source_id, owner="other", now=world.clock.now()
+                )
+            )
+        return authenticate(refresh)
+
+    tokens._authenticate = slowly  # type: ignore[assignment]
+    tokens.access()
+
+    assert seen == [False, False]
+    assert logins(world) == (1, 1)

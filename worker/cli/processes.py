@@ -14,7 +14,7 @@ QUEUES = ("urgent", "default", "bulk", "progress")
 
 host_option = click.option("--host", metavar="H", help="Listen here instead of HOST.")
 port_option = click.option(
-    "--port", metavar="P", type=click.IntRange(0, 65535), help="Listen here instead of PORT."
+    "--port", metavar="P", type=click.IntRange(1, 65535), help="Listen here instead of PORT."
 )
 
 
