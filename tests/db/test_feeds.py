@@ -193,13 +193,15 @@ def test_what_is_not_due_leased_or_asleep_is_not_claimed(ledger: Ledger) -> None
     assert {held.feed_id for held in claim(ledger)} == set(ids[4:])
 
 
+@pytest.mark.parametrize("second", ["another worker", "another thread of the same worker"])
 @pytest.mark.parametrize("what", ["finish", "fail", "put_back", "hold", "release"])
-def test_everything_that_ends_a_claim_is_fenced(ledger: Ledger, what: str) -> None:
-    """After somebody else claimed the feed, the first holder changes nothing about it."""
+def test_everything_that_ends_a_claim_is_fenced(ledger: Ledger, what: str, second: str) -> None:
+    """After the feed was claimed again, the first holder changes nothing about it."""
     (feed_id,) = fill(ledger)
     event_id = call_back(ledger)
     (old,) = claim(ledger, "a")
-    (new,) = claim(ledger, "b", now=NOW + feeds.LEASE_SECONDS)
+    owner = "b" if second == "another worker" else "a"
+    (new,) = claim(ledger, owner, now=NOW + feeds.LEASE_SECONDS)
     assert (old.epoch, new.epoch) == (1, 2)
     before = row(ledger, feed_id).model_dump()
     error = {"code": "x", "message": "y"}
