@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
@@ -113,6 +113,7 @@ def _day(
     if value is None or not math.isfinite(value):
         return Verdict(day, reading, None, reading.note or "nothing was measured")
     value = float(f"{value:.12g}")  # 0.1 + 0.2 is 0.3 on somebody's goal
+    reading = replace(reading, value=value)
     today = day.starts_at <= now < day.ends_at
     if rules.kind == "level" and not rules.history and not today:
         return Verdict(day, reading, None, "a level counts for the day in which it was read")

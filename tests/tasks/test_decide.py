@@ -106,10 +106,10 @@ def test_a_level_without_history_is_of_the_day_in_which_it_was_read() -> None:
 
 
 def test_sums_of_floats_are_tidied() -> None:
-    """0.1 + 0.2 is 0.3 on somebody's goal."""
-    point = one(rules(), 0.1 + 0.2).point
-    assert point is not None
-    assert point.value == 0.3
+    """0.1 + 0.2 is 0.3 on somebody's goal, and where people look at what the source said."""
+    verdict = one(rules(), 0.1 + 0.2)
+    assert verdict.point is not None
+    assert verdict.point.value == verdict.reading.value == 0.3
 
 
 @given(value=st.floats(allow_nan=False, allow_infinity=False, width=64))
