@@ -12,14 +12,13 @@ from tests.services import postgresql
 from tests.world import World
 
 PURGED = ("WAGGLE_", "DATABASE_URL", "BROKER_URL", "CLOUDAMQP_URL", "RABBITMQ_URL", "REDIS_URL")
-KEPT = ("WAGGLE_REQUIRE_ALL_RINGS",)
 
 
 @pytest.fixture(autouse=True, scope="session")
 def _no_settings_from_outside() -> Iterator[None]:
     patch = pytest.MonkeyPatch()
     for name in list(os.environ):
-        if name.startswith(PURGED) and name not in KEPT:
+        if name.startswith(PURGED):
             patch.delenv(name)
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy"):
         patch.delenv(name, raising=False)
@@ -43,11 +42,11 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Where every ring is required, one that is skipped has failed; its reason says what to do."""
     report = yield
-    required = os.environ.get("WAGGLE_REQUIRE_ALL_RINGS") == "1"
+    required = os.environ.get("REQUIRE_ALL_RINGS") == "1"
     if required and report.skipped and not hasattr(report, "wasxfail"):
         why = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longreprtext
         report.outcome = "failed"
-        report.longrepr = f"WAGGLE_REQUIRE_ALL_RINGS=1, but {item.nodeid} was skipped: {why}"
+        report.longrepr = f"REQUIRE_ALL_RINGS=1, but {item.nodeid} was skipped: {why}"
     return report
 
 

@@ -33,7 +33,7 @@ def bem(request: pytest.FixtureRequest) -> Iterator[real_bemserver.RealBemserver
     try:
         server.__enter__()
     except (postgres.NoPostgres, real_bemserver_install.InstallFailed) as missing:
-        if os.environ.get("WAGGLE_REQUIRE_ALL_RINGS") == "1":
+        if os.environ.get("REQUIRE_ALL_RINGS") == "1":
             pytest.fail(f"conformance ring: {missing}")
         pytest.skip(f"conformance ring: {missing}")
     try:
