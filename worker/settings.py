@@ -64,7 +64,7 @@ class Settings(BaseSettings):
         repr=False,
     )
     port: int = _setting(
-        "PORT", "where the receiver listens", example="8000", default=8000, ge=1, le=65535
+        "PORT", "where the receiver listens", example="8000", default=8000, ge=0, le=65535
     )
     host: str = _setting(
         "HOST", "where the receiver listens", example="127.0.0.1", default="127.0.0.1"

@@ -14,7 +14,7 @@ QUEUES = ("urgent", "default", "bulk", "progress")
 
 host_option = click.option("--host", metavar="H", help="Listen here instead of HOST.")
 port_option = click.option(
-    "--port", metavar="P", type=click.IntRange(1, 65535), help="Listen here instead of PORT."
+    "--port", metavar="P", type=click.IntRange(0, 65535), help="Listen here instead of PORT."
 )
 
 
@@ -36,6 +36,8 @@ def up(*, host: str | None, port: int | None) -> None:
     with opened():
         pass  # a database out of reach is told here, in one line, and not by three processes
     found = read_settings(host=host, port=port)
+    if found.port == 0:
+        raise failures.Refused("PORT: 0 is a port that nobody could find; name one, such as 8000")
     sys.stdout.flush()
     supervisor.exec_up(host=found.host, port=found.port)
 

@@ -154,3 +154,8 @@ def test_a_port_in_use_is_one_line(waggle):
         taken.listen()
         port = str(taken.getsockname()[1])
         assert port in waggle.refusal("simulate", "--port", port, status=1)
+
+
+def test_up_needs_a_port_that_can_be_found(waggle):
+    """Port 0 is refused in one line before anything starts."""
+    assert waggle.refusal("up", "--port", "0").startswith("waggle: PORT: 0 is a port that nobody")
