@@ -158,4 +158,4 @@ def test_a_port_in_use_is_one_line(waggle):
 
 def test_up_needs_a_port_that_can_be_found(waggle):
     """Port 0 is refused in one line before anything starts."""
-    assert waggle.refusal("up", "--port", "0").startswith("waggle: PORT: 0 is a port that nobody")
+    assert waggle.refusal("up", "--port", "0").startswith("PORT: 0 is a port that nobody")
