@@ -85,8 +85,13 @@ class Process:
 
 
 @pytest.fixture
-def start(tmp_path):
-    """Start a receiver process; keyword arguments are its environment."""
+def start(tmp_path, _migrated):
+    """Start a receiver process; keyword arguments are its environment.
+
+    Its ledger is migrated, as `waggle up` and the release line of the Procfile do it before.
+    """
+    (tmp_path / "home").mkdir(mode=0o700)
+    (tmp_path / "home" / "waggle.db").write_bytes(_migrated)
     with contextlib.ExitStack() as stack:
 
         def start(**env: str) -> Process:
