@@ -3,7 +3,6 @@
 import contextlib
 import os
 import shutil
-import socket
 import subprocess
 import uuid
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ import pytest
 import redis
 
 from simulators import postgres
+from tests.blackbox import private_brokers
 from tests.services import postgresql
 
 RABBITMQ_PORT = 5672
@@ -28,6 +28,7 @@ class Services:
         self._home = home
         self._stack = contextlib.ExitStack()
         self._known: dict[str, str] = {}
+        self._ports: dict[str, int] = {}
 
     def close(self) -> None:
         """Give everything back."""
@@ -43,30 +44,38 @@ class Services:
         with postgres.database(connection, prefix="waggle_box") as name:
             yield postgresql.url_of(connection, name)
 
+    def port(self, kind: str) -> int:
+        """Where the broker listens: the one that is there, else one of this run's own."""
+        if kind not in self._ports:
+            usual = {"rabbitmq": RABBITMQ_PORT, "redis": REDIS_PORT}[kind]
+            if not private_brokers.listens(usual):
+                if private_brokers.program(kind) is None:
+                    pytest.skip(
+                        f"services ring: no {kind} listens on 127.0.0.1:{usual}, and its server is "
+                        f"not installed (Debian: {kind}-server)"
+                    )
+                server = private_brokers.running(kind, self._home / kind)
+                usual = self._stack.enter_context(server)
+            self._ports[kind] = usual
+        return self._ports[kind]
+
     def broker(self, kind: str, *, port: int | None = None) -> str:
         """The URL of the run's own corner of a broker; `port` of a link to it, if any."""
-        usual = {"rabbitmq": RABBITMQ_PORT, "redis": REDIS_PORT}[kind]
+        at = self.port(kind)
         if kind not in self._known:
-            if not _listens(usual):
-                pytest.skip(f"services ring: {kind} does not listen on 127.0.0.1:{usual}")
-            corner = {"rabbitmq": _vhost, "redis": _redis_database}[kind]()
+            usual = at in (RABBITMQ_PORT, REDIS_PORT)
+            corner = _redis_database(at) if kind == "redis" else _vhost(usual=usual)
             self._known[kind] = self._stack.enter_context(corner)
-        scheme = {"rabbitmq": "amqp://guest:guest", "redis": "redis://"}[kind]
-        at = "@" if kind == "rabbitmq" else ""
-        return f"{scheme}{at}127.0.0.1:{port or usual}/{self._known[kind]}"
-
-
-def _listens(port: int) -> bool:
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-        return True
-    return False
+        if kind == "redis":
+            return f"redis://127.0.0.1:{port or at}/{self._known[kind]}"
+        return f"amqp://guest:guest@127.0.0.1:{port or at}/{self._known[kind]}"
 
 
 @contextlib.contextmanager
-def _vhost() -> Iterator[str]:
-    """A virtual host; the default one where this user may not make any."""
+def _vhost(*, usual: bool) -> Iterator[str]:
+    """A virtual host; the default one of a private server, or where this user may not make any."""
     control = shutil.which("rabbitmqctl")
-    if control is None or os.geteuid() != 0:
+    if not usual or control is None or os.geteuid() != 0:
         yield "/"
         return
     name = f"waggle_box_{uuid.uuid4().hex[:10]}"
@@ -83,10 +92,10 @@ def _vhost() -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def _redis_database() -> Iterator[str]:
+def _redis_database(port: int) -> Iterator[str]:
     """A database that is empty and that no other run has claimed."""
     for number in range(1, 16):
-        with redis.Redis(port=REDIS_PORT, db=number) as client:
+        with redis.Redis(port=port, db=number) as client:
             empty = client.dbsize() == 0
             if empty and client.set(CLAIM, os.getpid(), nx=True, ex=CLAIMED_SECONDS):
                 try:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.blackbox.house import House
 from tests.blackbox.link import Link
-from tests.blackbox.services import RABBITMQ_PORT, REDIS_PORT, Services
+from tests.blackbox.services import Services
 
 pytestmark = [pytest.mark.blackbox, pytest.mark.services, pytest.mark.timeout(180)]
 
@@ -20,7 +20,7 @@ def linked(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, services: Services
 ) -> Iterator[tuple[House, Link]]:
     """A running Waggle, and the link to its broker that a test may break."""
-    port = {"redis": REDIS_PORT, "rabbitmq": RABBITMQ_PORT}[request.param]
+    port = services.port(request.param)
     with contextlib.ExitStack() as stack:
         link = stack.enter_context(Link(port))
         broker = services.broker(request.param, port=link.port)

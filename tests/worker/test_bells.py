@@ -11,7 +11,7 @@ import time
 import pytest
 
 from tests.blackbox.link import Link
-from tests.blackbox.services import RABBITMQ_PORT, REDIS_PORT, Services
+from tests.blackbox.services import Services
 from worker import app as celery_app
 from worker import settings
 from worker.bells import Bells
@@ -173,7 +173,7 @@ def test_after_closing_nothing_is_rung_and_nothing_raised(make_bells, tmp_path):
 @pytest.fixture(params=["redis", "rabbitmq"])
 def linked(request, services, make_bells):
     """Bells on a real broker, and the link to it."""
-    port = {"redis": REDIS_PORT, "rabbitmq": RABBITMQ_PORT}[request.param]
+    port = services.port(request.param)
     with Link(port) as link:
         bells = make_bells(services.broker(request.param, port=link.port))
         until_heard(bells)
