@@ -26,6 +26,7 @@ class Link:
         self._waiting: list[socket.socket] = []
         self._frozen = threading.Event()
         self._listener: socket.socket | None = None
+        self._acceptor: threading.Thread | None = None
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = int(probe.getsockname()[1])
@@ -55,6 +56,8 @@ class Link:
         if listener is not None:
             listener.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts
             listener.close()
+        if self._acceptor is not None:
+            self._acceptor.join(10)  # what it has just accepted is to be reset as well
         self._reset_all()
 
     def freeze(self) -> None:
@@ -72,7 +75,8 @@ class Link:
     def _listen(self) -> None:
         listener = socket.create_server(("127.0.0.1", self.port), backlog=64)
         self._listener = listener
-        threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
+        self._acceptor = threading.Thread(target=self._accept, args=(listener,), daemon=True)
+        self._acceptor.start()
 
     def _accept(self, listener: socket.socket) -> None:
         while True:
