@@ -9,6 +9,7 @@ writer up. PostgreSQL: one pool, reads are READ ONLY transactions.
 import contextlib
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,20 @@ def _with_driver(url: str) -> str:
     return url
 
 
+def _write_ahead(cursor: sqlite3.Cursor) -> None:
+    """Switch to WAL. SQLite does not wait for its turn here, so two that open a new file do."""
+    ends_at = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > ends_at:
+                raise
+            time.sleep(0.01)
+        else:
+            return
+
+
 def _sqlite(url: str, *, begin: str, query_only: bool = False) -> Engine:
     engine = create_engine(
         url,
@@ -96,7 +111,7 @@ def _sqlite(url: str, *, begin: str, query_only: bool = False) -> Engine:
         connection.isolation_level = None
         cursor = connection.cursor()
         cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
-        cursor.execute("PRAGMA journal_mode=WAL")
+        _write_ahead(cursor)
         cursor.execute("PRAGMA synchronous=FULL")
         cursor.execute("PRAGMA foreign_keys=ON")
         if query_only:
