@@ -83,6 +83,15 @@ class DatapointState(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
+class BackfillState(StrEnum):
+    """How far a backfill has come."""
+
+    WORKING = "working"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
 def _json() -> Any:  # noqa: ANN401 -- a Column typed for SQLModel's sa_column
     return Column(JSON, nullable=False)
 
@@ -95,6 +104,7 @@ class User(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True)
     beeminder_id: str | None = Field(default=None, unique=True)
     username: str = Field(unique=True)
+    declared_username: str | None = None
     timezone: str | None = None
     token_cipher: str | None = None
     token_kind: str = "personal"  # noqa: S105 -- a kind, not a token
@@ -132,7 +142,12 @@ class Source(SQLModel, table=True):
 
 
 class Goal(SQLModel, table=True):
-    """A goal at Beeminder and the facts about it that decide how we write to it."""
+    """A goal at Beeminder and the facts about it that decide how we write to it.
+
+    `datasource_before` is what fed the goal before we were made its data source ("" for a person's
+    hands), None while we are not. `datasource_want` is what is to be set there, None when nothing
+    is.
+    """
 
     __tablename__ = "goal"
     __table_args__ = (
@@ -152,12 +167,18 @@ class Goal(SQLModel, table=True):
     aggday: str | None = None
     odom: bool | None = None
     gunits: str | None = None
+    curval: float | None = None
     autodata: str | None = None
-    datasource_before: str | None = None
     losedate: int | None = None
+    safebuf: int | None = None
     frozen: bool = False
     won: bool = False
     lost: bool = False
+    archived: bool = False
+    datasource_before: str | None = None
+    datasource_want: str | None = None
+    datasource_due_at: float = 0.0
+    datasource_error: str | None = None
     beeminder_updated_at: int | None = None
     facts_at: float | None = None
     created_at: float = 0.0
@@ -200,6 +221,7 @@ class Feed(SQLModel, table=True):
     deferrals: int = 0
     failing_since: float | None = None
     cursor: dict[str, Any] = Field(default_factory=dict, sa_column=_json())
+    reconciled_at: float | None = None
     last_synced_at: float | None = None
     last_error: str | None = None
     created_at: float = 0.0
@@ -252,7 +274,10 @@ class Cover(SQLModel, table=True):
 
 
 class Day(SQLModel, table=True):
-    """What the source said of one Beeminder day, with the bounds the day had then."""
+    """What the source said of one Beeminder day, with the bounds the day had then.
+
+    `epoch` is the claim that read it last. A `pinned` day is left as it is, also today.
+    """
 
     __tablename__ = "day"
 
@@ -262,11 +287,20 @@ class Day(SQLModel, table=True):
     ends_at: float
     value: float | None = None
     note: str | None = None
+    unit: str | None = None
+    epoch: int | None = None
+    pinned: bool = False
     seen_at: float | None = None
 
 
 class Datapoint(SQLModel, table=True):
-    """The outbox and the memory of what we wrote: one row per fact, for ever."""
+    """The outbox and the memory of what we wrote: one row per fact, for ever.
+
+    `value` is what should be at Beeminder, `landed_value` what we know to be there, `sent_value`
+    what was sent last, whatever became of it. A `frozen` row ("edited", "deleted") is a person's
+    now. `approved_hash` and `dropped_hash` are contents that a person let pass, or did not.
+    `sent_at` None on a landed row: it was found at Beeminder, not sent by this ledger.
+    """
 
     __tablename__ = "datapoint"
     __table_args__ = (
@@ -285,6 +319,12 @@ class Datapoint(SQLModel, table=True):
     comment: str = ""
     content_hash: str
     landed_hash: str | None = None
+    landed_value: float | None = None
+    sent_value: float | None = None
+    approved_hash: str | None = None
+    dropped_hash: str | None = None
+    frozen: str | None = None
+    held_at: float | None = None
     state: str = DatapointState.PENDING
     beeminder_id: str | None = None
     attempts: int = 0
@@ -293,6 +333,68 @@ class Datapoint(SQLModel, table=True):
     created_at: float = 0.0
     sent_at: float | None = None
     landed_at: float | None = None
+
+
+class Sending(SQLModel, table=True):
+    """One try to write a datapoint, and what became of it: the receipt of a day is made of these.
+
+    `epoch` is the claim that sent it; `status` is `created`, `updated` or `duplicate` as Beeminder
+    said, `refused`, or None while no answer is known.
+    """
+
+    __tablename__ = "sending"
+
+    id: int | None = Field(default=None, primary_key=True)
+    datapoint_id: int = Field(foreign_key="datapoint.id", index=True, ondelete="CASCADE")
+    epoch: int
+    value: float
+    comment: str = ""
+    sent_at: float = Field(index=True)
+    answered_at: float | None = None
+    status: str | None = None
+    request_id: str | None = None
+    error: str | None = None
+
+
+class Backfill(SQLModel, table=True):
+    """Days of a feed that a person wants read again, worked off in chunks from `next_day` on."""
+
+    __tablename__ = "backfill"
+    __table_args__ = (Index("ix_backfill_state_due_at", "state", "due_at"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    feed_id: int = Field(foreign_key="feed.id", index=True, ondelete="CASCADE")
+    first_day: str
+    last_day: str
+    next_day: str
+    state: str = BackfillState.WORKING
+    written: int = 0
+    held: int = 0
+    attempts: int = 0
+    due_at: float = 0.0
+    error: str | None = None
+    asked_at: float = 0.0
+    finished_at: float | None = None
+
+
+class Notice(SQLModel, table=True):
+    """Something that a person should know or do, said once: `key` tells one cause from another.
+
+    `subject` is `feed:<id>`, `goal:<id>` or `user:<id>`. Cleared when the cause is gone.
+    """
+
+    __tablename__ = "notice"
+    __table_args__ = (UniqueConstraint("subject", "kind", "key"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    user_id: int = Field(foreign_key="user.id", index=True, ondelete="CASCADE")
+    subject: str
+    kind: str
+    key: str = ""
+    message: str
+    created_at: float = 0.0
+    cleared_at: float | None = None
+    told_at: float | None = None
 
 
 class Run(SQLModel, table=True):
