@@ -1,0 +1,94 @@
+"""Notices: what a person should know or do, each said once.
+
+Whoever finds a reason raises it, as often as it is found; only the first time is news. When the
+reason is gone the notice is cleared, and a later raise is news again. Two workers may raise the
+same one at the same moment: the unique key (subject, kind, key) lets one of them be the first.
+"""
+
+from typing import Any
+
+from sqlalchemy import and_, delete, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import Session, col
+from sqlmodel import select as select_rows
+
+from db.models import Notice
+
+
+def raise_(
+    session: Session,
+    *,
+    user_id: int,
+    subject: str,
+    kind: str,
+    key: str = "",
+    message: str,
+    now: float,
+) -> bool:
+    """Open this notice, or keep it open with a newer `message`.
+
+    True when it is news: it was never raised, or had been cleared. `subject` is `feed:<id>`,
+    `goal:<id>` or `user:<id>`; `key` tells apart what may be open at the same time (a day, say).
+    """
+    same = and_(col(Notice.subject) == subject, col(Notice.kind) == kind, col(Notice.key) == key)
+    connection = session.connection()
+    dialect: Any = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    made = connection.execute(
+        dialect.insert(Notice)
+        .values(
+            user_id=user_id, subject=subject, kind=kind, key=key, message=message, created_at=now
+        )
+        .on_conflict_do_nothing()
+        .returning(col(Notice.id))
+    )
+    if made.first() is not None:
+        return True
+    reopened = connection.execute(
+        update(Notice)
+        .where(same, col(Notice.cleared_at).is_not(None))
+        .values(user_id=user_id, message=message, created_at=now, cleared_at=None, told_at=None)
+    )
+    if reopened.rowcount:
+        return True
+    connection.execute(
+        update(Notice).where(same, col(Notice.message) != message).values(message=message)
+    )
+    return False
+
+
+def clear(session: Session, *, subject: str, kind: str, now: float, key: str | None = None) -> int:
+    """The reason is gone; returns how many were open. `key` None: all of this kind."""
+    named = () if key is None else (col(Notice.key) == key,)
+    cleared = session.connection().execute(
+        update(Notice)
+        .where(
+            col(Notice.subject) == subject,
+            col(Notice.kind) == kind,
+            col(Notice.cleared_at).is_(None),
+            *named,
+        )
+        .values(cleared_at=now)
+    )
+    return cleared.rowcount
+
+
+def open_for(session: Session, *, user_id: int | None = None) -> list[Notice]:
+    """What is open for this person (None: for everybody), the oldest first."""
+    asked = (
+        select_rows(Notice)
+        .where(col(Notice.cleared_at).is_(None))
+        .order_by(col(Notice.created_at), col(Notice.id))
+        # Statements above go past the session: what it remembers may be older than the table.
+        .execution_options(populate_existing=True)
+    )
+    if user_id is not None:
+        asked = asked.where(col(Notice.user_id) == user_id)
+    return list(session.exec(asked))
+
+
+def forget(session: Session, cleared_before: float) -> int:
+    """Delete what was cleared before then; returns how many."""
+    changed = session.connection().execute(
+        delete(Notice).where(col(Notice.cleared_at) < cleared_before)
+    )
+    return changed.rowcount
