@@ -26,10 +26,14 @@ def put(world: World, daystamp: str, requestid: str | None, value: float = 1.0) 
     return point.id
 
 
-def put_many(world: World, count: int) -> list[str]:
-    """One of our points on each of so many days up to today; their requestids, oldest first."""
-    today = days.parse(TODAY)
-    stamps = [days.stamp(today - timedelta(days=ago)) for ago in range(count)]
+def ago(count: int) -> str:
+    """The day so many days before today."""
+    return days.stamp(days.parse(TODAY) - timedelta(days=count))
+
+
+def put_many(world: World, count: int, *, until: int = 0) -> list[str]:
+    """One of our points on each of so many days, the last `until` days ago; their requestids."""
+    stamps = [ago(until + number) for number in range(count)]
     for stamp in reversed(stamps):
         put(world, stamp, f"wg-{stamp}")
     return [f"wg-{stamp}" for stamp in reversed(stamps)]
@@ -95,14 +99,15 @@ def test_pages_in_another_order_are_read_on(
     world: World, access: Access, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where old days come between new ones, an old day at a page's end is not taken for the end."""
-    expected = put_many(world, 650)
+    expected = put_many(world, 350, until=299)
+    put(world, "20200101", "wg-old")
+    expected += put_many(world, 299)
     real = beeminder_datapoints.listed
     monkeypatch.setattr(
         beeminder_datapoints, "listed", lambda goal, params: real(goal, {**params, "sort": "id"})
     )
-    put(world, "20200101", "wg-old")  # the newest by its id
-    found = holdings.ours(access, "energy", since=days.stamp(days.parse(TODAY) - timedelta(299)))
-    assert set(expected[-300:]) <= set(found)
+    found = holdings.ours(access, "energy", since=ago(309))
+    assert set(expected[-310:]) <= set(found)
 
 
 @pytest.mark.parametrize("page", [1, 2])
