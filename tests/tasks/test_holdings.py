@@ -99,9 +99,10 @@ def test_pages_in_another_order_are_read_on(
     world: World, access: Access, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where old days come between new ones, an old day at a page's end is not taken for the end."""
-    expected = put_many(world, 350, until=299)
-    put(world, "20200101", "wg-old")
-    expected += put_many(world, 299)
+    expected = put_many(world, 350, until=298)
+    put(world, "20200101", "wg-last-of-the-page")
+    expected += put_many(world, 298)
+    put(world, "20200102", "wg-first-of-the-page")
     real = beeminder_datapoints.listed
     monkeypatch.setattr(
         beeminder_datapoints, "listed", lambda goal, params: real(goal, {**params, "sort": "id"})
