@@ -17,12 +17,12 @@ from sqlalchemy import and_, case, exists, func, select, update
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 
-from db import covers
+from db import covers, resting
 from db.models import Datapoint, DatapointState, Event, Feed, FeedState, Lane
 
 LEASE_SECONDS = 10.0
 BATCH = 50
-CLAIMABLE = (FeedState.ACTIVE, FeedState.FAILING)
+CLAIMABLE = resting.RUNNING
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class FencedError(Exception):
 def due(now: float, lane: Lane) -> ColumnElement[bool]:
     """Feeds that a worker of this lane may claim now."""
     return and_(
-        col(Feed.state).in_(CLAIMABLE),
+        resting.claimable(),
         col(Feed.lane) <= lane.value,
         col(Feed.due_at) <= now,
         col(Feed.lease_until) <= now,
@@ -164,20 +164,27 @@ def due_sources(session: Session, lane: Lane, now: float, *, at_most: int) -> in
     return session.connection().execute(select(func.count()).select_from(distinct)).scalar_one()
 
 
-def finish(session: Session, held: Claim, *, now: float, next_at: float, written: int) -> None:
+def finish(
+    session: Session,
+    held: Claim,
+    *,
+    now: float,
+    next_at: float,
+    written: int,
+    lane: Lane = Lane.BULK,
+) -> None:
     """The feed is fresh: end the claim, schedule the next sync, finish the stamped events.
 
     A feed that was asked for since the claim stays due, urgently: that is the one trailing sync.
-    A doubt that came up since stays as well. `written` is how many datapoints this sync wrote.
-    Raises `FencedError`.
+    A doubt that came up since stays as well. `written` is how many datapoints this sync wrote,
+    `lane` where the next one waits. Raises `FencedError`.
     """
     _release(
         session,
         held,
         due_at=case((_as_claimed(held), next_at), else_=now),
-        lane=case((_as_claimed(held), Lane.BULK.value), else_=Lane.URGENT.value),
-        state=_unless_stopped(FeedState.ACTIVE),
-        reason=None,
+        lane=case((_as_claimed(held), lane.value), else_=Lane.URGENT.value),
+        **_unless_stopped(FeedState.ACTIVE),
         attempts=0,
         deferrals=0,
         failing_since=None,
@@ -233,13 +240,47 @@ def fail(
         held,
         due_at=case((_as_claimed(held), next_at), else_=now),
         lane=case((_as_claimed(held), Lane.BULK.value), else_=Lane.URGENT.value),
-        state=_unless_stopped(FeedState.FAILING),
-        reason=error["code"],
+        **_unless_stopped(FeedState.FAILING, error["code"]),
         attempts=col(Feed.attempts) + 1,
         failing_since=func.coalesce(col(Feed.failing_since), now),
         last_error=error["message"],
     )
     covers.end(session, held.feed_id, held.epoch, now=now, error=error)
+
+
+def rest(
+    session: Session, held: Claim, *, now: float, next_at: float, error: dict[str, Any]
+) -> None:
+    """The goal takes no data for now: paused by us, the stamped events end with the reason.
+
+    `error["code"]` is one of `db.resting.REASONS`. What is to be pushed stays, and waits. It is
+    looked at again at `next_at`, or when it is asked for. Raises `FencedError`.
+    """
+    _release(
+        session,
+        held,
+        due_at=case((_as_claimed(held), next_at), else_=now),
+        lane=case((_as_claimed(held), Lane.BULK.value), else_=Lane.URGENT.value),
+        **_unless_stopped(FeedState.PAUSED, error["code"]),
+        attempts=0,
+        deferrals=0,
+        failing_since=None,
+        last_error=error["message"],
+    )
+    covers.end(session, held.feed_id, held.epoch, now=now, error=error)
+
+
+def wake(session: Session, held: Claim, now: float) -> None:
+    """A resting feed whose goal is back goes on under the same claim. Raises `FencedError`."""
+    changed = session.connection().execute(
+        update(Feed)
+        .where(_mine(held))
+        .values(
+            lease_until=now + LEASE_SECONDS, last_error=None, **_unless_stopped(FeedState.ACTIVE)
+        )
+    )
+    if changed.rowcount != 1:
+        raise FencedError
 
 
 def hand_back(session: Session, *, owner: str) -> int:
@@ -300,10 +341,13 @@ def _as_claimed(held: Claim) -> ColumnElement[bool]:
     return col(Feed.asked) == held.asked
 
 
-def _unless_stopped(state: FeedState) -> Any:  # noqa: ANN401 -- a CASE of SQL
-    """What a person paused or unlinked while it was synced stays so."""
-    stopped = col(Feed.state).in_((FeedState.PAUSED, FeedState.STOPPED))
-    return case((stopped, col(Feed.state)), else_=state.value)
+def _unless_stopped(state: FeedState, reason: str | None = None) -> dict[str, Any]:
+    """What a person paused or unlinked while it was synced stays so; our own pause does not."""
+    free = resting.claimable()
+    return {
+        "state": case((free, state.value), else_=col(Feed.state)),
+        "reason": case((free, reason), else_=col(Feed.reason)),
+    }
 
 
 def _release(session: Session, held: Claim, **values: Any) -> None:

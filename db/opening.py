@@ -13,11 +13,9 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
-from db import events, feeds, inbox
+from db import events, feeds, inbox, resting
 from db.events import ASKS_FOR_FEEDS, EventClaim
-from db.models import Cover, Event, EventState, Feed, FeedState, Goal, User
-
-WAKEABLE = (FeedState.ACTIVE, FeedState.FAILING)
+from db.models import Cover, Event, EventState, Feed, Goal, User
 
 
 @dataclass(slots=True)
@@ -103,9 +101,9 @@ def resolve(session: Session, held: EventClaim, now: float) -> bool:
 def _tie(session: Session, event: Event, goal: Goal, now: float) -> set[int]:
     """Make the event wait for the goal's feeds; returns those, which the caller asks for."""
     linked = session.connection().execute(
-        select(col(Feed.id), col(Feed.state)).where(col(Feed.goal_id) == goal.id)
+        select(col(Feed.id)).where(col(Feed.goal_id) == goal.id, resting.claimable())
     )
-    awake = {row.id for row in linked if row.state in WAKEABLE}
+    awake = {feed_id for feed_id in linked.scalars() if feed_id is not None}
     event.goal_id, event.user_id = goal.id, goal.user_id
     event.attempts = 0  # from here on its covers are counted
     if awake:

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Executable, RowMapping, Select, and_, func, or_, select
 from sqlmodel import Session, col
 
-from db.feeds import CLAIMABLE
+from db import resting
 from db.models import (
     Datapoint,
     DatapointState,
@@ -67,6 +67,7 @@ def _feeds(session: Session, limit: int | None) -> list[dict[str, Any]]:
             col(Goal.slug),
             col(Feed.label),
             col(Feed.state),
+            col(Feed.reason),
             col(Feed.last_synced_at),
             col(Feed.due_at),
             col(Feed.last_error),
@@ -82,7 +83,9 @@ def _feeds(session: Session, limit: int | None) -> list[dict[str, Any]]:
             "feed": feed_name(row["username"], row["slug"], row["label"]),
             "state": row["state"],
             "last_synced_at": iso(row["last_synced_at"]),
-            "next_sync_at": iso(row["due_at"]) if row["state"] in CLAIMABLE else None,
+            "next_sync_at": iso(row["due_at"])
+            if resting.is_claimable(row["state"], row["reason"])
+            else None,
             "pending": row["pending"],
             "last_error": row["last_error"],
         }
@@ -130,7 +133,7 @@ def outbox(session: Session, now: float) -> dict[str, int]:
 def oldest_due(session: Session, now: float) -> float:
     """Seconds since the oldest work that nobody holds came due; 0.0 when nothing waits."""
     feeds = select(func.min(col(Feed.due_at))).where(
-        col(Feed.state).in_(CLAIMABLE), col(Feed.due_at) <= now, col(Feed.lease_until) <= now
+        resting.claimable(), col(Feed.due_at) <= now, col(Feed.lease_until) <= now
     )
     events = select(func.min(col(Event.due_at))).where(
         col(Event.state) == EventState.RECEIVED,

@@ -9,9 +9,10 @@ from collections.abc import Collection
 from sqlalchemy import case, exists, select, update
 from sqlmodel import Session, col
 
-from db import inbox
+from db import inbox, notices
 from db.models import Cover, Event, EventState, Feed, FeedState, Goal, Lane
 from db.opening import no_such_feed
+from db.resting import NOTICE
 
 # Why a feed does not run that runs again with a new token.
 ENDED_BY_TOKEN = ("deauthorized", "reauthorize", "auth_failed")
@@ -20,7 +21,10 @@ ENDED_BY_TOKEN = ("deauthorized", "reauthorize", "auth_failed")
 def halt(
     session: Session, feed_ids: Collection[int], *, state: FeedState, reason: str, now: float
 ) -> None:
-    """Pause or stop these feeds; an event that waited for nothing else ends as "no such feed"."""
+    """Pause or stop these feeds; an event that waited for nothing else ends as "no such feed".
+
+    Also what Waggle itself had paused, because the goal rests: it is a person's pause now.
+    """
     session.connection().execute(
         update(Feed)
         .where(col(Feed.id).in_(feed_ids))
@@ -32,6 +36,8 @@ def halt(
             lease_until=0.0,
         )
     )
+    for feed_id in feed_ids:
+        notices.clear(session, subject=f"feed:{feed_id}", kind=NOTICE, now=now)
     waiting = session.connection().execute(
         update(Cover)
         .where(col(Cover.feed_id).in_(feed_ids), col(Cover.done).is_(False))

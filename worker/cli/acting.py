@@ -2,12 +2,10 @@
 
 import click
 
-from db import inbox, pauses
+from db import inbox, pauses, resting
 from db.models import Event, EventKind, FeedState
 from worker.cli import failures, ringing
 from worker.cli.house import House, feeds_of, opened
-
-AWAKE = (FeedState.ACTIVE, FeedState.FAILING)
 
 
 @click.command()
@@ -25,7 +23,11 @@ def pause(*, name: str) -> None:
         now = house.now()
         with house.ledger.write() as session:
             found = feeds_of(session, name)
-            awake = [named for named in found if named.feed.state in AWAKE]
+            awake = [
+                named
+                for named in found
+                if resting.is_claimable(named.feed.state, named.feed.reason)
+            ]
             pauses.halt(
                 session,
                 [named.feed.id or 0 for named in awake],

@@ -10,15 +10,14 @@ from typing import Any
 import click
 from rich.console import Console
 
-from db import inbox, overview, workers
+from db import inbox, overview, resting, workers
 from db.inbox import NewEvent, Outcome
-from db.models import EventKind, EventState, FeedState
+from db.models import EventKind, EventState
 from worker.cli import failures, output, ringing
 from worker.cli.house import House, Named, feeds_of, opened
 
 POLL_SECONDS = 0.1
 HEARTBEAT_SECONDS = 3.0
-ASLEEP = (FeedState.PAUSED, FeedState.STOPPED)
 
 
 @click.command()
@@ -49,7 +48,11 @@ def sync(*, name: str, wait: bool, timeout: float, preview: bool, as_json: bool)
         if preview:
             _preview(house, found, as_json=as_json)
             return
-        asleep = [named for named in found if named.feed.state in ASLEEP]
+        asleep = [
+            named
+            for named in found
+            if not resting.is_claimable(named.feed.state, named.feed.reason)
+        ]
         if len(asleep) == len(found):
             named = asleep[0]
             raise failures.Failed(
