@@ -1,6 +1,6 @@
 """Beeminder's API, as far as a source of data needs it: read goals, write datapoints.
 
-Whatever charges people or changes a goal's road can't be asked for with this client.
+Whatever charges people or changes a goal's bright red line can't be asked for with this client.
 """
 
 import json
@@ -18,6 +18,7 @@ from clients.beeminder_models import (
     BatchOutcome,
     Datapoint,
     Goal,
+    GoalWithRoad,
     NewDatapoint,
     Token,
     User,
@@ -40,8 +41,10 @@ class BeeminderClient(ApiClient):
     allowed: ClassVar[Sequence[Route]] = (
         _route("GET", "users/me"),
         _route("GET", "users/me/goals"),
+        _route("GET", "users/me/goals/archived"),
         _route("GET", _GOAL),
         _route("PUT", _GOAL),
+        _route("GET", rf"{_GOAL}/refresh_graph"),
         _route("GET", rf"{_GOAL}/datapoints"),
         _route("POST", rf"{_GOAL}/datapoints"),
         _route("POST", rf"{_GOAL}/datapoints/create_all"),
@@ -71,18 +74,41 @@ class BeeminderClient(ApiClient):
         self._token = token
 
     def me(self) -> User:
-        """The person whom the token belongs to. https://api.beeminder.com/#get-user."""
+        """The person whom the token belongs to. https://api.beeminder.com/#getuser."""
         return self._request("GET", "users/me.json").parsed(beeminder_models.USER)
 
     def goals(self) -> list[Goal]:
-        """All goals that are not archived. https://api.beeminder.com/#get-goals."""
+        """All goals that are not archived. https://api.beeminder.com/#getgoals."""
         answer = self._request("GET", "users/me/goals.json", params={"emaciated": "true"})
         return answer.parsed(beeminder_models.GOALS)
 
+    def archived_goals(self) -> list[Goal]:
+        """The goals that were put away. https://api.beeminder.com/#getarchivedgoals."""
+        params = {"emaciated": "true"}
+        answer = self._request("GET", "users/me/goals/archived.json", params=params)
+        return answer.parsed(beeminder_models.GOALS)
+
     def goal(self, slug: str) -> Goal:
-        """One goal. https://api.beeminder.com/#get-goal."""
+        """One goal. https://api.beeminder.com/#getgoal."""
         answer = self._request("GET", f"{_goal(slug)}.json", params={"emaciated": "true"})
         return answer.parsed(beeminder_models.GOAL)
+
+    def goal_with_road(self, slug: str) -> GoalWithRoad:
+        """One goal with its bright red line; a bigger answer. https://api.beeminder.com/#getgoal.
+
+        The line is empty while Beeminder can't draw the graph.
+        """
+        answer = self._request("GET", f"{_goal(slug)}.json")
+        return answer.parsed(beeminder_models.GOAL_WITH_ROAD)
+
+    def refresh_graph(self, slug: str) -> bool:
+        """Ask Beeminder to fetch the goal's data anew; True if it is queued.
+
+        It calls back the goal's data source, so never ask while such a callback is served, and
+        very sparingly otherwise. https://api.beeminder.com/#refresh
+        """
+        answer = self._request("GET", f"{_goal(slug)}/refresh_graph.json")
+        return answer.parsed(beeminder_models.QUEUED)
 
     def datapoints(
         self,
@@ -95,7 +121,7 @@ class BeeminderClient(ApiClient):
     ) -> list[Datapoint]:
         """Datapoints, descending by `sort`; `count` is ignored with `page` (1-based, `per` each).
 
-        https://api.beeminder.com/#get-datapoints
+        https://api.beeminder.com/#dataall
         """
         given = {"sort": sort, "count": count, "page": page, "per": per}
         params = {name: value for name, value in given.items() if value is not None}
@@ -105,7 +131,7 @@ class BeeminderClient(ApiClient):
     def create(self, slug: str, point: NewDatapoint) -> Written:
         """Write a datapoint, or update the one with its requestid; a resend is a "duplicate".
 
-        https://api.beeminder.com/#create-datapoint
+        https://api.beeminder.com/#postdata
         """
         form = {name: _field(value) for name, value in point.fields().items()}
         path = f"{_goal(slug)}/datapoints.json"
@@ -114,26 +140,27 @@ class BeeminderClient(ApiClient):
         except errors.Rejected as refusal:
             if not beeminder_batch.is_duplicate(refusal):
                 raise
-            return beeminder_batch.duplicate(point.requestid, refusal.details)
+            return beeminder_batch.duplicate(
+                point.requestid, refusal.details, request_id=refusal.request_id
+            )
         return beeminder_batch.written(answer, point.requestid)
 
     def create_all(self, slug: str, points: Sequence[NewDatapoint]) -> BatchOutcome:
         """Write many at once. What is not in `written` is unconfirmed: send it singly.
 
-        https://api.beeminder.com/#create-datapoints
+        https://api.beeminder.com/#postdatas
         """
         if not points:
             return BatchOutcome()
-        requestids = {point.requestid for point in points}
-        if len(requestids) != len(points):
+        if len({point.requestid for point in points}) != len(points):
             raise ValueError("a batch can't hold the same requestid twice")
         body = json.dumps([point.fields() for point in points], allow_nan=False)
         path = f"{_goal(slug)}/datapoints/create_all.json"
         try:
             answer = self._request("POST", path, form={"datapoints": body})
         except errors.Rejected as refusal:
-            return beeminder_batch.refused(refusal, requestids)
-        return beeminder_batch.outcome(answer, requestids)
+            return beeminder_batch.refused(refusal, points)
+        return beeminder_batch.outcome(answer, points)
 
     def update(
         self,
@@ -144,7 +171,7 @@ class BeeminderClient(ApiClient):
         comment: str | None = None,
         timestamp: int | None = None,
     ) -> Datapoint:
-        """Change what is given of one datapoint. https://api.beeminder.com/#update-datapoint."""
+        """Change what is given of one datapoint. https://api.beeminder.com/#putdata."""
         fields = {"value": value, "comment": comment, "timestamp": timestamp}
         form = {name: _field(given) for name, given in fields.items() if given is not None}
         if not form:
@@ -155,7 +182,7 @@ class BeeminderClient(ApiClient):
     def delete(self, slug: str, datapoint_id: str) -> Datapoint | None:
         """Delete one datapoint; None if it is not there (any more), or came back empty.
 
-        https://api.beeminder.com/#delete-datapoint
+        https://api.beeminder.com/#deletedata
         """
         try:
             answer = self._request("DELETE", _datapoint(slug, datapoint_id))
@@ -166,9 +193,26 @@ class BeeminderClient(ApiClient):
     def set_datasource(self, slug: str, name: str) -> Goal:
         """Make an app the goal's data source; "" gives it back to its owner's hands.
 
-        https://api.beeminder.com/#update-goal
+        https://api.beeminder.com/#putgoal
         """
         answer = self._request("PUT", f"{_goal(slug)}.json", form={"datasource": name})
+        return answer.parsed(beeminder_models.GOAL)
+
+    def change_goal(
+        self, slug: str, *, aggday: str | None = None, kyoom: bool | None = None
+    ) -> Goal:
+        """Change how the goal counts: the aggregate of a day, and whether days are added up.
+
+        Not documented, and part of some plans only: `errors.Rejected` without one. The goal that
+        comes back tells what holds now; days that are over are counted anew as well.
+        https://api.beeminder.com/#putgoal
+        """
+        form = {} if aggday is None else {"aggday": aggday}
+        if kyoom is not None:
+            form["kyoom"] = "true" if kyoom else "false"
+        if not form:
+            raise ValueError("a change of a goal needs an aggday or a kyoom")
+        answer = self._request("PUT", f"{_goal(slug)}.json", form=form)
         return answer.parsed(beeminder_models.GOAL)
 
     def _credentials(self, method: str) -> redaction.Credentials:

@@ -14,6 +14,7 @@ _DAYSTAMP = re.compile(r"[0-9]{8}")
 
 TokenKind = Literal["personal", "oauth"]
 WrittenStatus = Literal["created", "updated", "duplicate"]
+RoadRow = tuple[float | None, float | None, float | None]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -32,7 +33,11 @@ class Token:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class User:
-    """A person. `updated_at` moves with any change to the person, a goal or a datapoint."""
+    """A person. `updated_at` moves with any change to the person, a goal or a datapoint.
+
+    Each of these must be there: without a time zone no value has a day, and UTC would be a guess
+    that puts it on a wrong one.
+    """
 
     id: str
     username: str
@@ -68,6 +73,22 @@ class Goal:
     todayta: bool = False
     initday: int | None = None
     archivedate: int | None = None
+
+    def is_archived(self, now: float) -> bool:
+        """Whether the goal is put away at `now`; a later date only announces that it will be."""
+        return self.archivedate is not None and self.archivedate <= now
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class GoalWithRoad(Goal):
+    """A goal with its bright red line as rows of (time, value, rate), what was left out filled in.
+
+    The first row is where the line starts; each other row ends a straight piece, and its rate is
+    per `runits` of the goal. A row stands for a day: its time is noon in the person's zone. A cell
+    that Beeminder could not fill in is None.
+    """
+
+    fullroad: list[RoadRow] = dataclasses.field(default_factory=list)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -122,23 +143,33 @@ class NewDatapoint:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Written:
-    """What Beeminder says about a datapoint we sent; `id` may lack for a duplicate."""
+    """What Beeminder says about a datapoint we sent; `id` may lack for a duplicate.
+
+    `request_id`: Beeminder's name for the exchange (X-Request-Id), to quote when asking there.
+    """
 
     requestid: str
     id: str | None
     status: WrittenStatus
+    request_id: str | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class BatchOutcome:
-    """What of a batch is confirmed, by requestid; the rest may or may not have been written."""
+    """What of a batch is confirmed, by requestid; the rest may or may not have been written.
+
+    `request_id`: Beeminder's name for the exchange (X-Request-Id), None without one.
+    """
 
     written: dict[str, Written] = dataclasses.field(default_factory=dict)
     errors: list[str] = dataclasses.field(default_factory=list)
+    request_id: str | None = None
 
 
 USER = pydantic.TypeAdapter(User)
 GOAL = pydantic.TypeAdapter(Goal)
+GOAL_WITH_ROAD = pydantic.TypeAdapter(GoalWithRoad)
 GOALS = pydantic.TypeAdapter(list[Goal])
 DATAPOINT = pydantic.TypeAdapter(Datapoint)
 DATAPOINTS = pydantic.TypeAdapter(list[Datapoint])
+QUEUED = pydantic.TypeAdapter(bool)

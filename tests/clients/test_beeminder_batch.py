@@ -8,7 +8,10 @@ import pytest
 from clients import beeminder, errors
 from clients.beeminder_models import NewDatapoint, Token, Written
 
-POINTS = [NewDatapoint(value=n, requestid=f"r{n}", comment="a duplicate?") for n in (1, 2)]
+POINTS = [
+    NewDatapoint(value=n, requestid=f"r{n}", comment="a duplicate?", daystamp="20260120")
+    for n in (1, 2)
+]
 ONE = {"id": "a1", "requestid": "r1", "status": "created"}
 TWO = {"id": "a2", "requestid": "r2", "status": "updated"}
 FIRST = {"r1": Written("r1", "a1", "created")}
@@ -44,7 +47,12 @@ def client(http):
         (200, [ONE, {**TWO, "errors": "bad"}], FIRST, ["bad"]),
         (200, {"successes": [ONE, TWO], "errors": [{**TWO, "error": "bad"}]}, FIRST, ["bad"]),
         (200, [{"id": "a1", "requestid": "r1"}], FIRST, []),
-        (200, [{**ONE, "status": "odd"}], FIRST, []),
+        (200, [{**ONE, "status": "odd"}], {}, None),
+        (200, [ONE, {**TWO, "value": 2.0}], BOTH, []),
+        (200, {"successes": [ONE, TWO], "errors": {"r2": ["bad"]}}, FIRST, ["r2: bad"]),
+        (200, {"successes": [ONE, TWO], "errors": [["r2", "bad"]]}, FIRST, ["r2; bad"]),
+        (207, {"successes": [ONE], "errors": [{"status": 422, "datapoint": TWO}]}, FIRST, None),
+        (422, [ONE, TWO], {}, None),
         (200, [{**ONE, "status": "duplicate"}], {"r1": Written("r1", "a1", "duplicate")}, []),
     ],
 )
@@ -53,7 +61,7 @@ def test_partial_batches(client, vendor, status, body, written, said):
     vendor.answers(httpx.Response(status, json=body))
     outcome = client.create_all("power", POINTS)
     assert outcome.written == written
-    assert outcome.errors == said
+    assert said is None or outcome.errors == said
 
 
 @pytest.mark.parametrize(
@@ -66,6 +74,10 @@ def test_partial_batches(client, vendor, status, body, written, said):
         {"id": 5, "requestid": "r1"},
         {"id": "a1", "requestid": "somebody-else"},
         {"id": "a1", "requestid": ["r1"]},
+        {"id": "a1", "requestid": "r1", "status": "rejected"},
+        {"id": "a1", "requestid": "r1", "value": 7.0},
+        {"id": "a1", "requestid": "r1", "value": 1.0, "daystamp": "20260119"},
+        {"id": "a1", "requestid": "r1", "value": "many"},
         [],
         7,
     ],
@@ -165,6 +177,21 @@ def test_unconfirmed_single_writes(client, vendor, body):
     vendor.answers(httpx.Response(200, text=json.dumps(body)))
     with pytest.raises(errors.UnexpectedResponse):
         client.create("power", POINTS[0])
+
+
+@pytest.mark.parametrize("duplicate", [False, True])
+def test_a_receipt_can_name_the_exchange(client, vendor, duplicate):
+    """Beeminder's name for the request is with what was written, and with what was a duplicate."""
+    named = {"X-Request-Id": "req-7"}
+    refusal = httpx.Response(422, headers=named, json={"errors": "Duplicate request"})
+    vendor.answers(refusal if duplicate else httpx.Response(200, headers=named, json=ONE))
+    assert client.create("power", POINTS[0]).request_id == "req-7"
+    vendor.answers(refusal if duplicate else httpx.Response(200, headers=named, json=[ONE]))
+    outcome = client.create_all("power", POINTS)
+    assert outcome.request_id == "req-7"
+    assert [each.request_id for each in outcome.written.values()] == (
+        [] if duplicate else ["req-7"]
+    )
 
 
 def test_hostile_depth(client, vendor):
