@@ -68,12 +68,12 @@ def claim(
     source_id = first.scalar_one_or_none()
     if source_id is None:
         return []
-    return _take(session, and_(col(Feed.source_id) == source_id, due(now, lane)), owner, now, limit)
+    return take(session, and_(col(Feed.source_id) == source_id, due(now, lane)), owner, now, limit)
 
 
 def claim_outbox(session: Session, *, owner: str, now: float, limit: int = BATCH) -> list[Claim]:
     """Lease feeds that have datapoints to push although their own time has not come."""
-    return _take(session, _waiting(now), owner, now, limit)
+    return take(session, _waiting(now), owner, now, limit)
 
 
 def has_outbox(session: Session, now: float) -> bool:
@@ -96,9 +96,10 @@ def _waiting(now: float) -> ColumnElement[bool]:
     )
 
 
-def _take(
+def take(
     session: Session, where: ColumnElement[bool], owner: str, now: float, limit: int
 ) -> list[Claim]:
+    """Lease the feeds for which this holds, whoever asks why; those that are leased are left."""
     chosen = (
         select(col(Feed.id))
         .where(where)
