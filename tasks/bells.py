@@ -12,7 +12,7 @@ import structlog
 from celery import Task, shared_task
 
 from db.models import Lane
-from tasks import deauthorize, deliver, housekeeping, refresh, sweep, sync
+from tasks import datasource_change, deauthorize, deliver, housekeeping, refresh, sweep, sync
 from tasks.runtime import Runtime
 
 log = structlog.get_logger(__name__)
@@ -70,6 +70,13 @@ def deauthorize_revoked() -> None:
     """Confirm and carry out de-authorizations."""
     rt = runtime()
     drain(rt, Lane.DEFAULT, lambda: deauthorize.run(rt), task="deauthorize")
+
+
+@shared_task(name="waggle.datasource")  # type: ignore[untyped-decorator]
+def change_datasources() -> None:
+    """Become the data source of goals, and give that back."""
+    rt = runtime()
+    drain(rt, Lane.DEFAULT, lambda: datasource_change.run(rt), task="datasource")
 
 
 @shared_task(name="waggle.refresh_tokens")  # type: ignore[untyped-decorator]

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
-from db import outbox, pauses
+from db import datasources, outbox, pauses
 from db.engine import Ledger
 from db.models import Feed, FeedState, Goal, Lane, Source, User
 from db.vault import Vault
@@ -163,6 +163,7 @@ def _feed(
     counts_anew = fresh.account or bool({"source_id", "metric", "params"} & set(changed))
     if row.state == FeedState.STOPPED and user.token_cipher is not None:
         changed.append("state")
+        datasources.take_up(session, row.goal_id)
         row.state, row.reason = FeedState.ACTIVE, None
     if row.state == FeedState.FAILING and (counts_anew or fresh.credentials):
         row.state, row.reason = FeedState.ACTIVE, None
@@ -204,4 +205,5 @@ def _stop(session: Session, others: Sequence[tuple[int, str]], now: float) -> li
     ids = [feed_id for feed_id, _ in others]
     pauses.halt(session, ids, state=FeedState.STOPPED, reason="not in the file", now=now)
     outbox.withdraw(session, ids)
+    datasources.give_back(session, datasources.goals_of(session, ids), now)
     return [Change("feed", name, "removed") for _, name in others]

@@ -102,7 +102,7 @@ def fit(
     else:
         shape, reshaped = _shape(kind, kyoom=kyoom, aggday=aggday)
         problem = _problem(kyoom=kyoom, aggday=aggday, feeds=feeds, name=name)
-    warnings = (reshaped, _may_fall(kind, shape, odom=odom), _units_differ(unit, gunits))
+    warnings = (reshaped, _may_fall(kind, shape, odom=odom), units_differ(unit, gunits))
     return Fit(shape, tuple(text for text in warnings if text), problem)
 
 
@@ -187,7 +187,8 @@ def _may_fall(kind: ValueKind, shape: Shape, *, odom: bool | None) -> str | None
     )
 
 
-def _units_differ(unit: str | None, gunits: str | None) -> str | None:
+def units_differ(unit: str | None, gunits: str | None) -> str | None:
+    """What is to be said when a source and a goal count in different units, else None."""
     source, goal = _unit(unit), _unit(gunits)
     # "kWh used" is a goal in kWh.
     if not source or not goal or source == goal or f" {source} " in f" {goal} ":

@@ -6,8 +6,8 @@ expired leases and retries that have come due are all the same to it.
 
 import structlog
 
+from db import datasources, feeds, opening, workers
 from db import events as inbox_events
-from db import feeds, opening, workers
 from db.events import ASKS_FOR_FEEDS
 from db.models import Lane
 from tasks import deauthorize, policy
@@ -31,6 +31,7 @@ def run(rt: Runtime) -> dict[str, int]:
         due = {lane: feeds.due_sources(session, lane, now, at_most=at_most) for lane in Lane}
         revoked = inbox_events.any_due(session, deauthorize.KINDS, now)
         pending = feeds.has_outbox(session, now)
+        sources = datasources.any_due(session, now)
         too_old = inbox_events.any_older(session, now - policy.EVENT_MAX_AGE)
     due[Lane.URGENT] = max(due[Lane.URGENT], int(callbacks))
     for lane, count in due.items():
@@ -40,6 +41,8 @@ def run(rt: Runtime) -> dict[str, int]:
         rung["push.default"] = 1
     if revoked:
         rung["deauthorize.default"] = 1
+    if sources:
+        rung["datasource.default"] = 1
     if too_old:
         with rt.ledger.write() as session:
             gone = inbox_events.give_up(session, now - policy.EVENT_MAX_AGE, now)

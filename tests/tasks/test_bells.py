@@ -14,6 +14,7 @@ TASKS = {
     "waggle.sync": bells.sync_due,
     "waggle.push": bells.push_pending,
     "waggle.deauthorize": bells.deauthorize_revoked,
+    "waggle.datasource": bells.change_datasources,
     "waggle.refresh_tokens": bells.refresh_tokens,
     "waggle.sweep": bells.sweep_ledger,
     "waggle.housekeeping": bells.keep_house,

@@ -35,6 +35,7 @@ def test_every_task_is_named_by_what_it_does(app):
         "waggle.sync",
         "waggle.push",
         "waggle.deauthorize",
+        "waggle.datasource",
         "waggle.refresh_tokens",
         "waggle.sweep",
         "waggle.housekeeping",

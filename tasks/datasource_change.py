@@ -1,0 +1,178 @@
+"""Changing the data source of goals at Beeminder, as the ledger wishes.
+
+What is there now is read first: unasked, only a free goal is taken and only our own place is given
+back. Every try may be repeated, by anybody: it asks for the same thing.
+"""
+
+import structlog
+from sqlmodel import Session
+
+import clients
+from clients.errors import (
+    AuthFailed,
+    ClientError,
+    NotFound,
+    Permanent,
+    Transient,
+    UnexpectedResponse,
+)
+from db import datasources, notices
+from db.models import Goal, User, UserState
+from tasks import datasource, policy
+from tasks.beeminder import WHERE, Access
+from tasks.gates import DeferredError
+from tasks.runtime import Runtime
+
+log = structlog.get_logger(__name__)
+
+CALL_SECONDS = 8.0
+TRY_SECONDS = 30.0  # longer than the calls of a try
+UNHURRIED = 60.0  # nothing waits for it: the feeds have schedules of their own
+MANY = 10
+
+
+def run(rt: Runtime) -> bool:
+    """Make one change that is due; False when there was none."""
+    now = rt.clock.now()
+    with rt.ledger.read() as session:
+        goal = datasources.due(session, now)
+    if goal is None:
+        return False
+    with rt.ledger.write() as session:
+        mine = datasources.take(session, goal, until=now + TRY_SECONDS)
+    if mine:
+        _try(rt, goal, asked=False)
+    return True
+
+
+def make(rt: Runtime, goal_id: int, want: str) -> Goal:
+    """Set this now, because a person asked for it, whatever is there; returns the goal's new row.
+
+    Where Beeminder could not be reached the row still wants it, and the worker goes on; it does not
+    replace a source that is neither ours nor free, though.
+    """
+    with rt.ledger.write() as session:
+        datasources.ask(session, goal_id, want, due_at=rt.clock.now() + TRY_SECONDS)
+    with rt.ledger.read() as session:
+        goal = session.get_one(Goal, goal_id)
+    _try(rt, goal, asked=True)
+    with rt.ledger.read() as session:
+        return session.get_one(Goal, goal_id)
+
+
+def _try(rt: Runtime, goal: Goal, *, asked: bool) -> None:
+    goal_id = goal.id or 0
+    with rt.ledger.read() as session:
+        linked = datasources.linked(session, goal_id)
+    try:
+        before, after = _change(rt, goal, asked=asked)
+    except (ClientError, DeferredError) as error:
+        _not_now(rt, goal, error)
+        return
+    app_name = rt.options.app_name
+    ours = datasource.same(goal.datasource_want, app_name)
+    now = rt.clock.now()
+    with rt.ledger.write() as session:
+        datasources.seen(session, goal_id, after)
+        if not ours and not linked:
+            datasources.remember(session, goal_id, None)
+        elif ours and datasource.same(before, app_name):
+            datasources.remember(session, goal_id, goal.datasource_before or "")
+        elif ours and not datasource.same(before, after):
+            datasources.remember(session, goal_id, before or "")
+        if datasources.end(session, goal):
+            _cleared(session, goal_id, ours=ours, now=now)
+        if ours:  # the last feed may have been stopped while we were at it
+            datasources.give_back(session, [goal_id], now)
+    log.info("datasource.set", goal=goal_id, want=goal.datasource_want, before=before, after=after)
+
+
+def _cleared(session: Session, goal_id: int, *, ours: bool, now: float) -> None:
+    """What was in the way is not any more; why something could not be given back still holds."""
+    subject = f"goal:{goal_id}"
+    for key in datasources.open_notices(session, subject, datasource.KIND):
+        if ours or key != datasource.REFUSED:
+            notices.clear(session, subject=subject, kind=datasource.KIND, now=now, key=key)
+
+
+def _change(rt: Runtime, goal: Goal, *, asked: bool) -> tuple[str | None, str | None]:
+    """(what fed the goal before, what feeds it now). Unasked, nobody else's choice is replaced."""
+    want, app_name = goal.datasource_want or "", rt.options.app_name
+    access = Access(rt, goal.user_id)
+    seen = _find(access, goal)
+    if datasource.same(want, app_name):
+        with rt.ledger.read() as session:
+            may = datasource.is_free(seen.autodata) and datasources.linked(session, goal.id or 0)
+    else:
+        may = bool(app_name) and datasource.same(seen.autodata, app_name)
+    if datasource.same(seen.autodata, want) or not (asked or may):
+        return seen.autodata, seen.autodata
+    after = access.call(
+        lambda client: client.set_datasource(seen.slug, want), deadline=CALL_SECONDS
+    )
+    return seen.autodata, after.autodata
+
+
+def _find(access: Access, goal: Goal) -> clients.Goal:
+    """The goal as it is now, by its id where it was renamed and nobody has followed yet."""
+    try:
+        seen = access.call(lambda client: client.goal(goal.slug), deadline=CALL_SECONDS)
+        if goal.beeminder_id in (None, seen.id):
+            return seen
+    except NotFound:
+        if goal.beeminder_id is None:
+            raise
+    for other in access.call(lambda client: client.goals(), deadline=CALL_SECONDS):
+        if other.id == goal.beeminder_id:
+            return other
+    message = f"there is no goal {goal.slug!r} any more"
+    raise NotFound(message, reason="goal_not_found")
+
+
+def _not_now(rt: Runtime, goal: Goal, error: ClientError | DeferredError) -> None:
+    """Try again, or give it up and say so."""
+    now, text = rt.clock.now(), f"{WHERE}: {error}"
+    later: float | None = None
+    if isinstance(error, DeferredError):
+        later = error.until
+    elif isinstance(error, Transient):
+        hint = max(UNHURRIED, error.retry_after or 0.0)
+        later = now + policy.delay(policy.SYNC, MANY, age=policy.DAY, rng=rt.rng, at_least=hint)
+    elif isinstance(error, UnexpectedResponse):
+        later = now + policy.GARBLED_AGAIN
+    elif isinstance(error, AuthFailed) and not datasource.same(
+        goal.datasource_want, rt.options.app_name
+    ):
+        later = now + policy.DAY  # to be given back once the person connects again
+    log.info("datasource.not_set", goal=goal.id, want=goal.datasource_want, error=text)
+    with rt.ledger.write() as session:
+        user = session.get_one(User, goal.user_id)
+        if later is not None and user.state != UserState.DEAUTHORIZED:
+            datasources.put_off(session, goal, due_at=later, error=text)
+        elif isinstance(error, Permanent) and not isinstance(error, AuthFailed | NotFound):
+            if datasources.end(session, goal, error=text, not_before=now + policy.DAY):
+                _refused(rt, session, goal, text, name=f"{user.username}/{goal.slug}")
+        else:
+            # A dead token, or a goal that is gone: the person's feeds fail with that and say it.
+            datasources.end(session, goal, error=text, not_before=now)
+
+
+def _refused(rt: Runtime, session: Session, goal: Goal, why: str, *, name: str) -> None:
+    """Say it, and give a goal that can't have its old source back to its owner's hands."""
+    now, want = rt.clock.now(), goal.datasource_want
+    shown = datasource.shown(want)
+    if datasource.same(want, rt.options.app_name):
+        message = (
+            f"Waggle can't be made the data source of {name}, so Beeminder does not ask it before "
+            f"it acts: {why}. Is WAGGLE_BEEMINDER_APP_NAME the name that the app is registered "
+            "under? It is tried again once a day"
+        )
+    elif want:
+        message = (
+            f"the data source of {name} could not be given back to {shown} and becomes manual "
+            f"entry: {why}. Connect {shown} again in the goal's settings at Beeminder"
+        )
+        datasources.ask(session, goal.id or 0, "", due_at=now)
+    else:
+        message = f"{name} could not be set to manual entry: {why}. Its settings at Beeminder can"
+    datasource.tell(session, goal, datasource.Objection(datasource.REFUSED, message), now)
