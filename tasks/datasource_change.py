@@ -76,10 +76,8 @@ def _try(rt: Runtime, goal: Goal, *, asked: bool) -> None:
         datasources.seen(session, goal_id, after)
         if not ours and not linked:
             datasources.remember(session, goal_id, None)
-        elif ours and datasource.same(before, app_name):
-            datasources.remember(session, goal_id, goal.datasource_before or "")
-        elif ours and not datasource.same(before, after):
-            datasources.remember(session, goal_id, before or "")
+        elif ours and datasource.same(before, app_name) and goal.datasource_before is None:
+            datasources.remember(session, goal_id, "")
         if datasources.end(session, goal):
             _cleared(session, goal_id, ours=ours, now=now)
         if ours:  # the last feed may have been stopped while we were at it
@@ -107,6 +105,10 @@ def _change(rt: Runtime, goal: Goal, *, asked: bool) -> tuple[str | None, str | 
         may = bool(app_name) and datasource.same(seen.autodata, app_name)
     if datasource.same(seen.autodata, want) or not (asked or may):
         return seen.autodata, seen.autodata
+    if datasource.same(want, app_name):
+        # Before the call: an answer that is lost must not cost the memory of what was there.
+        with rt.ledger.write() as session:
+            datasources.remember(session, goal.id or 0, seen.autodata or "")
     after = access.call(
         lambda client: client.set_datasource(seen.slug, want), deadline=CALL_SECONDS
     )
@@ -149,7 +151,10 @@ def _not_now(rt: Runtime, goal: Goal, error: ClientError | DeferredError) -> Non
         user = session.get_one(User, goal.user_id)
         if later is not None and user.state != UserState.DEAUTHORIZED:
             datasources.put_off(session, goal, due_at=later, error=text)
-        elif isinstance(error, Permanent) and not isinstance(error, AuthFailed | NotFound):
+            return
+        if datasource.same(goal.datasource_want, rt.options.app_name):
+            datasources.remember(session, goal.id or 0, None)
+        if isinstance(error, Permanent) and not isinstance(error, AuthFailed | NotFound):
             if datasources.end(session, goal, error=text, not_before=now + policy.DAY):
                 _refused(rt, session, goal, text, name=f"{user.username}/{goal.slug}")
         else:
