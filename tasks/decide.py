@@ -3,14 +3,13 @@
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import date, timedelta
-from zoneinfo import ZoneInfo
+from dataclasses import dataclass, field, replace
 
 from db.outbox import Point
-from tasks import days, identity
+from tasks import identity, shapes
 from tasks.days import Window
-from tasks.providers import Reading, ValueKind
+from tasks.fit import Shape
+from tasks.providers import Reading, Record, ValueKind
 
 DEFAULT_COMMENT = "{value} {unit} from {source}"
 COMMENT_LENGTH = 200
@@ -33,62 +32,43 @@ class Rules:
     source: str
     goal: str
     metric: str
+    shape: Shape = Shape.AS_IS
     comment: str = DEFAULT_COMMENT
     zeros: bool = True
     odom: bool = False
     yaw: int | None = None
-    kyoom: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """What the ledger knows of the days that are decided.
+
+    `there`: daystamps with a value of ours at Beeminder. `ids`: the requestid under which a day is
+    there already, which it keeps when a parameter changes. `before`: what stood before the first
+    day, see `tasks.shapes.make`.
+    """
+
+    there: frozenset[str] = frozenset()
+    pinned: frozenset[str] = frozenset()
+    ids: Mapping[str, str] = field(default_factory=dict)
+    before: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """One day: the point that should be there, or why there is none."""
+    """One day: what the source said, the points that should be there, and why, or why there are
+    none.
+    """
 
     day: Window
     reading: Reading
-    point: Point | None
+    points: tuple[Point, ...]
     why: str
 
-
-def days_to_read(
-    now: float,
-    *,
-    tz: ZoneInfo,
-    deadline: int,
-    lookback: int,
-    since: str | None,
-    known: Mapping[str, Window],
-) -> tuple[Window, ...]:
-    """Today and the `lookback` days before it, never before `since`, oldest first.
-
-    `known` are the days with the bounds they had when they were read. Finished ones keep them,
-    and the first day after a change of zone or deadline starts where the last one ended.
-    """
-    today = days.parse(days.day_of(now, tz, deadline))
-    first = today - timedelta(days=lookback)
-    if since is not None:
-        first = max(first, days.parse(since))
-    return tile(days.windows(first, today, tz, deadline), known, now, before=first)
-
-
-def tile(
-    computed: Sequence[Window], known: Mapping[str, Window], now: float, *, before: date
-) -> tuple[Window, ...]:
-    """Lay days end to end: what is finished stays as it was, what follows joins on."""
-    previous = known.get(days.stamp(before - timedelta(days=1)))
-    end = previous.ends_at if previous is not None and previous.ends_at <= now else None
-    tiled = []
-    for window in computed:
-        kept = known.get(window.daystamp)
-        if kept is not None and kept.ends_at <= now:
-            joined = kept
-        elif end is None:
-            joined = window
-        else:
-            joined = Window(window.daystamp, end, max(end, window.ends_at))
-        tiled.append(joined)
-        end = joined.ends_at
-    return tuple(tiled)
+    @property
+    def value(self) -> float | None:
+        """What the day comes to at Beeminder, None when nothing is sent."""
+        return math.fsum(point.value for point in self.points) if self.points else None
 
 
 def decide(
@@ -97,57 +77,105 @@ def decide(
     readings: Mapping[str, Reading],
     *,
     now: float,
-    landed: Mapping[str, float],
+    past: Past | None = None,
 ) -> list[Verdict]:
-    """A verdict per day. `landed` are the values we have at Beeminder by daystamp."""
+    """A verdict per day, oldest first."""
+    past = past or Past()
+    said = [_tidied(readings.get(window.daystamp, Reading(None))) for window in windows]
+    made = shapes.make(rules.shape, rules.kind, said, before=past.before)
     return [
-        _day(rules, window, readings.get(window.daystamp, Reading(None)), now, landed)
-        for window in windows
+        _day(rules, window, reading, value, now, past)
+        for window, reading, value in zip(windows, said, made, strict=True)
     ]
 
 
+def _tidied(reading: Reading) -> Reading:
+    if reading.value is None or not math.isfinite(reading.value):
+        return replace(reading, value=None, records=())
+    return replace(reading, value=shapes.tidy(reading.value))
+
+
 def _day(
-    rules: Rules, day: Window, reading: Reading, now: float, landed: Mapping[str, float]
+    rules: Rules, day: Window, reading: Reading, made: shapes.Made, now: float, past: Past
 ) -> Verdict:
-    value = reading.value
-    if value is None or not math.isfinite(value):
-        return Verdict(day, reading, None, reading.note or "nothing was measured")
-    value = float(f"{value:.12g}")  # 0.1 + 0.2 is 0.3 on somebody's goal
-    reading = replace(reading, value=value)
     today = day.starts_at <= now < day.ends_at
-    if rules.kind == "level" and not rules.history and not today:
-        return Verdict(day, reading, None, "a level counts for the day in which it was read")
-    if value == 0.0 and day.daystamp not in landed:
-        why_not = _no_zero(rules, day, today=today, now=now)
-        if why_not:
-            return Verdict(day, reading, None, why_not)
-    if value == 0.0 and rules.odom:
-        return Verdict(day, reading, None, "on an odometer goal a zero is a reset: never sent")
+    why_not = _nothing(rules, day, reading, made, past, today=today, now=now)
+    if why_not is not None:
+        return Verdict(day, reading, (), why_not)
+    why = "the value of today so far" if today else "a finished day"
+    if made.note:
+        why = f"{why}: {made.note}"
+    if rules.shape == Shape.EVENTS:
+        points = tuple(_event(rules, reading, record, day) for record in reading.records)
+        return Verdict(day, reading, points, why if points else "nothing happened on this day")
+    value = made.value or 0.0
+    requestid = past.ids.get(day.daystamp) or identity.requestid(rules.digest, day.daystamp)
     point = Point(
-        requestid=identity.requestid(rules.digest, day.daystamp),
+        requestid=requestid,
         value=value,
         comment=comment(rules, reading, value, day),
         daystamp=day.daystamp,
     )
-    return Verdict(day, reading, point, "the value of today so far" if today else "a finished day")
+    return Verdict(day, reading, (point,), why)
 
 
-def _no_zero(rules: Rules, day: Window, *, today: bool, now: float) -> str | None:
-    if rules.kind != "total":
+def _nothing(
+    rules: Rules,
+    day: Window,
+    reading: Reading,
+    made: shapes.Made,
+    past: Past,
+    *,
+    today: bool,
+    now: float,
+) -> str | None:
+    """Why nothing is sent for this day, None when something is."""
+    if day.daystamp in past.pinned:
+        return "pinned by a person: left as it is"
+    if made.value is None:
+        return made.note or reading.note or "nothing was measured"
+    if rules.kind in ("level", "counter") and not rules.history and not today:
+        return "a level counts for the day in which it was read"
+    if rules.shape == Shape.EVENTS:
         return None
+    if made.value == 0.0 and rules.odom:
+        return "on an odometer goal a zero is a reset: never sent"
+    happened = made.value if rules.shape == Shape.DIFFERENCE else reading.value
+    counts = rules.kind in ("total", "events") or rules.shape == Shape.DIFFERENCE
+    return _no_zero(rules, day, past, today=today, now=now) if counts and not happened else None
+
+
+def _no_zero(rules: Rules, day: Window, past: Past, *, today: bool, now: float) -> str | None:
     if today:
-        do_less = rules.yaw == DO_LESS_YAW
-        if do_less and now >= day.ends_at - LAST_MINUTES:
+        if rules.yaw == DO_LESS_YAW and now >= day.ends_at - LAST_MINUTES:
             return None
         return "today's zero is not sent: there may be something yet"
-    return None if rules.zeros else "zeros are left out (zeros = false)"
+    if rules.zeros or day.daystamp in past.there:
+        return None
+    return "zeros are left out (zeros = false)"
+
+
+def _event(rules: Rules, reading: Reading, record: Record, day: Window) -> Point:
+    value = shapes.tidy(record.value)
+    return Point(
+        requestid=identity.requestid(rules.digest, record.id),
+        value=value,
+        comment=comment(rules, reading, value, day),
+        daystamp=day.daystamp,
+        timestamp=int(record.at),
+    )
 
 
 def comment(rules: Rules, reading: Reading, value: float, day: Window) -> str:
-    """The comment of a point, without words that Beeminder's engine would obey."""
+    """The comment of a point, without words that Beeminder's engine would obey.
+
+    `{value}` is what the source said of the day; for a running total that is not what is sent.
+    """
+    shown = reading.value if rules.shape in (Shape.RUNNING, Shape.DIFFERENCE) else value
+    shown = value if shown is None else shown
     text = rules.comment.format_map(
         {
-            "value": f"{value:g}" if abs(value) < 1e6 else f"{value:.12g}",  # noqa: PLR2004
+            "value": f"{shown:g}" if abs(shown) < 1e6 else f"{shown:.12g}",  # noqa: PLR2004
             "unit": reading.unit or "",
             "source": rules.source,
             "goal": rules.goal,

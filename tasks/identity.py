@@ -28,6 +28,11 @@ def requestid(feed_digest: str, fact: str) -> str:
     return f"{PREFIX}{feed_digest}-{safe}"
 
 
+def of_feed(candidate: str | None, feed_digest: str) -> bool:
+    """Is this the id of a datapoint of the feed with this digest?"""
+    return bool(candidate) and str(candidate).startswith(f"{PREFIX}{feed_digest}-")
+
+
 def is_ours(candidate: str | None) -> bool:
     """Did we write the datapoint with this requestid? Everything else is never touched."""
     return bool(candidate) and str(candidate).startswith(PREFIX)

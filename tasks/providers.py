@@ -17,7 +17,8 @@ from clients.errors import ClientError
 from tasks.days import Window
 
 ENTRY_POINT_GROUP = "waggle.providers"
-ValueKind = Literal["total", "level"]
+ValueKind = Literal["total", "level", "counter", "events"]
+"""How much happened on a day; a reading of the day; a counter that runs on; single events."""
 
 
 class SourceSettings(BaseModel):
@@ -55,7 +56,7 @@ class MetricParams(BaseModel):
     cosmetic: ClassVar[frozenset[str]] = frozenset()
 
     def value_kind(self) -> ValueKind:
-        """Is a day's value a total of what happened, or a level that was read?"""
+        """Is a day's value a total, a level that was read, a running counter, or single events?"""
         raise NotImplementedError
 
     def counting(self) -> dict[str, Any]:
@@ -67,7 +68,7 @@ class MetricParams(BaseModel):
 class Metric:
     """One thing that can be counted.
 
-    `kind`: total or level, in words for `waggle metrics`; `MetricParams.value_kind` decides.
+    `kind` in words for `waggle metrics`; `MetricParams.value_kind` decides.
     `history`: whether the source can be asked about past days.
     """
 
@@ -90,12 +91,25 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
+class Record:
+    """A single event of a day: the source's own id of it, when it was (UTC seconds), its value."""
+
+    id: str
+    at: float
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
-    """What the source said of one day. `value` None: nothing was measured, which is not a zero."""
+    """What the source said of one day. `value` None: nothing was measured, which is not a zero.
+
+    A metric of single events gives `records` as well; their sum is `value`, 0.0 without any.
+    """
 
     value: float | None
     unit: str | None = None
     note: str | None = None
+    records: tuple[Record, ...] = ()
 
 
 Answer = Mapping[str, Reading] | ClientError
