@@ -8,51 +8,86 @@ there. Rows are written by the holder of the feed's lease.
 import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
-from sqlalchemy import case, update
+from sqlalchemy import update
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
 from db.models import Datapoint, DatapointState, Day
 
 
+class Action(StrEnum):
+    """What is done about a point: written, kept back until a person lets it pass, or nothing."""
+
+    SEND = "send"
+    HOLD = "hold"
+    LEAVE = "leave"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
-    """A datapoint that should be at Beeminder; exactly one of `daystamp` and `timestamp`."""
+    """A datapoint that should be at Beeminder.
+
+    `daystamp` is the day it counts for; one with a `timestamp` (UTC seconds) is sent with that.
+    """
 
     requestid: str
     value: float
     comment: str
-    daystamp: str | None = None
+    daystamp: str
     timestamp: int | None = None
 
     @property
     def content_hash(self) -> str:
         """Equal content has equal hashes; an unchanged point is not sent at all."""
-        content = f"{self.daystamp}|{self.timestamp}|{self.value!r}|{self.comment}"
+        day = self.daystamp if self.timestamp is None else None
+        content = f"{day}|{self.timestamp}|{self.value!r}|{self.comment}"
         return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A point and what is done about it; `why` for what is not sent."""
+
+    point: Point
+    action: Action = Action.SEND
+    why: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeenDay:
-    """What the source said of one Beeminder day; `value` None: it had nothing to say."""
+    """What the source said of one Beeminder day; `value` None: it had nothing to say.
+
+    `keeps`: the requestids that the day came to; what else of it was never sent is withdrawn.
+    """
 
     daystamp: str
     starts_at: float
     ends_at: float
     value: float | None
     note: str | None = None
+    unit: str | None = None
+    keeps: frozenset[str] = frozenset()
 
 
-def record_days(session: Session, feed_id: int, days: Sequence[SeenDay], now: float) -> None:
-    """Remember what was read. A day that was finished when it was last read keeps its bounds."""
+def record_days(
+    session: Session,
+    feed_id: int,
+    days: Sequence[SeenDay],
+    now: float,
+    *,
+    epoch: int | None = None,
+) -> None:
+    """Remember what was read. A day that was finished when it was last read keeps its bounds.
+
+    A value that the source took back before it was sent is not sent; what is at Beeminder stays.
+    """
+    stamps = [day.daystamp for day in days]
     known = {
         day.daystamp: day
         for day in session.exec(
-            select_rows(Day).where(
-                col(Day.feed_id) == feed_id,
-                col(Day.daystamp).in_([day.daystamp for day in days]),
-            )
+            select_rows(Day).where(col(Day.feed_id) == feed_id, col(Day.daystamp).in_(stamps))
         )
     }
     for day in days:
@@ -61,13 +96,50 @@ def record_days(session: Session, feed_id: int, days: Sequence[SeenDay], now: fl
         )
         if row.ends_at > now:  # the person may travel, or move a deadline, before it ends
             row.starts_at, row.ends_at = day.starts_at, day.ends_at
-        row.value, row.note, row.seen_at = day.value, day.note, now
+        row.value, row.note, row.unit = day.value, day.note, day.unit
+        row.seen_at, row.epoch = now, epoch
         session.add(row)
+    session.flush()
+    kept = {requestid for day in days for requestid in day.keeps}
+    for point in session.exec(
+        select_rows(Datapoint).where(
+            col(Datapoint.feed_id) == feed_id,
+            col(Datapoint.daystamp).in_(stamps),
+            col(Datapoint.state).in_((DatapointState.PENDING, DatapointState.HELD)),
+        )
+    ):
+        if point.requestid not in kept:
+            _take_back(point)
+            session.add(point)
     session.flush()
 
 
+def _take_back(row: Datapoint) -> None:
+    """Nothing new is wanted: what is known to be there stays, what was never sent is withdrawn."""
+    if row.landed_hash is not None and row.landed_value is not None:
+        row.value, row.content_hash = row.landed_value, row.landed_hash
+        row.state, row.held_at, row.error = DatapointState.LANDED, None, None
+    elif row.sent_value is None:
+        row.state, row.held_at, row.content_hash = DatapointState.WITHDRAWN, None, ""
+    elif row.state == DatapointState.HELD:
+        # One of two values is there, and nobody knows which: sending the last one again tells.
+        row.value, row.held_at = row.sent_value, None
+        row.content_hash = _content_of(row).content_hash
+        row.state = DatapointState.PENDING
+
+
+def _content_of(row: Datapoint) -> Point:
+    return Point(
+        requestid=row.requestid,
+        value=row.value,
+        comment=row.comment,
+        daystamp=row.daystamp or "",
+        timestamp=row.timestamp,
+    )
+
+
 def record_points(
-    session: Session, *, goal_id: int, feed_id: int, points: Sequence[Point], now: float
+    session: Session, *, goal_id: int, feed_id: int, judged: Sequence[Judged], now: float
 ) -> int:
     """Put changed points into the outbox, leave the others alone; returns how many changed.
 
@@ -78,35 +150,49 @@ def record_points(
         for row in session.exec(
             select_rows(Datapoint).where(
                 col(Datapoint.goal_id) == goal_id,
-                col(Datapoint.requestid).in_([point.requestid for point in points]),
+                col(Datapoint.requestid).in_([one.point.requestid for one in judged]),
             )
         )
     }
     changed = 0
-    for point in points:
-        row = known.get(point.requestid)
+    for one in judged:
+        row = known.get(one.point.requestid)
+        if one.action == Action.LEAVE:
+            if row is not None and row.state == DatapointState.HELD:
+                _take_back(row)
+                session.add(row)
+            continue
+        state = DatapointState.PENDING if one.action == Action.SEND else DatapointState.HELD
         if row is None:
             row = Datapoint(
                 goal_id=goal_id,
                 feed_id=feed_id,
-                requestid=point.requestid,
-                value=point.value,
+                requestid=one.point.requestid,
+                value=one.point.value,
                 content_hash="",
                 created_at=now,
             )
-        if row.content_hash == point.content_hash and row.state != DatapointState.REJECTED:
+        same = row.content_hash == one.point.content_hash
+        if same and row.state in (state, DatapointState.LANDED):
             continue
         changed += 1
         row.feed_id = feed_id
-        row.daystamp, row.timestamp = point.daystamp, point.timestamp
-        row.value, row.comment = point.value, point.comment
-        row.content_hash = point.content_hash
-        landed = row.landed_hash == row.content_hash
-        row.state = DatapointState.LANDED if landed else DatapointState.PENDING
-        row.due_at, row.attempts, row.error = now, 0, None
+        _write(row, one, state, now)
         session.add(row)
     session.flush()
     return changed
+
+
+def _write(row: Datapoint, one: Judged, state: DatapointState, now: float) -> None:
+    point = one.point
+    row.daystamp, row.timestamp = point.daystamp, point.timestamp
+    row.value, row.comment = point.value, point.comment
+    row.content_hash = point.content_hash
+    landed = row.landed_hash == row.content_hash
+    row.state = DatapointState.LANDED if landed else state
+    row.held_at = now if row.state == DatapointState.HELD else None
+    row.frozen = None
+    row.due_at, row.attempts, row.error = now, 0, one.why
 
 
 def pending(session: Session, feed_id: int) -> list[Datapoint]:
@@ -135,48 +221,6 @@ def landed(session: Session, feed_id: int) -> list[Datapoint]:
                 col(Datapoint.state).in_((DatapointState.LANDED, DatapointState.PENDING)),
             )
         )
-    )
-
-
-def begin_push(session: Session, ids: Collection[int], now: float) -> None:
-    """Count the try before it is made, so that one that kills its worker is counted as well.
-
-    Its answer may be lost: until it is marked, no earlier value is believed to be there.
-    """
-    session.connection().execute(
-        update(Datapoint)
-        .where(col(Datapoint.id).in_(ids))
-        .values(attempts=col(Datapoint.attempts) + 1, sent_at=now, landed_hash=None)
-    )
-
-
-def mark_landed(
-    session: Session, *, point_id: int, sent_hash: str, beeminder_id: str | None, now: float
-) -> None:
-    """Beeminder holds what was sent; the row stays pending if it has changed since."""
-    known_id = col(Datapoint.beeminder_id) if beeminder_id is None else beeminder_id
-    session.connection().execute(
-        update(Datapoint)
-        .where(col(Datapoint.id) == point_id)
-        .values(
-            landed_hash=sent_hash,
-            beeminder_id=known_id,
-            landed_at=now,
-            error=None,
-            state=case(
-                (col(Datapoint.content_hash) == sent_hash, DatapointState.LANDED.value),
-                else_=col(Datapoint.state),
-            ),
-        )
-    )
-
-
-def mark_rejected(session: Session, *, point_id: int, error: str) -> None:
-    """Beeminder refuses this point for good; it is shown, and a changed value is tried again."""
-    session.connection().execute(
-        update(Datapoint)
-        .where(col(Datapoint.id) == point_id)
-        .values(state=DatapointState.REJECTED.value, error=error)
     )
 
 

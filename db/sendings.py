@@ -1,0 +1,156 @@
+"""Sendings: each try to write a datapoint, and what Beeminder said of it.
+
+They are the receipt of a day. Between a push and its answer nothing is known to be there: a row's
+`landed_hash` is None, and `sent_value` tells what may be.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import case, insert, select, update
+from sqlmodel import Session, col
+
+from db.models import Datapoint, DatapointState, Sending
+
+UNDER_WAY_SECONDS = 60.0  # longer than any push may take
+UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """What Beeminder said of a datapoint that was sent; `status` as in `Sending`."""
+
+    sent_hash: str
+    status: str
+    beeminder_id: str | None = None
+    request_id: str | None = None
+
+
+def begin(session: Session, points: Sequence[Datapoint], *, epoch: int, now: float) -> None:
+    """Write the try down before it is made, so that one that kills its worker is counted as well.
+
+    Its answer may be lost: until it is marked, no earlier value is believed to be there.
+    """
+    session.connection().execute(
+        update(Datapoint)
+        .where(col(Datapoint.id).in_([point.id for point in points]))
+        .values(
+            attempts=col(Datapoint.attempts) + 1,
+            sent_at=now,
+            sent_value=col(Datapoint.value),
+            landed_hash=None,
+        )
+    )
+    session.connection().execute(
+        insert(Sending),
+        [
+            {
+                "datapoint_id": point.id,
+                "epoch": epoch,
+                "value": point.value,
+                "comment": point.comment,
+                "sent_at": now,
+            }
+            for point in points
+        ],
+    )
+
+
+def mark_landed(
+    session: Session, *, point_id: int, answered: Answered, epoch: int, now: float
+) -> None:
+    """Beeminder holds what was sent; the row stays pending if it has changed since."""
+    known_id = (
+        col(Datapoint.beeminder_id) if answered.beeminder_id is None else answered.beeminder_id
+    )
+    session.connection().execute(
+        update(Datapoint)
+        .where(col(Datapoint.id) == point_id)
+        .values(
+            landed_hash=answered.sent_hash,
+            landed_value=col(Datapoint.sent_value),
+            beeminder_id=known_id,
+            landed_at=now,
+            error=None,
+            state=case(
+                (
+                    col(Datapoint.content_hash) == answered.sent_hash,
+                    DatapointState.LANDED.value,
+                ),
+                else_=col(Datapoint.state),
+            ),
+        )
+    )
+    _answer(session, point_id, epoch, now, status=answered.status, request_id=answered.request_id)
+    # What was sent before and never answered is overwritten by this, unless it is still under way.
+    session.connection().execute(
+        update(Sending)
+        .where(
+            col(Sending.datapoint_id) == point_id,
+            col(Sending.answered_at).is_(None),
+            col(Sending.sent_at) < now - UNDER_WAY_SECONDS,
+        )
+        .values(answered_at=now, status=UNKNOWN)
+    )
+
+
+def mark_rejected(
+    session: Session,
+    *,
+    point_id: int,
+    error: str,
+    epoch: int,
+    now: float,
+    request_id: str | None = None,
+) -> None:
+    """Beeminder refuses this point for good; it is shown, and a changed value is tried again."""
+    session.connection().execute(
+        update(Datapoint)
+        .where(col(Datapoint.id) == point_id)
+        .values(state=DatapointState.REJECTED.value, error=error)
+    )
+    _answer(session, point_id, epoch, now, status="refused", request_id=request_id, error=error)
+
+
+def _answer(session: Session, point_id: int, epoch: int, now: float, **said: str | None) -> None:
+    session.connection().execute(
+        update(Sending)
+        .where(
+            col(Sending.datapoint_id) == point_id,
+            col(Sending.epoch) == epoch,
+            col(Sending.answered_at).is_(None),
+        )
+        .values(answered_at=now, **said)
+    )
+
+
+def freeze(session: Session, *, point_id: int, how: str, there: float | None, why: str) -> None:
+    """A person edited or deleted this point of a finished day (`how`): from now on it is theirs.
+
+    `there`: the value that Beeminder holds now.
+    """
+    session.connection().execute(
+        update(Datapoint)
+        .where(col(Datapoint.id) == point_id)
+        .values(
+            state=DatapointState.WITHDRAWN.value,
+            frozen=how,
+            landed_value=there,
+            landed_hash=None,
+            held_at=None,
+            error=why,
+        )
+    )
+
+
+def unanswered(session: Session, ids: Collection[int]) -> dict[int, set[float]]:
+    """Values that were sent for these points and may have landed: nobody heard the answer."""
+    rows = session.connection().execute(
+        select(col(Sending.datapoint_id), col(Sending.value)).where(
+            col(Sending.datapoint_id).in_(ids), col(Sending.answered_at).is_(None)
+        )
+    )
+    found: dict[int, set[float]] = {}
+    for row in rows:
+        found.setdefault(row.datapoint_id, set()).add(row.value)
+    return found
