@@ -1,0 +1,123 @@
+"""What the ledger remembers of a feed's days, put together for a decision about them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import or_
+from sqlmodel import Session, col
+from sqlmodel import select as select_rows
+
+from db.models import Datapoint, DatapointState, Day, Feed
+from tasks.bounds import Known
+from tasks.days import Window
+from tasks.decide import Past
+from tasks.fit import Shape
+
+
+@dataclass(slots=True)
+class Memory:
+    """Rows of one feed: its days and points from some day on, and its last point before that."""
+
+    days: dict[str, Day] = field(default_factory=dict)
+    points: list[Datapoint] = field(default_factory=list)
+    before: list[Datapoint] = field(default_factory=list)
+
+    def bounds(self) -> dict[str, Known]:
+        """The days with the bounds they had when they were read."""
+        return {
+            row.daystamp: Known(Window(row.daystamp, row.starts_at, row.ends_at), row.seen_at)
+            for row in self.days.values()
+        }
+
+    def by_requestid(self) -> dict[str, Datapoint]:
+        """The points that the decision may be about."""
+        return {row.requestid: row for row in self.points}
+
+
+def load_days(session: Session, feed_id: int, *, since: str) -> Memory:
+    """The days of a feed from `since` (YYYYMMDD) on."""
+    rows = session.exec(
+        select_rows(Day).where(col(Day.feed_id) == feed_id, col(Day.daystamp) >= since)
+    )
+    return Memory(days={row.daystamp: row for row in rows})
+
+
+def load_points(session: Session, memory: Memory, feed_id: int, first: str) -> None:
+    """The feed's points from the day `first` on, and the last one before it."""
+    ours = col(Datapoint.feed_id) == feed_id
+    memory.points = list(
+        session.exec(
+            select_rows(Datapoint)
+            .where(ours, or_(col(Datapoint.daystamp) >= first, col(Datapoint.daystamp).is_(None)))
+            .order_by(col(Datapoint.daystamp), col(Datapoint.id))
+        )
+    )
+    memory.before = list(
+        session.exec(
+            select_rows(Datapoint)
+            .where(
+                ours,
+                col(Datapoint.daystamp) < first,
+                or_(col(Datapoint.landed_value).is_not(None), col(Datapoint.content_hash) != ""),
+            )
+            .order_by(col(Datapoint.daystamp).desc(), col(Datapoint.id).desc())
+            .limit(1)
+        )
+    )
+
+
+def past_of(memory: Memory, shape: Shape, feed: Feed, windows: Sequence[Window]) -> Past:
+    """What a decision about these days has to know."""
+    stamps = {window.daystamp for window in windows}
+    return Past(
+        there=frozenset(
+            row.daystamp
+            for row in memory.points
+            if row.daystamp is not None and row.landed_value is not None
+        ),
+        pinned=frozenset(stamp for stamp, row in memory.days.items() if row.pinned),
+        ids={
+            row.daystamp: row.requestid
+            for row in memory.points
+            if row.daystamp in stamps
+            and row.timestamp is None
+            and (row.landed_value is not None or row.sent_value is not None)
+        },
+        before=_before(memory, shape, feed, windows),
+    )
+
+
+def _before(memory: Memory, shape: Shape, feed: Feed, windows: Sequence[Window]) -> float | None:
+    """The total, or the reading, that stood before the first of these days."""
+    if not windows:
+        return None
+    first = windows[0].daystamp
+    if shape == Shape.DIFFERENCE:
+        readings = [
+            row.value
+            for stamp, row in sorted(memory.days.items())
+            if stamp < first and row.value is not None
+        ]
+        return readings[-1] if readings else None
+    if shape == Shape.RUNNING:
+        began = str(feed.cursor.get("running_from", first))
+        for row in memory.before:
+            if (row.daystamp or "") >= began:
+                return _intended(row)
+        base: float | None = feed.cursor.get("base")
+        return base
+    return None
+
+
+def _intended(row: Datapoint) -> float:
+    """What a point says, and what is there where that is kept back or is a person's."""
+    kept = row.state in (DatapointState.HELD, DatapointState.WITHDRAWN)
+    return row.landed_value if kept and row.landed_value is not None else row.value
+
+
+def stood(memory: Memory, curval: float | None) -> float | None:
+    """Where a goal that does not sum stood before these days: our last value there, or its own."""
+    for row in memory.before:
+        if row.landed_value is not None:
+            return row.landed_value
+    return curval
