@@ -3,10 +3,10 @@
 from clients.errors import ClientError
 from db import feeds, outbox
 from db.feeds import FencedError
-from tasks import jobs, push, setbacks
+from tasks import edits, jobs, push, setbacks
 from tasks.beeminder import WHERE, Access
 from tasks.gates import DeferredError
-from tasks.jobs import Job
+from tasks.jobs import Batch, Job
 from tasks.runtime import Runtime
 
 
@@ -22,18 +22,19 @@ def run(rt: Runtime) -> bool:
         for held in claims:
             with rt.ledger.read() as session:
                 batch = jobs.load(session, [held])
-            _deliver(rt, batch.jobs[0], Access(rt, batch.user.id or 0))
+            _deliver(rt, batch, batch.jobs[0], Access(rt, batch.user.id or 0))
     return bool(claims)
 
 
-def _deliver(rt: Runtime, job: Job, access: Access) -> None:
+def _deliver(rt: Runtime, batch: Batch, job: Job, access: Access) -> None:
     pushed = push.Pushed()
     try:
         with rt.ledger.read() as session:
             points = outbox.pending(session, job.held.feed_id)
+        points = edits.respect(rt, batch, job, access, points)
         push.send(rt, access, job.goal.slug, job.held, points, pushed)
         with rt.ledger.write() as session:
-            pushed.mark(session, rt.clock.now())
+            pushed.mark(session, job.held, rt.clock.now())
             feeds.release(session, job.held)
     except FencedError:
         setbacks.fenced(rt, job, pushed)

@@ -1,21 +1,24 @@
 """A claimed feed with everything that decides how it is synced."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
+from sqlalchemy import func, select
 from sqlmodel import Session, col
-from sqlmodel import select as select_rows
 
 from clients.errors import Permanent
-from db import outbox, sources
+from db import sources
 from db.feeds import Claim
-from db.models import Day, Feed, Goal, Source, User
+from db.models import Day, Feed, FeedState, Goal, Source, User
 from db.vault import VaultError
-from tasks import days, decide, gates, identity
+from tasks import bounds, days, decide, fit, gates, identity
+from tasks.corrections import Corrections, Stance
 from tasks.days import Window
 from tasks.decide import Rules
+from tasks.memory import Memory
 from tasks.providers import Connection, Link, Metric, MetricParams, Provider, SourceSettings
 from tasks.runtime import Runtime, UnreadableSecretError
 from tasks.tokens import SourceTokens
@@ -23,11 +26,12 @@ from tasks.tokens import SourceTokens
 
 @dataclass(slots=True)
 class Job:
-    """One claimed feed. Rows are this job's own copies."""
+    """One claimed feed. Rows are this job's own copies; `feeds` is how many its goal has."""
 
     held: Claim
     feed: Feed
     goal: Goal
+    feeds: int = 1
 
     @property
     def name(self) -> str:
@@ -44,6 +48,12 @@ class Batch:
     jobs: list[Job]
 
 
+class UnfitGoalError(Permanent):
+    """The goal would count what we send as something else."""
+
+    default_reason = "unfit_goal"
+
+
 class BadSettingsError(Permanent):
     """What is stored of a source or a feed does not fit this version."""
 
@@ -56,7 +66,13 @@ def load(session: Session, claims: Sequence[Claim]) -> Batch:
     jobs = []
     for held in claims:
         feed = session.get_one(Feed, held.feed_id)
-        jobs.append(Job(held, feed, session.get_one(Goal, feed.goal_id)))
+        linked = session.connection().execute(
+            select(func.count()).where(
+                col(Feed.goal_id) == feed.goal_id, col(Feed.state) != FeedState.STOPPED
+            )
+        )
+        goal = session.get_one(Goal, feed.goal_id)
+        jobs.append(Job(held, feed, goal, linked.scalar_one()))
     return Batch(source, session.get_one(User, source.user_id), jobs)
 
 
@@ -130,7 +146,7 @@ def quota_of(source: Source) -> str:
 
 
 def rules_of(rt: Runtime, batch: Batch, job: Job, metric: Metric, params: MetricParams) -> Rules:
-    """What decides about this feed's points."""
+    """What decides about this feed's points. Raises `UnfitGoalError`."""
     provider = provider_of(rt, batch.source)
     account = settings_of(rt, provider, batch.source).account()
     options = job.feed.options
@@ -144,6 +160,7 @@ def rules_of(rt: Runtime, batch: Batch, job: Job, metric: Metric, params: Metric
         ),
         kind=params.value_kind(),
         history=metric.history,
+        shape=_shape_of(batch, job, params),
         source=batch.source.name,
         goal=job.goal.slug,
         metric=metric.name,
@@ -154,30 +171,63 @@ def rules_of(rt: Runtime, batch: Batch, job: Job, metric: Metric, params: Metric
     )
 
 
-def windows_of(rt: Runtime, session: Session, batch: Batch, job: Job) -> tuple[Window, ...]:
-    """The days that this sync reads, with the bounds that finished ones had."""
-    try:
-        tz = days.zone(batch.user.timezone or "UTC")
-    except days.UnknownZoneError as error:
-        raise BadSettingsError(str(error)) from None
-    known = {
-        row.daystamp: Window(row.daystamp, row.starts_at, row.ends_at)
-        for row in session.exec(select_rows(Day).where(col(Day.feed_id) == job.feed.id))
-    }
-    return decide.days_to_read(
-        rt.clock.now(),
-        tz=tz,
-        deadline=job.goal.deadline,
-        lookback=rt.options.lookback_days,
-        since=job.feed.since,
-        known=known,
+def _shape_of(batch: Batch, job: Job, params: MetricParams) -> fit.Shape:
+    found = fit.fit(
+        kind=params.value_kind(),
+        kyoom=job.goal.kyoom,
+        aggday=job.goal.aggday,
+        odom=job.goal.odom,
+        feeds=job.feeds,
+        accept=job.feed.options.get("accept_aggday", False),
+        name=f"{batch.user.username}/{job.goal.slug}",
+    )
+    if found.problem is not None:
+        raise UnfitGoalError(found.problem)
+    return found.shape
+
+
+def stance_of(rt: Runtime, job: Job) -> Stance:
+    """What this feed's owner lets us change of days that are over."""
+    options = job.feed.options
+    return Stance(
+        corrections=Corrections(options.get("corrections") or rt.options.corrections),
+        yaw=job.goal.yaw,
+        sums=bool(job.goal.kyoom),
+        on_edit_source=options.get("on_edit") == "source",
     )
 
 
-def landed_values(session: Session, feed_id: int) -> dict[str, float]:
-    """What this feed has at Beeminder, by daystamp."""
+def zone_of(batch: Batch) -> ZoneInfo:
+    """The person's time zone."""
+    try:
+        return days.zone(batch.user.timezone or "UTC")
+    except days.UnknownZoneError as error:
+        raise BadSettingsError(str(error)) from None
+
+
+def windows_of(rt: Runtime, batch: Batch, job: Job, memory: Memory) -> tuple[Window, ...]:
+    """The days that a sync reads, with the bounds that finished ones had."""
+    return bounds.days_to_read(
+        rt.clock.now(),
+        tz=zone_of(batch),
+        deadline=job.goal.deadline,
+        lookback=rt.options.lookback_days,
+        since=job.feed.since,
+        known=memory.bounds(),
+    )
+
+
+def over(
+    session: Session, batch: Batch, job: Job, daystamps: Collection[str], now: float
+) -> set[str]:
+    """Those of these days that have ended, by the bounds they had when they were read."""
+    read = session.connection().execute(
+        select(col(Day.daystamp), col(Day.ends_at)).where(
+            col(Day.feed_id) == job.held.feed_id, col(Day.daystamp).in_(daystamps)
+        )
+    )
+    ends = {row.daystamp: row.ends_at for row in read}
+    today = days.day_of(now, zone_of(batch), job.goal.deadline)
     return {
-        row.daystamp: row.value
-        for row in outbox.landed(session, feed_id)
-        if row.daystamp is not None
+        stamp for stamp in daystamps if (ends[stamp] <= now if stamp in ends else stamp < today)
     }

@@ -2,32 +2,37 @@
 
 from dataclasses import dataclass
 
-from sqlmodel import Session, col, select
-
 from clients.errors import NotFound
 from db.feeds import Claim
-from db.models import Datapoint, Feed, Lane
-from tasks import decide, facts, gates, jobs
+from db.models import Feed, Lane
+from db.outbox import Action, Judged, Point
+from tasks import facts, jobs, reading
 from tasks.beeminder import Access
 from tasks.decide import Verdict
-from tasks.providers import Answer, Request
+from tasks.reading import Question
 from tasks.runtime import Runtime
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """One day: what the source says, what would be done (`create`, `update`, `unchanged` or
-    `nothing`), and why.
+    """One day's point: what the source says, what would be done (`create`, `update`, `unchanged`,
+    `hold` or `nothing`), and why. `there` is the value that is at Beeminder now, if one is.
     """
 
     verdict: Verdict
+    point: Point | None
     action: str
+    why: str
+    there: float | None
 
 
-def preview(rt: Runtime, feed_id: int) -> list[Planned]:
+def preview(
+    rt: Runtime, feed_id: int, *, first: str | None = None, last: str | None = None
+) -> list[Planned]:
     """Read the source as a sync would; changes nothing but facts that were out of date.
 
-    Raises the tree of `clients.errors`, and `DeferredError` when a limit says to wait.
+    `first` and `last` (YYYYMMDD): those days instead of the ones that a sync looks at. Raises the
+    tree of `clients.errors`, and `DeferredError` when a limit says to wait.
     """
     with rt.ledger.read() as session:
         feed = session.get_one(Feed, feed_id)
@@ -35,42 +40,42 @@ def preview(rt: Runtime, feed_id: int) -> list[Planned]:
         named = Claim(feed_id, feed.source_id, feed.epoch, feed.asked, "preview", Lane.URGENT)
         batch = jobs.load(session, [named])
     job = batch.jobs[0]
-    missing = facts.refresh(rt, Access(rt, batch.user.id or 0), batch.user, [job.goal])
+    access = Access(rt, batch.user.id or 0)
+    missing = facts.refresh(rt, access, batch.user, [job.goal])
     if missing:
         message = f"there is no goal {job.goal.slug!r} at Beeminder"
         raise NotFound(message, reason="goal_not_found")
-    metric, params = jobs.metric_of(jobs.provider_of(rt, batch.source), feed)
-    rules = jobs.rules_of(rt, batch, job, metric, params)
-    now = rt.clock.now()
-    with rt.ledger.read() as session:
-        windows = jobs.windows_of(rt, session, batch, job)
-        landed = jobs.landed_values(session, feed_id)
-        known = _known(session, feed.goal_id)
-    request = Request(key=feed_id, metric=metric.name, params=params, days=windows, now=now)
-    answer: Answer = {}
-    if windows:
-        connection = jobs.connect(rt, batch.source)
-        answer = gates.call(
-            rt,
-            jobs.quota_of(batch.source),
-            lambda: connection.read([request]),
-            where=f"source {batch.source.name}",
-        )[feed_id]
-    if isinstance(answer, Exception):
-        raise answer
-    verdicts = decide.decide(rules, windows, answer, now=now, landed=landed)
-    return [Planned(verdict, _action(verdict, known)) for verdict in verdicts]
+    windows = None
+    if first is not None and last is not None:
+        windows = reading.days_between(rt, batch, job, first, last)
+    question = reading.prepare(rt, batch, job, access, windows=windows)
+    answer = reading.ask(rt, batch, [question]).get(feed_id, {})
+    outcome = reading.settle(rt, question, answer)
+    judged = {one.point.requestid: one for one in outcome.judged}
+    planned = []
+    for verdict in outcome.verdicts:
+        if not verdict.points:
+            planned.append(
+                Planned(verdict, None, "nothing", verdict.why, _there(question, verdict))
+            )
+        planned += [
+            _planned(question, verdict, judged[point.requestid]) for point in verdict.points
+        ]
+    return planned
 
 
-def _known(session: Session, goal_id: int) -> dict[str, Datapoint]:
-    rows = session.exec(select(Datapoint).where(col(Datapoint.goal_id) == goal_id))
-    return {row.requestid: row for row in rows}
+def _there(question: Question, verdict: Verdict) -> float | None:
+    rows = [row for row in question.memory.points if row.daystamp == verdict.day.daystamp]
+    values = [row.landed_value for row in rows if row.landed_value is not None]
+    return sum(values) if values else None
 
 
-def _action(verdict: Verdict, known: dict[str, Datapoint]) -> str:
-    if verdict.point is None:
-        return "nothing"
-    row = known.get(verdict.point.requestid)
-    if row is None:
-        return "create"
-    return "unchanged" if row.landed_hash == verdict.point.content_hash else "update"
+def _planned(question: Question, verdict: Verdict, judged: Judged) -> Planned:
+    row = question.memory.by_requestid().get(judged.point.requestid)
+    there = None if row is None else row.landed_value
+    if judged.action == Action.SEND:
+        unchanged = row is not None and row.landed_hash == judged.point.content_hash
+        action = "unchanged" if unchanged else "create" if there is None else "update"
+    else:
+        action = "hold" if judged.action == Action.HOLD else "nothing"
+    return Planned(verdict, judged.point, action, judged.why or verdict.why, there)

@@ -12,11 +12,12 @@ import structlog
 from sqlmodel import Session
 
 import clients
-from clients.errors import ClientError, Permanent, Rejected, UnexpectedResponse
-from db import feeds, outbox
+from clients.errors import ClientError, Permanent, Rejected, Unavailable, UnexpectedResponse
+from db import feeds, outbox, sendings
 from db.feeds import Claim
 from db.models import Datapoint
-from tasks import gates
+from db.sendings import Answered
+from tasks import gates, holdings
 from tasks.beeminder import Access
 from tasks.runtime import Runtime
 
@@ -24,32 +25,36 @@ log = structlog.get_logger(__name__)
 
 DEADLINE_SECONDS = 8.0  # below the lease of 10 s
 BATCH = 100
-READ_BACK = 300
+SMALL = 10  # points that can't be too many at once: whatever fails then is an outage
+INTERNAL_ERROR = 500
 
 
 @dataclass(slots=True)
 class Pushed:
-    """What became of a push: Beeminder's ids of what landed, and what it refused for good.
+    """What became of a push: what landed and what Beeminder refused for good, by point.
 
     `begun`: something was sent, so whatever was not answered may have landed.
     """
 
     begun: bool = False
-    landed: dict[int, tuple[str, str | None]] = field(default_factory=dict)
+    landed: dict[int, Answered] = field(default_factory=dict)
     rejected: dict[int, ClientError] = field(default_factory=dict)
 
-    def mark(self, session: Session, now: float) -> None:
+    def mark(self, session: Session, held: Claim, now: float) -> None:
         """Write it down; part of the transaction that ends the claim."""
-        for point_id, (sent_hash, beeminder_id) in self.landed.items():
-            outbox.mark_landed(
-                session,
-                point_id=point_id,
-                sent_hash=sent_hash,
-                beeminder_id=beeminder_id,
-                now=now,
+        for point_id, answered in self.landed.items():
+            sendings.mark_landed(
+                session, point_id=point_id, answered=answered, epoch=held.epoch, now=now
             )
         for point_id, error in self.rejected.items():
-            outbox.mark_rejected(session, point_id=point_id, error=str(error))
+            sendings.mark_rejected(
+                session,
+                point_id=point_id,
+                error=str(error),
+                epoch=held.epoch,
+                now=now,
+                request_id=error.request_id,
+            )
 
 
 def send(
@@ -64,8 +69,25 @@ def send(
 
     Raises `clients.errors` and `DeferredError` for what has to be tried again.
     """
-    for start in range(0, len(points), BATCH):
-        _send(rt, access, slug, held, points[start : start + BATCH], result)
+    left = list(points)
+    size = _batch_size(left)
+    while left:
+        chunk, left = left[:size], left[size:]
+        try:
+            _send(rt, access, slug, held, chunk, result)
+        except Unavailable as error:
+            if error.status != INTERNAL_ERROR or len(chunk) <= SMALL:
+                raise
+            # Big batches are too much for Beeminder at times. Half of one may not be.
+            size = (len(chunk) + 1) // 2
+            left = [point for point in chunk if point.id not in result.landed] + left
+            log.info("push.batch_halved", feed=held.feed_id, points=len(chunk))
+
+
+def _batch_size(points: Sequence[Datapoint]) -> int:
+    """Fewer at once for what failed before: a batch may be what makes it fail."""
+    tries = max((point.attempts for point in points), default=0)
+    return max(1, BATCH >> min(tries, 7))
 
 
 def _send(
@@ -79,7 +101,7 @@ def _send(
     with rt.ledger.write() as session:
         now = rt.clock.now()  # read when it is our turn to write: that may have taken a while
         ours_until = feeds.hold(session, held, now)
-        outbox.begin_push(session, [point.id or 0 for point in points], now)
+        sendings.begin(session, points, epoch=held.epoch, now=now)
     rt.step("push.begun")
     left = list(points)
     result.begun = True
@@ -96,7 +118,7 @@ def _send(
             for point in points:
                 written = outcome.written.get(point.requestid)
                 if written is not None:
-                    result.landed[point.id or 0] = (point.content_hash, written.id)
+                    result.landed[point.id or 0] = _answered(point, written)
             left = [point for point in points if (point.id or 0) not in result.landed]
     for point in left:  # what a batch did not confirm is asked for one by one
         ours_until = _long_enough(rt, held, ours_until)
@@ -105,9 +127,18 @@ def _send(
         except (Rejected, UnexpectedResponse) as error:
             result.rejected[point.id or 0] = error
             continue
-        result.landed[point.id or 0] = (point.content_hash, one.id)
+        result.landed[point.id or 0] = _answered(point, one)
     # Not a place to stop: what was sent is marked now, or put in doubt.
     rt.trace("push.sent")
+
+
+def _answered(point: Datapoint, written: clients.Written) -> Answered:
+    return Answered(
+        sent_hash=point.content_hash,
+        status=written.status,
+        beeminder_id=written.id,
+        request_id=written.request_id,
+    )
 
 
 def _long_enough(rt: Runtime, held: Claim, ours_until: float) -> float:
@@ -127,7 +158,7 @@ def _new(point: Datapoint) -> clients.NewDatapoint:
         value=point.value,
         requestid=point.requestid,
         comment=point.comment,
-        daystamp=point.daystamp,
+        daystamp=point.daystamp if point.timestamp is None else None,
         timestamp=point.timestamp,
     )
 
@@ -136,16 +167,24 @@ def read_back(rt: Runtime, access: Access, slug: str, held: Claim) -> int:
     """Compare what Beeminder holds with the ledger and queue what differs; returns how many.
 
     Only our own points are looked at. One that is not there was deleted by somebody, and stays
-    deleted.
+    deleted; one that holds what none of our sendings can have written was edited by somebody.
     """
-    seen = access.call(lambda client: client.datapoints(slug, sort="updated_at", count=READ_BACK))
-    there = {point.requestid: point for point in seen if point.requestid is not None}
+    with rt.ledger.read() as session:
+        rows = outbox.landed(session, held.feed_id)
+        doubtful = sendings.unanswered(session, [row.id or 0 for row in rows])
+    rows = [row for row in rows if row.id in doubtful]
+    if not rows:
+        return 0
+    there = holdings.ours(access, slug, since=min(row.daystamp or "" for row in rows))
     now = rt.clock.now()
     repaired = 0
     with rt.ledger.write() as session:
-        for row in outbox.landed(session, held.feed_id):
+        feeds.hold(session, held, now)
+        for row in rows:
             point = there.get(row.requestid)
-            if point is not None and (point.value, point.comment) != (row.value, row.comment):
+            if point is None or (point.value, point.comment) == (row.value, row.comment):
+                continue
+            if point.value in doubtful[row.id or 0] | {row.value}:
                 outbox.repair(session, point_id=row.id or 0, now=now)
                 repaired += 1
     if repaired:

@@ -46,6 +46,7 @@ class Options:
     beeminder_rate: float = 10.0
     app_name: str | None = None
     lookback_days: int = 2
+    corrections: str = "careful"
     retention_days: int = 400
     allow_http: bool = False
 

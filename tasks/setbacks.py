@@ -48,7 +48,7 @@ def not_now(
     try:
         with rt.ledger.write() as session:
             if pushed is not None:
-                pushed.mark(session, now)
+                pushed.mark(session, job.held, now)
             waiting = [row.id or 0 for row in outbox.pending(session, job.held.feed_id)]
             trouble = _trouble(session, job, now)
             error = _accident(error, tries=trouble[0])

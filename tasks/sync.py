@@ -6,21 +6,15 @@ the leases end, the work is claimed again, and the same facts give the same data
 
 import structlog
 
-from clients.errors import (
-    AuthFailed,
-    ClientError,
-    NotFound,
-    Permanent,
-)
+from clients.errors import AuthFailed, ClientError, NotFound, Permanent
 from db import feeds, outbox, sources
 from db.feeds import FencedError
 from db.models import Lane, SourceState
-from tasks import callbacks, decide, facts, gates, jobs, push, setbacks
+from tasks import callbacks, edits, facts, finishing, jobs, push, reading, setbacks
 from tasks.beeminder import WHERE, Access
-from tasks.decide import Verdict
 from tasks.gates import DeferredError
 from tasks.jobs import Batch, Job
-from tasks.providers import Request
+from tasks.reading import Outcome, Question
 from tasks.runtime import Runtime, Stopping
 
 log = structlog.get_logger(__name__)
@@ -50,23 +44,29 @@ def _work(rt: Runtime, batch: Batch) -> None:
     """Sync these feeds; whatever happens to one of them, the others go on."""
     access = Access(rt, batch.user.id or 0)
     try:
-        try:
-            missing = facts.refresh(rt, access, batch.user, [job.goal for job in batch.jobs])
-        except (ClientError, DeferredError) as error:
-            for job in batch.jobs:
-                setbacks.not_now(rt, job, error, where=WHERE)
-            return
-        alive = []
-        for job in batch.jobs:
-            gone = missing.get(job.goal.id or 0)
-            if gone is None:
-                alive.append(job)
-            else:
-                setbacks.not_now(rt, job, _no_goal(job, gone), where=WHERE)
-        for job, verdicts in _fetch(rt, batch, alive):
-            _land(rt, batch, job, verdicts, access)
+        for outcome in _fetch(rt, batch, alive(rt, batch, access), access):
+            _land(rt, batch, outcome, access)
     except Stopping:
         log.info("sync.handed_back", source=batch.source.name)
+
+
+def alive(rt: Runtime, batch: Batch, access: Access) -> list[Job]:
+    """The jobs whose goals are there and count; the others are settled here."""
+    goals = [job.goal for job in batch.jobs]
+    try:
+        missing = facts.refresh(rt, access, batch.user, goals)
+    except (ClientError, DeferredError) as error:
+        for job in batch.jobs:
+            setbacks.not_now(rt, job, error, where=WHERE)
+        return []
+    awake = []
+    for job in batch.jobs:
+        gone = missing.get(job.goal.id or 0)
+        if gone is not None:
+            setbacks.not_now(rt, job, _no_goal(job, gone), where=WHERE)
+        else:
+            awake.append(job)
+    return awake
 
 
 def _no_goal(job: Job, gone: Permanent) -> Permanent:
@@ -76,52 +76,41 @@ def _no_goal(job: Job, gone: Permanent) -> Permanent:
     return NotFound(message, reason="goal_not_found", request_id=gone.request_id)
 
 
-def _fetch(rt: Runtime, batch: Batch, alive: list[Job]) -> list[tuple[Job, list[Verdict]]]:
+def _fetch(rt: Runtime, batch: Batch, awake: list[Job], access: Access) -> list[Outcome]:
     """Ask the source once for all of them; failed jobs are settled here."""
-    prepared: dict[int, tuple[Job, Request, decide.Rules]] = {}
-    where = f"source {batch.source.name}"
-    for job in alive:
+    questions: list[Question] = []
+    where = reading.where(batch)
+    for job in awake:
         try:
-            metric, params = jobs.metric_of(jobs.provider_of(rt, batch.source), job.feed)
-            rules = jobs.rules_of(rt, batch, job, metric, params)
-            with rt.ledger.read() as session:
-                windows = jobs.windows_of(rt, session, batch, job)
-        except Permanent as error:
-            setbacks.not_now(rt, job, error, where=where)
-            continue
-        feed_id = job.held.feed_id
-        request = Request(
-            key=feed_id, metric=metric.name, params=params, days=windows, now=rt.clock.now()
-        )
-        prepared[feed_id] = (job, request, rules)
-    asked = [request for _, request, _ in prepared.values() if request.days]
+            questions.append(reading.prepare(rt, batch, job, access))
+        except (ClientError, DeferredError) as error:
+            setbacks.not_now(rt, job, error, where=_whose(error, where))
     try:
-        connection = jobs.connect(rt, batch.source)
-        quota = jobs.quota_of(batch.source)
-        answers = (
-            gates.call(rt, quota, lambda: connection.read(asked), where=where) if asked else {}
-        )
+        answers = reading.ask(rt, batch, questions)
     except (ClientError, DeferredError) as error:
         _source_failed(rt, batch, error)
-        for job, _, _ in prepared.values():
-            setbacks.not_now(rt, job, error, where=where)
+        for question in questions:
+            setbacks.not_now(rt, question.job, error, where=where)
         return []
     rt.step("fetched")
     if rt.clock.now() - (batch.source.used_at or 0.0) > USED_TO_THE_MINUTE:
         with rt.ledger.write() as session:
             sources.used(session, batch.source.id or 0, rt.clock.now())
-    decided = []
-    for feed_id, (job, request, rules) in prepared.items():
-        answer = answers.get(feed_id, {})
-        if isinstance(answer, ClientError):
-            setbacks.not_now(rt, job, answer, where=where)
-            continue
-        with rt.ledger.read() as session:
-            landed = jobs.landed_values(session, feed_id)
-        decided.append(
-            (job, decide.decide(rules, request.days, answer, now=request.now, landed=landed))
-        )
-    return decided
+    outcomes = []
+    for question in questions:
+        try:
+            answer = answers.get(question.job.held.feed_id, {})
+            outcomes.append(reading.settle(rt, question, answer))
+        except ClientError as error:
+            setbacks.not_now(rt, question.job, error, where=where)
+    return outcomes
+
+
+def _whose(error: ClientError | DeferredError, source: str) -> str:
+    """Settings are the source's; whatever else goes wrong before it is asked is Beeminder's."""
+    if isinstance(error, jobs.UnfitGoalError):
+        return "the goal"
+    return source if isinstance(error, jobs.BadSettingsError) else WHERE
 
 
 def _source_failed(rt: Runtime, batch: Batch, error: ClientError | DeferredError) -> None:
@@ -131,22 +120,16 @@ def _source_failed(rt: Runtime, batch: Batch, error: ClientError | DeferredError
             sources.mark(session, batch.source.id or 0, state=state, error=str(error))
 
 
-def _land(rt: Runtime, batch: Batch, job: Job, verdicts: list[Verdict], access: Access) -> None:
+def _land(rt: Runtime, batch: Batch, outcome: Outcome, access: Access) -> None:
     """Record what was read, push what changed, and end the claim: in this order, always."""
+    job = outcome.question.job
     feed_id = job.held.feed_id
     pushed = push.Pushed()
     try:
         with rt.ledger.write() as session:
             now = rt.clock.now()
             feeds.hold(session, job.held, now)
-            outbox.record_days(session, feed_id, [_seen(verdict) for verdict in verdicts], now)
-            outbox.record_points(
-                session,
-                goal_id=job.feed.goal_id,
-                feed_id=feed_id,
-                points=[verdict.point for verdict in verdicts if verdict.point is not None],
-                now=now,
-            )
+            reading.record(session, outcome, now)
             points = outbox.pending(session, feed_id)
         rt.step("recorded")
         if job.feed.doubtful:
@@ -154,39 +137,16 @@ def _land(rt: Runtime, batch: Batch, job: Job, verdicts: list[Verdict], access: 
             with rt.ledger.read() as session:
                 points = outbox.pending(session, feed_id)
         if points:
+            points = edits.respect(rt, batch, job, access, points)
             push.send(rt, access, job.goal.slug, job.held, points, pushed)
         refused = push.worst(pushed)
         if refused is not None:
             setbacks.not_now(rt, job, refused, where=WHERE, pushed=pushed)
         else:
-            _finish(rt, batch, job, pushed)
+            finishing.finish(rt, batch, outcome, pushed)
     except FencedError:
         setbacks.fenced(rt, job, pushed)
     except (ClientError, DeferredError) as error:
         setbacks.not_now(rt, job, error, where=WHERE, pushed=pushed)
     finally:
         rt.leases.drop([feed_id])
-
-
-def _seen(verdict: Verdict) -> outbox.SeenDay:
-    day = verdict.day
-    return outbox.SeenDay(
-        daystamp=day.daystamp,
-        starts_at=day.starts_at,
-        ends_at=day.ends_at,
-        value=verdict.reading.value,
-        note=verdict.why if verdict.point is None else None,
-    )
-
-
-def _finish(rt: Runtime, batch: Batch, job: Job, pushed: push.Pushed) -> None:
-    now = rt.clock.now()
-    # Spread the schedules of feeds that started together.
-    next_at = now + job.feed.every * rt.rng.uniform(0.95, 1.0)
-    with rt.ledger.write() as session:
-        pushed.mark(session, now)
-        feeds.finish(session, job.held, now=now, next_at=next_at, written=len(pushed.landed))
-        if batch.source.state != SourceState.ACTIVE:
-            sources.mark(session, batch.source.id or 0, state=SourceState.ACTIVE, error=None)
-    rt.trace("finished")
-    log.info("feed.synced", feed=job.held.feed_id, goal=job.name, written=len(pushed.landed))

@@ -54,6 +54,7 @@ def options(settings: Settings) -> Options:
         beeminder_rate=settings.beeminder_rate,
         app_name=settings.beeminder_app_name,
         lookback_days=settings.lookback_days,
+        corrections=settings.corrections,
         retention_days=settings.retention_days,
         allow_http=settings.allow_http,
     )

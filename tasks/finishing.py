@@ -1,0 +1,104 @@
+"""The end of a sync that went well: what landed is marked, the next look set, people told."""
+
+from collections.abc import Sequence
+
+import structlog
+from sqlmodel import Session, col
+from sqlmodel import select as select_rows
+
+from db import feeds, notices, sources
+from db.models import Datapoint, DatapointState, SourceState
+from tasks import datasource, fit
+from tasks.jobs import Batch, Job
+from tasks.push import Pushed
+from tasks.reading import Outcome
+from tasks.runtime import Runtime
+
+log = structlog.get_logger(__name__)
+
+HELD_AGAIN = 3600.0  # a held correction is read again after an hour
+
+
+def finish(rt: Runtime, batch: Batch, outcome: Outcome, pushed: Pushed) -> None:
+    """End the claim: the feed is fresh. Raises `FencedError`."""
+    job = outcome.question.job
+    now = rt.clock.now()
+    with rt.ledger.write() as session:
+        pushed.mark(session, job.held, now)
+        held = _held(session, job)
+        next_at = next_sync(rt, job, now)
+        if held:
+            next_at = min(next_at, now + HELD_AGAIN)
+        feeds.finish(
+            session,
+            job.held,
+            now=now,
+            next_at=next_at,
+            written=len(pushed.landed),
+        )
+        if batch.source.state != SourceState.ACTIVE:
+            sources.mark(session, batch.source.id or 0, state=SourceState.ACTIVE, error=None)
+        _tell(session, batch, outcome, held, now)
+    rt.trace("finished")
+    datasource.consider(rt, job.feed.goal_id)
+    log.info(
+        "feed.synced",
+        feed=job.held.feed_id,
+        goal=job.name,
+        written=len(pushed.landed),
+        held=len(held),
+    )
+
+
+def next_sync(rt: Runtime, job: Job, now: float) -> float:
+    """When this feed is looked at again by its own schedule."""
+    # Spread the schedules of feeds that started together.
+    return now + job.feed.every * rt.rng.uniform(0.95, 1.0)
+
+
+def _held(session: Session, job: Job) -> Sequence[Datapoint]:
+    return session.exec(
+        select_rows(Datapoint).where(
+            col(Datapoint.feed_id) == job.held.feed_id,
+            col(Datapoint.state) == DatapointState.HELD,
+        )
+    ).all()
+
+
+def _tell(
+    session: Session, batch: Batch, outcome: Outcome, held: Sequence[Datapoint], now: float
+) -> None:
+    """Say once what a person has to decide or should know; what is over is taken back."""
+    job = outcome.question.job
+    unit = next((verdict.reading.unit for verdict in outcome.verdicts if verdict.reading.unit), "")
+    messages = {
+        "held": _words(held),
+        "units": fit.units_differ(unit, job.goal.gunits),
+        "unfit": None,
+        "failing_red": None,
+    }
+    subject = f"feed:{job.held.feed_id}"
+    for kind, message in messages.items():
+        if message is None:
+            notices.clear(session, subject=subject, kind=kind, now=now)
+            continue
+        notices.raise_(
+            session,
+            user_id=batch.user.id or 0,
+            subject=subject,
+            kind=kind,
+            message=f"{job.name}: {message}",
+            now=now,
+        )
+
+
+def _words(held: Sequence[Datapoint]) -> str | None:
+    if not held:
+        return None
+    days = sorted({row.daystamp or "" for row in held})
+    shown = ", ".join(f"{day[:4]}-{day[4:6]}-{day[6:]}" for day in days[:5])
+    more = f" and {len(days) - 5} more" if len(days) > 5 else ""  # noqa: PLR2004 -- those shown
+    return (
+        f"kept back for a person to decide: {shown}{more} ({held[0].error}); "
+        f"`waggle approve` sends it, with --drop it is forgotten"
+    )

@@ -1,0 +1,221 @@
+"""From claimed feeds to judged points: what is asked of a source, and what follows from its answer.
+
+The steps are the same for a sync, a backfill and a preview; they differ in the days they look at
+and in what they do about the outcome.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+from sqlmodel import Session
+
+from clients.errors import ClientError
+from db import outbox
+from db.outbox import Judged, SeenDay
+from tasks import adopt, bounds, corrections, days, decide, gates, jobs, memory
+from tasks.beeminder import Access
+from tasks.corrections import Wanted
+from tasks.days import Window
+from tasks.decide import Past, Rules, Verdict
+from tasks.fit import Shape
+from tasks.jobs import Batch, Job
+from tasks.memory import Memory
+from tasks.providers import Answer, Reading, Request
+from tasks.runtime import Runtime
+
+REMEMBERED_DAYS = 400  # beyond those that are looked at
+
+
+@dataclass(slots=True, kw_only=True)
+class Question:
+    """One feed's question, and all that decides about its answer. `base` is a day before the
+    first: its reading is what a difference starts from, it is not written.
+    """
+
+    job: Job
+    rules: Rules
+    request: Request
+    windows: tuple[Window, ...]
+    memory: Memory
+    past: Past
+    base: Window | None = None
+    found: adopt.Found | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Outcome:
+    """What a source's answer comes to for one feed."""
+
+    question: Question
+    verdicts: list[Verdict] = field(default_factory=list)
+    judged: list[Judged] = field(default_factory=list)
+
+
+def prepare(
+    rt: Runtime,
+    batch: Batch,
+    job: Job,
+    access: Access,
+    *,
+    windows: Sequence[Window] | None = None,
+) -> Question:
+    """Put a feed's question together; `windows` None: the days that a sync reads.
+
+    A feed that was never looked at is looked at first (`tasks.adopt`). Raises `Permanent` for
+    settings that don't fit, the tree of `clients.errors`, and `DeferredError`.
+    """
+    metric, params = jobs.metric_of(jobs.provider_of(rt, batch.source), job.feed)
+    rules = jobs.rules_of(rt, batch, job, metric, params)
+    known = recall(rt, batch, job, windows)
+    asked = tuple(jobs.windows_of(rt, batch, job, known) if windows is None else windows)
+    found = None
+    if asked and adopt.needed(job.feed, rules):
+        first = asked[0].daystamp
+        found = adopt.look(access, job.goal.slug, job.feed, rules, first=first)
+    with rt.ledger.read() as session:
+        if asked:
+            memory.load_points(session, known, job.held.feed_id, asked[0].daystamp)
+    if found is not None:
+        job.feed.cursor = dict(found.cursor)
+        _remember(known, job, found, asked, rt.clock.now())
+    past = memory.past_of(known, rules.shape, job.feed, asked)
+    base = _base(rules, past, asked, batch, job)
+    read = asked if base is None else (base, *asked)
+    request = Request(
+        key=job.held.feed_id, metric=metric.name, params=params, days=read, now=rt.clock.now()
+    )
+    return Question(
+        job=job,
+        rules=rules,
+        request=request,
+        windows=asked,
+        memory=known,
+        past=past,
+        base=base,
+        found=found,
+    )
+
+
+def days_between(rt: Runtime, batch: Batch, job: Job, first: str, last: str) -> tuple[Window, ...]:
+    """The days from `first` to `last` (YYYYMMDD), with the bounds that finished ones had.
+
+    Raises ValueError for a day that has not begun.
+    """
+    tz, deadline = jobs.zone_of(batch), job.goal.deadline
+    known = recall(rt, batch, job, [days.window(days.parse(first), tz, deadline)])
+    return bounds.days_between(
+        first, last, now=rt.clock.now(), tz=tz, deadline=deadline, known=known.bounds()
+    )
+
+
+def recall(rt: Runtime, batch: Batch, job: Job, windows: Sequence[Window] | None = None) -> Memory:
+    """The days of a feed as the ledger has them, from a good while before `windows` (or now)."""
+    now = rt.clock.now()
+    first = windows[0].daystamp if windows else None
+    day = days.parse(first or days.day_of(now, jobs.zone_of(batch), job.goal.deadline))
+    since = days.stamp(day - timedelta(days=REMEMBERED_DAYS + rt.options.lookback_days))
+    with rt.ledger.read() as session:
+        return memory.load_days(session, job.held.feed_id, since=since)
+
+
+def _remember(
+    known: Memory, job: Job, found: adopt.Found, asked: Sequence[Window], now: float
+) -> None:
+    """Go on as if what was found stood in the ledger already; it is written down with the rest."""
+    have = {row.requestid for row in (*known.points, *known.before)}
+    first = asked[0].daystamp
+    new = [row for row in adopt.rows(job.feed, found, now) if row.requestid not in have]
+    known.points += [row for row in new if (row.daystamp or "") >= first]
+    earlier = [row for row in (*known.before, *new) if (row.daystamp or "") < first]
+    known.before = sorted(earlier, key=lambda row: row.daystamp or "", reverse=True)[:1]
+
+
+def _base(
+    rules: Rules, past: Past, asked: Sequence[Window], batch: Batch, job: Job
+) -> Window | None:
+    """The day before the first, where a difference has nothing else to start from."""
+    needs = rules.shape == Shape.DIFFERENCE and rules.history and past.before is None
+    if not needs or not asked:
+        return None
+    day = days.parse(asked[0].daystamp) - timedelta(days=1)
+    window = days.window(day, jobs.zone_of(batch), job.goal.deadline)
+    return replace(window, ends_at=asked[0].starts_at)
+
+
+def ask(rt: Runtime, batch: Batch, questions: Sequence[Question]) -> dict[int, Answer]:
+    """Ask the source once for all of them; answers by feed. Raises what concerns the source."""
+    requests = [question.request for question in questions if question.request.days]
+    if not requests:
+        return {}
+    connection = jobs.connect(rt, batch.source)
+    return gates.call(
+        rt,
+        jobs.quota_of(batch.source),
+        lambda: connection.read(requests),
+        where=where(batch),
+    )
+
+
+def where(batch: Batch) -> str:
+    """How errors of this source are told."""
+    return f"source {batch.source.name}"
+
+
+def settle(rt: Runtime, question: Question, answer: Answer) -> Outcome:
+    """What is to be done about each day; raises the answer if it is an error."""
+    if isinstance(answer, ClientError):
+        raise answer
+    past = question.past
+    if question.base is not None:
+        reading = answer.get(question.base.daystamp, Reading(None))
+        past = replace(past, before=reading.value)
+    now = question.request.now
+    verdicts = decide.decide(question.rules, question.windows, answer, now=now, past=past)
+    wanted = [
+        Wanted(point, finished=verdict.day.ends_at <= now)
+        for verdict in verdicts
+        for point in verdict.points
+    ]
+    judged = corrections.judge(
+        jobs.stance_of(rt, question.job),
+        wanted,
+        question.memory.by_requestid(),
+        stood=memory.stood(question.memory, question.job.goal.curval),
+    )
+    return Outcome(question=question, verdicts=verdicts, judged=judged)
+
+
+def record(session: Session, outcome: Outcome, now: float) -> None:
+    """Write down what was read and what is to be sent, in the transaction of the feed's holder."""
+    question = outcome.question
+    job = question.job
+    if question.found is not None:
+        adopt.store(session, job.feed, question.rules, question.found, now)
+    outbox.record_days(
+        session,
+        job.held.feed_id,
+        [_seen(verdict) for verdict in outcome.verdicts],
+        question.request.now,  # a day that has ended since was not read to its end
+        epoch=job.held.epoch,
+    )
+    outbox.record_points(
+        session,
+        goal_id=job.feed.goal_id,
+        feed_id=job.held.feed_id,
+        judged=outcome.judged,
+        now=now,
+    )
+
+
+def _seen(verdict: Verdict) -> SeenDay:
+    day = verdict.day
+    return SeenDay(
+        daystamp=day.daystamp,
+        starts_at=day.starts_at,
+        ends_at=day.ends_at,
+        value=verdict.reading.value,
+        note=None if verdict.points else verdict.why,
+        unit=verdict.reading.unit,
+        keeps=frozenset(point.requestid for point in verdict.points),
+    )
