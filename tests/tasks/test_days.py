@@ -128,5 +128,5 @@ def test_a_zone_that_nobody_knows_is_our_error(name: str) -> None:
 @pytest.mark.parametrize("text", ["2026-11-20", "20261320", "", "today"])
 def test_only_daystamps_are_parsed(text: str) -> None:
     """YYYYMMDD or a ValueError."""
-    with pytest.raises(ValueError, match=r"time data|unconverted|does not match"):
+    with pytest.raises(ValueError, match=r"no daystamp|no date"):
         days.parse(text)
