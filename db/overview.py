@@ -224,6 +224,8 @@ def datapoints(
             "state": row["state"],
             "beeminder_id": row["beeminder_id"],
             "sent_at": iso(row["sent_at"]),
+            "landed_value": row["landed_value"],
+            "why": row["error"] or (row["frozen"] and f"{row['frozen']} by a person"),
         }
         for row in rows
     ]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import structlog
 
-from db import events, workers
+from db import events, notices, receipts, workers
 from tasks.runtime import Runtime
 
 log = structlog.get_logger(__name__)
@@ -15,11 +15,17 @@ STALE_BELL_SECONDS = 600.0
 
 
 def run(rt: Runtime) -> int:
-    """Forget finished events that are older than the retention; returns how many."""
+    """Forget what is older than the retention; returns how many finished events that were.
+
+    The last sendings of a datapoint stay: they tell what is at Beeminder.
+    """
     now = rt.clock.now()
+    too_old = now - rt.options.retention_days * DAY
     with rt.ledger.write() as session:
         workers.forget_dead(session, now)
-        forgotten = events.forget(session, now - rt.options.retention_days * DAY)
+        notices.forget(session, too_old)
+        receipts.forget(session, too_old)
+        forgotten = events.forget(session, too_old)
     if forgotten:
         log.info("events.forgotten", count=forgotten)
     return forgotten

@@ -2,7 +2,7 @@
 
 import pytest
 
-from db import inbox, outbox, overview
+from db import inbox, overview
 from db.models import (
     Datapoint,
     Event,
@@ -216,26 +216,9 @@ def test_an_event_without_a_feed_is_listed(ledger):
 
 def test_datapoints_are_listed_newest_day_first(ledger, filled):
     """What was sent and when, with the keys of the contract."""
-    with ledger.write() as session:
-        outbox.record_points(
-            session,
-            goal_id=1,
-            feed_id=1,
-            points=[
-                outbox.Point(
-                    requestid=f"wg-{day}", value=day, comment="c", daystamp=f"2026110{day}"
-                )
-                for day in (1, 3, 2)
-            ],
-            now=NOW,
-        )
-        outbox.record_points(
-            session,
-            goal_id=1,
-            feed_id=2,
-            points=[outbox.Point(requestid="wg-x", value=9, comment="", timestamp=5)],
-            now=NOW,
-        )
+    for day in (1, 3, 2):
+        add(ledger, point(day, "pending", value=day, comment="c", daystamp=f"2026110{day}"))
+    add(ledger, point("x", "pending", feed_id=2, value=9, timestamp=5))
     with ledger.read() as session:
         found = overview.datapoints(session, [1])
         both = overview.datapoints(session, [1, 2], limit=4)
@@ -248,6 +231,8 @@ def test_datapoints_are_listed_newest_day_first(ledger, filled):
         "state": "pending",
         "beeminder_id": None,
         "sent_at": None,
+        "landed_value": None,
+        "why": None,
     }
     assert both[-1]["requestid"] == "wg-x"
 

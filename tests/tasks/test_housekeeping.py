@@ -3,8 +3,8 @@
 import os
 from pathlib import Path
 
-from db import workers
-from db.models import Event, Worker
+from db import notices, workers
+from db.models import Datapoint, Event, Notice, Sending, Worker
 from tasks import housekeeping
 from tasks.runtime import Options
 from tests.tasks.scenes import all_rows
@@ -25,6 +25,39 @@ def test_finished_events_are_kept_for_the_retention(world: World) -> None:
     world.clock.advance(100 * DAY)
     assert housekeeping.run(rt) == 0
     assert [event.id for event in all_rows(world, Event)] == [waiting]
+
+
+def test_receipts_and_cleared_notices_are_kept_as_long(world: World) -> None:
+    """The last two sendings of a datapoint, and what is not cleared, are kept for ever."""
+    with world.ledger.write() as session:
+        point = Datapoint(
+            goal_id=1, feed_id=world.feed_id, requestid="wg-1", value=1, content_hash="h"
+        )
+        session.add(point)
+        session.flush()
+        for epoch in (1, 2, 3):
+            session.add(
+                Sending(datapoint_id=point.id, epoch=epoch, value=1, sent_at=world.clock.at)
+            )
+        for kind in ("held", "units"):
+            notices.raise_(
+                session,
+                user_id=world.user_id,
+                subject="feed:1",
+                kind=kind,
+                message="m",
+                now=world.clock.at,
+            )
+        notices.clear(session, subject="feed:1", kind="units", now=world.clock.at)
+    rt = world.runtime(options=Options(retention_days=30))
+
+    world.clock.advance(30 * DAY)
+    housekeeping.run(rt)
+    assert (len(all_rows(world, Sending)), len(all_rows(world, Notice))) == (3, 2)
+    world.clock.advance(1)
+    housekeeping.run(rt)
+    assert [sending.epoch for sending in all_rows(world, Sending)] == [2, 3]
+    assert [notice.kind for notice in all_rows(world, Notice)] == ["held"]
 
 
 def test_workers_that_were_killed_are_forgotten(world: World) -> None:

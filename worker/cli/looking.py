@@ -5,12 +5,18 @@ from typing import Any, TypeVar
 
 import click
 
-from db import overview, workers
+from db import needs, overview, workers
 from db.models import EventState
+from db.needs import Need
 from worker.cli import failures, output
 from worker.cli.house import feeds_of, opened
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+# What to do about a notice whose message does not say it.
+NEXT = {
+    "held": "`waggle approve {name} --all` sends it, --drop keeps what is there; or name one DAY"
+}
 
 as_json = click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 
@@ -41,10 +47,12 @@ def status(*, as_json: bool, limit: int | None) -> None:
         now = house.now()
         with house.ledger.read() as session:
             found = overview.status(session, now, limit=limit)
+            needed = needs.of(session, now)
             alive = workers.alive(session, now)
     if as_json:
-        output.document(found)
+        output.document(found | {"notices": [_notice(need) for need in needed]})
         return
+    _needs_you(needed)
     output.table(
         ("feed", "state", "last sync", "next sync", "pending", "last error"),
         [
@@ -71,6 +79,27 @@ def status(*, as_json: bool, limit: int | None) -> None:
     click.echo(f"{'due':8} oldest work waits for {late:.1f} s")
     hint = "" if alive else ": nothing is synced (`waggle up`)"
     click.echo(f"{'workers':8} {alive} alive{hint}")
+
+
+def _notice(need: Need) -> dict[str, Any]:
+    return {
+        "subject": need.subject,
+        "kind": need.kind,
+        "message": need.message,
+        "since": overview.iso(need.since),
+    }
+
+
+def _needs_you(needed: list[Need]) -> None:
+    if not needed:
+        return
+    click.secho("needs you", bold=True)
+    for need in needed:
+        since = output.when(overview.iso(need.since))
+        click.echo(f"  {since}  {need.subject}  {output.plain(need.message)}")
+        if need.kind in NEXT:
+            click.echo(f"{'':23}{NEXT[need.kind].format(name=need.subject)}")
+    click.echo()
 
 
 @click.command()
@@ -137,6 +166,8 @@ def event(*, event_id: str, as_json: bool) -> None:
 def datapoints(*, name: str, as_json: bool, limit: int | None) -> None:
     """What was sent to a goal, when, and its state; the newest day first.
 
+    `value` is what the source came to, beside it is what is known to be at Beeminder.
+
     \b
     Examples:
       waggle datapoints alice/energy
@@ -149,15 +180,17 @@ def datapoints(*, name: str, as_json: bool, limit: int | None) -> None:
         output.document(found)
         return
     output.table(
-        ("day", "value", "state", "sent", "requestid", "comment"),
+        ("day", "value", "at Beeminder", "state", "sent", "requestid", "comment", "why"),
         [
             (
                 row["daystamp"],
                 f"{row['value']:.12g}",
+                None if row["landed_value"] is None else f"{row['landed_value']:.12g}",
                 row["state"],
                 output.when(row["sent_at"]),
                 row["requestid"],
                 row["comment"],
+                row["why"],
             )
             for row in found
         ],

@@ -3,8 +3,8 @@
 import pytest
 from sqlmodel import select
 
-from db import inbox, outbox
-from db.models import Event, EventKind, Feed, Run, Source, Worker
+from db import inbox, notices
+from db.models import Datapoint, Event, EventKind, Feed, Run, Source, Worker
 
 NOW = 1_793_880_000.0
 
@@ -23,23 +23,37 @@ def event_id(applied, ledger):
     return new.id
 
 
-def record(ledger, *days, label=""):
+def record(ledger, *days, label="", **more):
     """Datapoints of alice/energy."""
     with ledger.write() as session:
         feed = session.exec(select(Feed).where(Feed.label == label)).one()
-        points = [
-            outbox.Point(
-                requestid=f"wg-{label}{day}", value=1.25, comment="c", daystamp=f"2026110{day}"
+        for day in days:
+            values = {"value": 1.25, "comment": "c", "content_hash": "h"} | more
+            session.add(
+                Datapoint(
+                    goal_id=feed.goal_id,
+                    feed_id=feed.id,
+                    requestid=f"wg-{label}{day}",
+                    daystamp=f"2026110{day}",
+                    **values,
+                )
             )
-            for day in days
-        ]
-        outbox.record_points(session, goal_id=feed.goal_id, feed_id=feed.id, points=points, now=NOW)
+
+
+def tell(ledger, kind, message):
+    """A notice about the roof of alice/energy."""
+    with ledger.write() as session:
+        feed = session.exec(select(Feed).where(Feed.label == "roof")).one()
+        notices.raise_(
+            session, user_id=1, subject=f"feed:{feed.id}", kind=kind, message=message, now=NOW
+        )
 
 
 def test_status_has_the_keys_of_the_contract(applied):
     """What scripts rely on."""
     found = applied.json("status")
-    assert found.keys() == {"users", "sources", "feeds", "inbox", "outbox"}
+    assert found.keys() == {"users", "sources", "feeds", "inbox", "outbox", "notices"}
+    assert found["notices"] == []
     assert [feed["feed"] for feed in found["feeds"]] == ["alice/energy", "alice/energy:roof"]
     assert found["sources"] == [{"name": "plant", "provider": "bemserver", "state": "active"}]
     assert len(applied.json("status", "--limit", "1")["feeds"]) == 1
@@ -53,6 +67,25 @@ def test_status_for_people_says_that_nothing_runs(applied, ledger):
     with ledger.write() as session:
         session.add(Worker(name="w", queues="q", slots=1, started_at=0, seen_at=4e9))
     assert "1 alive\n" in applied("status").stdout
+
+
+def test_status_tells_first_what_needs_a_person(applied, ledger):
+    """What to do stands on top with the feed's name; with nothing to do it is left out."""
+    assert "needs you" not in applied("status").stdout
+    tell(ledger, "held", "one day is held")
+    tell(ledger, "units", "kWh is not \x1b[31mminutes")
+    told = applied("status").stdout
+    assert told.startswith("needs you\n")
+    assert "2026-11-05 12:00:00  alice/energy:roof  one day is held\n" in told
+    assert "`waggle approve alice/energy:roof --all`" in told
+    assert told.count("approve") == 1
+    assert "\x1b" not in told
+    assert applied.json("status")["notices"][0] == {
+        "subject": "alice/energy:roof",
+        "kind": "held",
+        "message": "one day is held",
+        "since": "2026-11-05T12:00:00Z",
+    }
 
 
 def test_events_are_listed_and_filtered(applied, event_id):
@@ -91,6 +124,18 @@ def test_datapoints_of_a_goal_and_of_a_label(applied, ledger):
     told = applied("datapoints", "alice/energy").stdout
     assert "1.25" in told
     assert "wg-roof3" in told
+
+
+def test_datapoints_show_what_is_there_and_why_nothing_is_sent(applied, ledger):
+    """The source's value beside that at Beeminder; held and frozen days with their reasons."""
+    record(ledger, 1, state="held", landed_value=7.5, error="would empty a day")
+    record(ledger, 2, state="withdrawn", frozen="deleted")
+    told = applied("datapoints", "alice/energy").stdout
+    for words in ("at Beeminder", "7.5", "would empty a day", "deleted by a person"):
+        assert words in told
+    frozen, held = applied.json("datapoints", "alice/energy")
+    assert (held["value"], held["landed_value"], held["why"]) == (1.25, 7.5, "would empty a day")
+    assert (frozen["landed_value"], frozen["why"]) == (None, "deleted by a person")
 
 
 @pytest.mark.parametrize(
