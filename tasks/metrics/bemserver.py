@@ -44,10 +44,23 @@ class Params(MetricParams):
     aggregation: Aggregation = Field("sum", description="how the samples of a day become a value")
     data_state: str = Field("Clean", description="name of the data state, such as Raw or Clean")
     convert_to: str | None = Field(None, description="unit to convert to, as the server names it")
+    # Left out of the identity of feeds that don't name it: their datapoints keep their ids.
+    counter: bool | None = Field(
+        None, description="the series is a meter that runs on (with aggregation last or max)"
+    )
 
     def value_kind(self) -> ValueKind:
-        """Sums and counts are totals of the day, the others are levels."""
+        """Sums and counts are totals of the day, a meter is a counter, the others are levels."""
+        if self.counter:
+            return "counter"
         return "total" if self.aggregation in ("sum", "count") else "level"
+
+    @model_validator(mode="after")
+    def _a_meter_is_read(self) -> Self:
+        if self.counter and self.aggregation not in ("last", "max"):
+            message = 'a counter is read: `counter = true` needs aggregation = "last" (or "max")'
+            raise ValueError(message)
+        return self
 
     @model_validator(mode="after")
     def _name_needs_campaign(self) -> Self:
@@ -104,7 +117,7 @@ PROVIDER = Provider(
             name="timeseries_aggregate",
             description="a day of a time series as one number: its sum, average, extreme or last",
             params=Params,
-            kind="total (sum, count) or level (avg, min, max, last)",
+            kind="total (sum, count), level (avg, min, max, last) or counter (counter = true)",
         )
     },
     connect=connect,

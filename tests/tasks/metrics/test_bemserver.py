@@ -22,6 +22,7 @@ def settings(**more: str) -> Settings:
         {"timeseries": 1, "campaign": "Home"},
         {"timeseries": 1, "aggregation": "median"},
         {"timeseries": 1, "aggregate": "sum"},
+        {"timeseries": 1, "aggregation": "sum", "counter": True},
         {},
     ],
 )
@@ -45,6 +46,15 @@ def test_what_can_not_be_meant_is_refused(given: dict) -> None:
 def test_totals_and_levels(aggregation: str, kind: str) -> None:
     """Sums and counts are totals of the day."""
     assert Params(timeseries=1, aggregation=aggregation).value_kind() == kind
+
+
+@pytest.mark.parametrize("aggregation", ["last", "max"])
+def test_a_meter_that_runs_on_is_a_counter(aggregation: str) -> None:
+    """A meter's reading is no level that may fall; saying so makes other ids, silence does not."""
+    meter = Params(timeseries=1, aggregation=aggregation, counter=True)
+    assert meter.value_kind() == "counter"
+    assert meter.counting()["counter"] is True
+    assert "counter" not in Params(timeseries=1, aggregation=aggregation).counting()
 
 
 def test_the_account_is_the_server_and_the_login_and_no_key() -> None:
