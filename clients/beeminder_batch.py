@@ -17,6 +17,7 @@ from clients.answers import Answer, error_text, pruned
 from clients.beeminder_models import BatchOutcome, NewDatapoint, Written, WrittenStatus
 
 _DUPLICATE = re.compile("duplicate", re.IGNORECASE)
+_COMPLAINTS = ("errors", "error", "error_message", "message")
 _STATUSES = ("created", "updated", "duplicate")
 # Our own words may come back in these; a comment about duplicates proves nothing.
 _ECHOES = frozenset({"comment", "requestid", "urtext", "fulltext", "canonical"})
@@ -106,7 +107,7 @@ def _outcome(
 def _confirmed(
     element: object, requestids: Collection[str], request_id: str | None
 ) -> Written | None:
-    if not isinstance(element, dict) or element.get("errors") or element.get("error"):
+    if not isinstance(element, dict) or any(element.get(name) for name in _COMPLAINTS):
         return None
     requestid, found = element.get("requestid"), element.get("id")
     if not isinstance(requestid, str) or requestid not in requestids:

@@ -16,6 +16,7 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Route
 
+from simulators import beeminder_road as road
 from simulators import beeminder_tokens as tokens
 from simulators.beeminder_api import Api
 from simulators.beeminder_calls import Calls
@@ -70,3 +71,11 @@ class Beeminder:
     def revoke(self, username: str, app_name: str) -> str | None:
         """Kills that token without telling the app."""
         return tokens.revoke(self.state, username, app_name)
+
+    def lay_road(self, username: str, slug: str, *, safe_days: int = 0) -> None:
+        """Draws the goal's line so that it has that many safe days now; 0 makes it red.
+
+        See `beeminder_road.lay`. KeyError if there is no such goal.
+        """
+        with self.state.lock:
+            road.lay(self.state, self.state.goal(username, slug), safe_days=safe_days)

@@ -1,6 +1,7 @@
 """The documented endpoints under `/api/v1/`, dispatched by method and path."""
 
 import hashlib
+import itertools
 import json
 import re
 from collections.abc import Mapping
@@ -8,8 +9,9 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 
+from simulators import beeminder_batches as batches
 from simulators import beeminder_datapoints as points
 from simulators import beeminder_goals as goals
 from simulators import beeminder_views as views
@@ -21,6 +23,7 @@ from simulators.beeminder_tokens import ApiError, Caller, caller, not_found
 COSTING = frozenset(
     {"shortcircuit", "stepdown", "cancel_stepdown", "uncleme", "ratchet", "dial_road"}
 )
+_SORRY = "<!doctype html><title>500</title><h1>We're sorry, but something went wrong.</h1>"
 _YES = ("true", "1", "True", True, 1)
 
 
@@ -30,6 +33,7 @@ class Api:
     def __init__(self, state: BeeminderState, calls: Calls) -> None:
         self.state = state
         self.calls = calls
+        self._numbers = itertools.count(1)
 
     async def answer(self, request: Request) -> Response:
         """Any endpoint; `.json` at the end is optional."""
@@ -39,7 +43,13 @@ class Api:
             status, payload = self._dispatch(request, segments, params)
         except ApiError as exc:
             status, payload = exc.status, exc.payload
-        return _json(request, status, payload)
+        except batches.TooManyError:
+            return self._named(HTMLResponse(_SORRY, status_code=500))
+        return self._named(_json(request, status, payload))
+
+    def _named(self, answer: Response) -> Response:
+        answer.headers["x-request-id"] = f"sim-{next(self._numbers):08d}"
+        return answer
 
     def _dispatch(
         self, request: Request, segments: list[str], params: Mapping[str, Any]
@@ -73,7 +83,9 @@ class Api:
                     return 200, _user(state, params, who)
                 case ("GET", "goals") | ("GET", "goals", "archived"):
                     archived = rest[-1] == "archived"
-                    chosen = [goal for goal in who.user.goals.values() if goal.archived == archived]
+                    now = state.clock()
+                    known = who.user.goals.values()
+                    chosen = [goal for goal in known if goal.is_archived(now) == archived]
                     shown = [views.goal(state, goal, emaciated=emaciated) for goal in chosen]
                     return 200, sorted(shown, key=lambda goal: str(goal["urgencykey"]))
                 case ("POST", "goals"):
@@ -96,16 +108,14 @@ class Api:
                 goals.change(state, goal, params)
                 return 200, views.goal(state, goal, emaciated=thin)
             case ("GET", "refresh_graph"):
-                goal.queued_until = state.clock() + state.queue_seconds
-                self.calls.refresh_soon(goal)
-                return 200, True
+                return 200, self.calls.refresh_soon(goal)
             case ("GET", "datapoints"):
                 return 200, points.listed(goal, params)
             case ("POST", "datapoints"):
                 point, status = points.upsert(state, goal, params, via=via)
                 return 200, {**views.datapoint(point), "status": status}
             case ("POST", "datapoints", "create_all"):
-                return points.create_all(state, goal, params, via=via)
+                return batches.create_all(state, goal, params, via=via)
             case ("PUT" | "PATCH", "datapoints", datapoint_id):
                 changed = points.change(state, goal, datapoint_id, params, via=via)
                 return 200, views.datapoint(changed)

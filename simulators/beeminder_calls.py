@@ -1,6 +1,7 @@
 """What Beeminder calls by itself: autofetch, reminder and de-authorization callbacks."""
 
 import asyncio
+import contextlib
 import itertools
 import time
 from collections import deque
@@ -147,13 +148,17 @@ class Calls:
         """Removes the app as the user would, and tells it. NotCalledError if nobody is told."""
         return self._make_blocking(self.plan_deauthorize(username, app=app, token=token))
 
-    def refresh_soon(self, goal: Goal) -> None:
-        """What refresh_graph does: the call, without waiting, if the goal has an app."""
-        try:
-            plan = self.plan_refresh(goal.owner, goal.slug)
-        except NotCalledError:
-            return
-        self.make_soon(plan)
+    def refresh_soon(self, goal: Goal) -> bool:
+        """What refresh_graph does: queues the graph, and calls the goal's app without waiting.
+
+        False, and nothing is done, when the state says that Beeminder does not want to.
+        """
+        if not self.state.refreshes:
+            return False
+        goal.queued_until = self.state.clock() + self.state.queue_seconds
+        with contextlib.suppress(NotCalledError):  # no app: only the graph is refreshed
+            self.make_soon(self.plan_refresh(goal.owner, goal.slug))
+        return True
 
     def make_soon(self, plan: Plan) -> None:
         """Makes the call in the running loop without waiting for it."""

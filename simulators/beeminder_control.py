@@ -10,11 +10,22 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from simulators import beeminder_datapoints as points
+from simulators import beeminder_road as road
 from simulators import beeminder_tokens as tokens
 from simulators import beeminder_views as views
 from simulators.beeminder_calls import Calls, NotCalledError, Plan
+from simulators.beeminder_shapes import BatchShape
 from simulators.beeminder_state import BeeminderState
 
+_UNKNOWNS = {
+    "batch_limit",
+    "batch_shape",
+    "frozen_status",
+    "partial_status",
+    "premium",
+    "queue_seconds",
+    "refreshes",
+}
 _Handler = Callable[[dict[str, Any]], Awaitable[Any]]
 
 
@@ -33,6 +44,7 @@ class Control:
             "goals": self._goal,
             "tokens": self._token,
             "points": self._point,
+            "unknowns": self._unknowns,
             "refresh": self._refresh,
             "remind": self._remind,
             "deauthorize": self._deauthorize,
@@ -52,25 +64,45 @@ class Control:
         return asdict(tokens.register_app(self.state, asked.pop("name"), **asked))
 
     async def _user(self, asked: dict[str, Any]) -> Any:  # noqa: ANN401 - any JSON
-        user = self.state.add_user(asked.pop("username"), **asked)
+        """Makes a user, or changes fields of one that exists (`new_username` renames them)."""
+        username = asked.pop("username")
+        new_username = asked.pop("new_username", None)
+        if username not in self.state.users:
+            self.state.add_user(username, **asked)
+        elif asked:
+            self.state.change_user(username, **asked)
+        if new_username:
+            username = self.state.rename_user(username, new_username).username
+        user = self.state.users[username]
         return {"id": user.id, "username": user.username, "token": user.token}
 
     async def _goal(self, asked: dict[str, Any]) -> Any:  # noqa: ANN401 - any JSON
-        """Makes a goal, or changes fields of one that exists (`new_slug` renames it)."""
+        """Makes a goal, or changes fields of one that exists.
+
+        `new_slug` renames it; `safe_days` draws its line so that it has that many now (0: red).
+        """
         username, slug = asked.pop("username"), asked.pop("slug")
-        new_slug = asked.pop("new_slug", None)
-        known = self.state.users[username].goals.get(slug)
-        if known is None:
-            known = self.state.add_goal(username, slug, **asked)
+        new_slug, safe_days = asked.pop("new_slug", None), asked.pop("safe_days", None)
+        if slug not in self.state.users[username].goals:
+            goal = self.state.add_goal(username, slug, **asked)
         else:
-            for name, value in asked.items():
-                if not hasattr(known, name):
-                    raise TypeError(f"a goal has no field {name!r}")
-                setattr(known, name, value)
-            self.state.touch(known)
+            goal = self.state.change_goal(username, slug, **asked)
         if new_slug:
             self.state.rename_goal(username, slug, new_slug)
-        return views.goal(self.state, known, emaciated=True)
+        if safe_days is not None:
+            road.lay(self.state, goal, safe_days=safe_days)
+        return views.goal(self.state, goal, emaciated=True)
+
+    async def _unknowns(self, asked: dict[str, Any]) -> Any:  # noqa: ANN401 - any JSON
+        """What nobody knows of the real one; see `BeeminderState`."""
+        if "batch_shape" in asked:
+            asked["batch_shape"] = BatchShape(**asked["batch_shape"])
+        if unknown := sorted(asked.keys() - _UNKNOWNS):
+            raise TypeError(f"there is no setting {unknown[0]!r}")
+        for name, value in asked.items():
+            setattr(self.state, name, value)
+        shown = {name: getattr(self.state, name) for name in sorted(_UNKNOWNS)}
+        return {**shown, "batch_shape": asdict(self.state.batch_shape)}
 
     async def _token(self, asked: dict[str, Any]) -> Any:  # noqa: ANN401 - any JSON
         """Mints the OAuth token of a user for an app, as a consent would."""

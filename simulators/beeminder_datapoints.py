@@ -1,6 +1,5 @@
-"""Reading and writing datapoints: upsert by requestid, batches, days."""
+"""Reading and writing datapoints: upsert by requestid, days."""
 
-import json
 import math
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -11,7 +10,7 @@ from simulators.beeminder_state import BeeminderState, Change, Datapoint, Goal
 from simulators.beeminder_tokens import ApiError, not_found
 
 _PER_PAGE = 25
-_DUPLICATE = "Duplicate request"
+DUPLICATE = "Duplicate request"
 
 
 def upsert(
@@ -26,7 +25,7 @@ def upsert(
         value = _value(params)
         timestamp = _timestamp(state, goal, params)
         requestid = str(params["requestid"]) if params.get("requestid") else None
-        known = _by_requestid(goal, requestid)
+        known = by_requestid(goal, requestid)
         if known is not None:
             _update(state, goal, known, value=value, params=params, timestamp=timestamp, via=via)
             return known, "updated"
@@ -48,32 +47,6 @@ def upsert(
         goal.datapoints[point.id] = point
         _note(state, goal, point, "created", via)
         return point, "created"
-
-
-def create_all(
-    state: BeeminderState, goal: Goal, params: Mapping[str, Any], *, via: str | None
-) -> tuple[int, Any]:
-    """Status and body of a batch: a list if all went well, else `successes` and `errors`."""
-    asked = params.get("datapoints")
-    if isinstance(asked, str):
-        try:
-            asked = json.loads(asked)
-        except ValueError as exc:
-            raise ApiError(422, {"errors": "Error parsing params (datapoints)"}) from exc
-    if not isinstance(asked, list) or not all(isinstance(entry, dict) for entry in asked):
-        raise ApiError(422, {"errors": "datapoints must be an array of objects"})
-    successes: list[dict[str, Any]] = []
-    errors: list[Any] = []
-    for entry in asked:
-        try:
-            point, status = upsert(state, goal, entry, via=via)
-        except ApiError as exc:
-            errors.append(exc.payload["errors"])
-        else:
-            successes.append({**views.datapoint(point), "status": status})
-    if errors:
-        return state.partial_status, {"successes": successes, "errors": errors}
-    return 200, successes
 
 
 def change(
@@ -122,7 +95,7 @@ def listed(goal: Goal, params: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _refuse_frozen(state: BeeminderState, goal: Goal) -> None:
-    if (goal.frozen or goal.archived) and state.frozen_status is not None:
+    if (goal.frozen or goal.is_archived(state.clock())) and state.frozen_status is not None:
         raise ApiError(state.frozen_status, {"errors": "Goal must be restarted to accept data"})
 
 
@@ -162,7 +135,8 @@ def _timestamp(state: BeeminderState, goal: Goal, params: Mapping[str, Any]) -> 
     return None
 
 
-def _by_requestid(goal: Goal, requestid: str | None) -> Datapoint | None:
+def by_requestid(goal: Goal, requestid: str | None) -> Datapoint | None:
+    """The point that carries it, None if none does."""
     if requestid is None:
         return None
     return next((p for p in goal.datapoints.values() if p.requestid == requestid), None)
@@ -192,7 +166,7 @@ def _update(
     after = (value, comment, point.timestamp if timestamp is None else timestamp)
     if before == after:
         _note(state, goal, point, "duplicate", via)
-        raise ApiError(422, {"errors": _DUPLICATE})
+        raise ApiError(422, {"errors": DUPLICATE})
     _apply(state, goal, point, value=value, params=params, timestamp=timestamp)
     _note(state, goal, point, "updated", via)
 

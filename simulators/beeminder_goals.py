@@ -3,21 +3,25 @@
 import json
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
+from simulators import beeminder_aggregate as aggregate
 from simulators import beeminder_days as days
 from simulators import beeminder_views as views
 from simulators.beeminder_state import MAX_SLUG, BeeminderState, Datapoint, Goal, User
 from simulators.beeminder_tokens import ApiError
 
-_DIRECTIONS = {
-    "hustler": (1, 1),
-    "biker": (1, 1),
-    "fatloser": (-1, -1),
-    "gainer": (1, 1),
-    "inboxer": (-1, -1),
-    "drinker": (-1, 1),
-    "custom": (1, 1),
+# yaw, dir, aggday, kyoom, odom: what a goal type is short for.
+_TYPES = {
+    "hustler": (1, 1, "sum", True, False),
+    "biker": (1, 1, "last", False, True),
+    "fatloser": (-1, -1, "min", False, False),
+    "gainer": (1, 1, "max", False, False),
+    "inboxer": (-1, -1, "min", False, False),
+    "drinker": (-1, 1, "sum", True, False),
+    "custom": (1, 1, "last", False, False),
 }
 _BUILT_IN_SOURCES = frozenset({"api", "ifttt", "zapier"})
 _GIVEN_TWO = 2
@@ -36,7 +40,7 @@ def create(state: BeeminderState, user: User, params: Mapping[str, Any]) -> dict
         errors["slug"] = ["is invalid"]
     elif slug in user.goals:
         errors["slug"] = ["has already been taken"]
-    if kind not in _DIRECTIONS:
+    if kind not in _TYPES:
         errors["gtype"] = ["can't be blank"] if not kind else ["is not included in the list"]
     if not params.get("gunits"):
         errors["gunits"] = ["can't be blank"]
@@ -45,7 +49,7 @@ def create(state: BeeminderState, user: User, params: Mapping[str, Any]) -> dict
         errors["rfin"] = ["exactly two of goaldate, goalval and rate are needed"]
     if errors:
         raise ApiError(422, {"errors": errors})
-    yaw, direction = _DIRECTIONS[kind]
+    yaw, direction, aggday, kyoom, odom = _TYPES[kind]
     goaldate = _given(params, "goaldate")
     now = state.clock()
     goal = Goal(
@@ -60,9 +64,10 @@ def create(state: BeeminderState, user: User, params: Mapping[str, Any]) -> dict
         rate=_given(params, "rate"),
         goalval=_given(params, "goalval"),
         goaldate=None if goaldate is None else int(goaldate),
-        kyoom=kind in ("hustler", "drinker"),
-        aggday="sum" if kind in ("hustler", "drinker") else "last",
-        odom=kind == "biker",
+        initval=_given(params, "initval") or 0.0,
+        kyoom=kyoom,
+        aggday=aggday,
+        odom=odom,
         yaw=yaw,
         dir=direction,
         autodata=_source(state, str(params.get("datasource") or "")),
@@ -79,13 +84,20 @@ def create(state: BeeminderState, user: User, params: Mapping[str, Any]) -> dict
 
 
 def change(state: BeeminderState, goal: Goal, params: Mapping[str, Any]) -> None:
-    """PUT on a goal: only what is sent changes. ApiError 422."""
-    if "roadall" in params:
-        _road(params["roadall"])
-    if "datasource" in params:
-        goal.autodata = _source(state, str(params["datasource"] or ""))
+    """PUT on a goal: only what is sent changes, and nothing if any of it is wrong. ApiError 422."""
+    counting = [name for name in ("aggday", "kyoom") if name in params]
+    if counting and not state.premium:
+        raise ApiError(422, {"errors": {counting[0]: ["can't be changed on your plan"]}})
+    if "aggday" in params and params["aggday"] not in aggregate.METHODS:
+        raise ApiError(422, {"errors": {"aggday": ["is not included in the list"]}})
+    drawn = _road(state, goal, params["roadall"]) if "roadall" in params else None
+    source = _source(state, str(params["datasource"] or "")) if "datasource" in params else None
     if "slug" in params and params["slug"] != goal.slug:
         _rename(state, goal, str(params["slug"]).lower())
+    if drawn is not None:
+        goal.roadall = drawn
+    if "datasource" in params:
+        goal.autodata = source
     if "title" in params:
         goal.title = params["title"]
     if "aggday" in params:
@@ -119,13 +131,31 @@ def _source(state: BeeminderState, name: str) -> str | None:
     raise ApiError(422, {"errors": {"datasource": ["is not included in the list"]}})
 
 
-def _road(given: Any) -> None:  # noqa: ANN401 - whatever was sent
+def _road(state: BeeminderState, goal: Goal, given: Any) -> list[list[Any]]:  # noqa: ANN401 - whatever was sent
+    """Rows of time, value and rate, where one is null; times may be dates as text."""
+    zone = ZoneInfo(state.users[goal.owner].timezone)
     try:
         rows = json.loads(given) if isinstance(given, str) else given
-    except ValueError:
-        rows = None
-    if not isinstance(rows, list):
-        raise ApiError(422, {"errors": {"message": "Error parsing params (roadall)"}})
+        drawn = [[_instant(time, zone), value, rate] for time, value, rate in rows]
+        first, last = drawn[0], drawn[-1]
+    except (ValueError, TypeError, IndexError):
+        raise _no_road() from None
+    one_null = all(row.count(None) == 1 for row in drawn)
+    dated = all(row[0] is not None for row in drawn if row is not last)
+    if not one_null or not dated or first[2] is not None or first is last:
+        raise _no_road()
+    return drawn
+
+
+def _instant(time: Any, zone: ZoneInfo) -> int | None:  # noqa: ANN401 - whatever was sent
+    if isinstance(time, str):
+        on = days.parse_daystamp(time.replace("-", ""))
+        return int(datetime(on.year, on.month, on.day, 12, tzinfo=zone).timestamp())
+    return None if time is None else int(time)
+
+
+def _no_road() -> ApiError:
+    return ApiError(422, {"errors": {"message": "Error parsing params (roadall)"}})
 
 
 def _tags(given: Any) -> list[str]:  # noqa: ANN401 - whatever was sent

@@ -85,9 +85,8 @@ class Pages:
     def _user(self, user: User) -> str:
         rows = []
         for goal in user.goals.values():
-            points = self.state.datapoints(user.username, goal.slug)
             link = f"/{quote(user.username)}/{quote(goal.slug)}"
-            value = views.current_value(goal, points)
+            value = views.current_value(self.state, goal)
             rows.append(
                 [
                     f"<a href='{link}'>{escape(goal.slug)}</a>",

@@ -1,5 +1,6 @@
 """What the simulated Beeminder knows: users, goals, datapoints, registered apps and tokens."""
 
+import dataclasses
 import itertools
 import threading
 import time
@@ -9,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from simulators import beeminder_days as days
+from simulators.beeminder_shapes import BatchShape
 
 MAX_SLUG = 20
 
@@ -33,7 +35,11 @@ class Datapoint:
 
 @dataclass(slots=True, kw_only=True)
 class Goal:
-    """One goal. `facts` replaces any field of its JSON, calculated or not."""
+    """One goal. `facts` replaces any field of its JSON, calculated or not.
+
+    `roadall` is the bright red line as somebody drew it, None for a lenient one; `initval` is
+    where it starts. `archivedate` (Unix seconds) may lie ahead: the goal is put away then.
+    """
 
     id: str
     slug: str
@@ -54,7 +60,10 @@ class Goal:
     dir: int = 1
     odom: bool = False
     autodata: str | None = None
+    initval: float | None = None
+    roadall: list[list[Any]] | None = None
     archived: bool = False
+    archivedate: int | None = None
     frozen: bool = False
     won: bool = False
     lost: bool = False
@@ -62,6 +71,10 @@ class Goal:
     facts: dict[str, Any] = field(default_factory=dict)
     datapoints: dict[str, Datapoint] = field(default_factory=dict)
     queued_until: float = 0.0
+
+    def is_archived(self, now: float) -> bool:
+        """Whether it has been put away, by hand or because its date has come."""
+        return self.archived or (self.archivedate is not None and self.archivedate <= now)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -115,7 +128,10 @@ class BeeminderState:
 
     `queue_seconds`: how long a goal stays queued after a write. `frozen_status`: how a write to a
     frozen goal is answered, None accepts it (what the real one does is unknown).
-    `partial_status`: status of a create_all that failed in part (unknown as well).
+    `partial_status` and `batch_shape`: status and body of a create_all that failed in part
+    (unknown as well). `batch_limit`: a bigger create_all is answered 500 with a page.
+    `premium`: whether people have a plan with which `aggday` and `kyoom` can be changed.
+    `refreshes`: whether refresh_graph queues anything.
     """
 
     def __init__(self, *, clock: Callable[[], float] = time.time) -> None:
@@ -130,6 +146,10 @@ class BeeminderState:
         self.queue_seconds = 1.0
         self.frozen_status: int | None = 422
         self.partial_status = 200
+        self.batch_shape = BatchShape()
+        self.batch_limit: int | None = None
+        self.premium = True
+        self.refreshes = True
         self._numbers = itertools.count(1)
 
     def new_id(self) -> str:
@@ -155,6 +175,33 @@ class BeeminderState:
             self.personal_tokens[user.token] = user
             return user
 
+    def rename_user(self, username: str, new_username: str) -> User:
+        """Changes the name; id, tokens and goals stay. KeyError if there is none or it is taken."""
+        with self.lock:
+            if new_username in self.users:
+                raise KeyError(new_username)
+            user = self.users.pop(username)
+            user.username = new_username
+            self.users[new_username] = user
+            for goal in user.goals.values():
+                goal.owner = new_username
+            user.changed_at = self.clock()
+            return user
+
+    def change_user(self, username: str, **fields: Any) -> User:
+        """Sets fields of a user as they would in their settings; days that are over stay.
+
+        KeyError if there is none, TypeError for an unknown field.
+        """
+        with self.lock:
+            user = self.users[username]
+            _set(user, fields)
+            user.changed_at = self.clock()
+            if "timezone" in fields:  # every goal's days end at other instants now
+                for goal in user.goals.values():
+                    self.touch(goal)
+            return user
+
     def add_goal(self, username: str, slug: str, **more: Any) -> Goal:
         """Makes a goal without datapoints; the keywords are fields of `Goal`. KeyError: no user."""
         with self.lock:
@@ -169,6 +216,17 @@ class BeeminderState:
     def goal(self, username: str, slug: str) -> Goal:
         """KeyError if there is none."""
         return self.users[username].goals[slug]
+
+    def change_goal(self, username: str, slug: str, **fields: Any) -> Goal:
+        """Sets fields of a goal as its owner would: a deadline, `archived`, `facts`, ….
+
+        KeyError if there is none, TypeError for an unknown field.
+        """
+        with self.lock:
+            goal = self.goal(username, slug)
+            _set(goal, fields)
+            self.touch(goal)
+            return goal
 
     def rename_goal(self, username: str, slug: str, new_slug: str) -> Goal:
         """Changes the slug, the id stays. KeyError if there is none or the name is taken."""
@@ -229,3 +287,11 @@ class BeeminderState:
         """The day of that goal which the instant counts for."""
         zone = self.users[goal.owner].timezone
         return days.daystamp_of(timestamp, zone=zone, deadline=goal.deadline)
+
+
+def _set(item: User | Goal, fields: dict[str, Any]) -> None:
+    known = {each.name for each in dataclasses.fields(item)}
+    if unknown := sorted(fields.keys() - known):
+        raise TypeError(f"a {type(item).__name__.lower()} has no field {unknown[0]!r}")
+    for name, value in fields.items():
+        setattr(item, name, value)

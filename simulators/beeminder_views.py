@@ -1,14 +1,23 @@
 """Users, goals and datapoints as the JSON that Beeminder answers with."""
 
-import math
+from datetime import date
 from typing import Any
 
 from simulators import beeminder_days as days
+from simulators import beeminder_road as road
+from simulators.beeminder_road import Standing
 from simulators.beeminder_state import BeeminderState, Datapoint, Goal, User
 
-_DAY = 86_400
-_COLOURS = ("red", "orange", "blue", "green")
-_HEXES = {"red": "#ff0000", "orange": "#f89406", "blue": "#125bca", "green": "#228b22"}
+_WEEK = 7
+_COLOURS = ("red", "orange", "blue", "green", "green", "green", "green", "dkgreen")
+_HEXES = {
+    "red": "#ff0000",
+    "orange": "#f89406",
+    "blue": "#125bca",
+    "green": "#39b44a",
+    "dkgreen": "#228b22",
+    "gray": "#808080",
+}
 _ROADS = ("road", "roadall", "fullroad")
 _SKINNY = frozenset(
     {
@@ -82,15 +91,18 @@ def recent(goal: Goal, count: int | None = None) -> list[dict[str, Any]]:
 def goal(
     state: BeeminderState, item: Goal, *, emaciated: bool = False, datapoints: bool = False
 ) -> dict[str, Any]:
-    """All attributes of a goal."""
+    """All attributes of a goal; what `facts` says replaces what is calculated."""
     now = state.clock()
     points = sorted(item.datapoints.values(), key=lambda p: (p.timestamp, p.id))
+    stands = road.standing(state, item)
     today = state.daystamp(item, now)
-    safebuf, losedate = _safety(state, item, today)
-    colour = _COLOURS[max(0, min(3, safebuf))]
-    owner = state.users[item.owner]
+    safebuf, losedate = _safety(state, item, stands)
+    colour = "gray" if safebuf is None else _COLOURS[max(0, min(_WEEK, safebuf))]
+    archived = item.is_archived(now)
     graph = f"/{item.owner}/{item.slug}"
     latest = recent(item, 1)
+    roadall, fullroad = road.matrix(state, item), road.full(state, item, stands.knots)
+    line_today = road.line(stands.knots, stands.today)
     shown = {
         "id": item.id,
         "slug": item.slug,
@@ -101,10 +113,8 @@ def goal(
         "gunits": item.gunits,
         "goal_type": item.goal_type,
         "autodata": item.autodata,
-        "goaldate": item.goaldate,
-        "goalval": item.goalval,
-        "rate": item.rate,
-        "mathishard": [item.goaldate, item.goalval, item.rate],
+        **dict(zip(("goaldate", "goalval", "rate"), roadall[-1], strict=True)),
+        "mathishard": fullroad[-1],
         "runits": item.runits,
         "losedate": losedate,
         "deadline": item.deadline,
@@ -112,19 +122,21 @@ def goal(
         "alertstart": 34_200,
         "queued": now < item.queued_until,
         "updated_at": int(item.changed_at),
-        "initday": points[0].timestamp if points else int(item.created_at),
-        "curday": points[-1].timestamp if points else None,
-        "lastday": points[-1].timestamp if points else None,
-        "initval": points[0].value if points else 0,
-        "curval": current_value(item, points),
-        "currate": item.rate,
-        "delta": 0,
+        "initday": fullroad[0][0],
+        "curday": road.noon(state, item, stands.today) if points else None,
+        "lastday": road.noon(state, item, _ordinal(points[-1].daystamp)) if points else None,
+        "initval": fullroad[0][1],
+        "curval": stands.value if points else None,
+        "currate": road.rate(stands.knots, stands.today) * road.UNIT_DAYS[item.runits],
+        "delta": stands.value - line_today,
         "delta_text": "",
-        "safebump": None,
+        "rah": road.line(stands.knots, stands.today + _WEEK),
+        "safebump": road.line(stands.knots, stands.today + stands.safe_days),
+        "dueby": _due(stands),
         "safebuf": safebuf,
         "colorkey": colour,
         "colorhex": _HEXES[colour],
-        "urgencykey": f"FROx;{losedate};{item.slug}",
+        "urgencykey": f"FRO{'1' if archived else 'x'};PPRx;DL{losedate};P0999999995;{item.slug}",
         "limsum": f"+1 due in {safebuf} days",
         "pledge": 5,
         "contract": {"amount": 5, "stepdown_at": None},
@@ -134,10 +146,10 @@ def goal(
         "yaw": item.yaw,
         "dir": item.dir,
         "lane": item.yaw,
-        "frozen": item.frozen or item.archived,
-        "won": item.won or item.archived,
+        "frozen": item.frozen or archived,
+        "won": item.won or archived,
         "lost": item.lost,
-        "archivedate": None,
+        "archivedate": item.archivedate or (int(item.created_at) if archived else None),
         "todayta": any(point.daystamp == today for point in points),
         "secret": False,
         "datapublic": False,
@@ -156,16 +168,16 @@ def goal(
         "svg_url": f"{graph}.svg",
         "graph_url": f"{graph}.png",
         "thumb_url": f"{graph}-thumb.png",
-        "road": [[int(owner.created_at), 0, item.rate]],
-        "roadall": [[int(owner.created_at), 0, None], [None, item.goalval, item.rate]],
-        "fullroad": [[int(owner.created_at), 0, item.rate]],
+        "road": roadall[1:-1],
+        "roadall": roadall,
+        "fullroad": fullroad,
         **item.facts,
     }
     if emaciated:
         for name in _ROADS:
             shown.pop(name, None)
     if datapoints:
-        shown["datapoints"] = recent(item)
+        shown["datapoints"] = [datapoint(point) for point in points]
     return shown
 
 
@@ -216,28 +228,31 @@ def user(
     return shown_user
 
 
-def current_value(item: Goal, points: list[Datapoint]) -> float | None:
-    """Aggregated by day, added up when the goal auto-sums. `points` are in order of time."""
-    if not points:
-        return None
-    per_day: dict[str, list[float]] = {}
-    for point in points:
-        per_day.setdefault(point.daystamp, []).append(point.value)
-    values = [_aggregate(item.aggday, per_day[day]) for day in sorted(per_day)]
-    return math.fsum(values) if item.kyoom else values[-1]
+def current_value(state: BeeminderState, item: Goal) -> float | None:
+    """Aggregated by day, added up when the goal auto-sums; None without a datapoint."""
+    return road.standing(state, item).value if item.datapoints else None
 
 
-def _safety(state: BeeminderState, item: Goal, today: str) -> tuple[int, int]:
-    """Safe days and derail time; `facts` may say it more exactly for a test."""
-    safebuf = int(item.facts.get("safebuf", 3))
+def _safety(state: BeeminderState, item: Goal, stands: Standing) -> tuple[int | None, int]:
+    """Safe days, and the last second of the last of them."""
+    safebuf = item.facts.get("safebuf", stands.safe_days)
+    if safebuf is None:
+        return None, int(state.clock())
+    last = date.fromordinal(stands.today + max(0, safebuf)).strftime("%Y%m%d")
     zone = state.users[item.owner].timezone
-    end = days.last_second_of(today, zone=zone, deadline=item.deadline) + 1
-    return safebuf, end + max(0, safebuf) * _DAY
+    return safebuf, days.last_second_of(last, zone=zone, deadline=item.deadline)
 
 
-def _aggregate(aggday: str, values: list[float]) -> float:
-    if aggday == "sum":
-        return math.fsum(values)
-    if aggday in ("min", "max"):
-        return min(values) if aggday == "min" else max(values)
-    return values[-1] if aggday == "last" else math.fsum(values) / len(values)
+def _due(stands: Standing) -> dict[str, dict[str, float]]:
+    """What the line asks for on each day of a week, as a total and as what is missing."""
+    coming = {
+        day: road.line(stands.knots, day) for day in range(stands.today, stands.today + _WEEK)
+    }
+    return {
+        date.fromordinal(day).strftime("%Y%m%d"): {"total": total, "delta": total - stands.value}
+        for day, total in coming.items()
+    }
+
+
+def _ordinal(daystamp: str) -> int:
+    return days.parse_daystamp(daystamp).toordinal()
