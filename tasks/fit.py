@@ -25,6 +25,7 @@ ONE_POINT_IS_ITSELF = frozenset(
         "min",
         "max",
         "mean",
+        "average",
         "truemean",
         "uniqmean",
         "median",
