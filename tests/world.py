@@ -140,7 +140,7 @@ class World:
                 metric="timeseries_aggregate",
                 params=params | more.pop("params", {}),
                 due_at=self.clock.at,
-                **more,
+                **{"created_at": self.clock.at, **more},
             )
             session.add(feed)
             session.flush()

@@ -1,0 +1,188 @@
+"""What reconciling asks of the ledger: whose turn it is, what should be there, what was found out.
+
+A goal is due a day after its feeds were last compared, later by some minutes that its id decides:
+goals that were linked together do not fall due together for ever. Everything is written by the
+holder of the feed's lease, and only to rows that are as they were when they were compared.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import and_, func, select, update
+from sqlalchemy.sql.elements import ColumnElement
+from sqlmodel import Session, col
+from sqlmodel import select as select_rows
+
+from db import feeds, outbox
+from db.feeds import Claim
+from db.models import Datapoint, DatapointState, Day, Feed, Goal, User
+
+PERIOD = 86400.0
+SPREAD_MINUTES = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A goal with everything that the ledger knows about its points. Rows are copies."""
+
+    user: User
+    goal: Goal
+    feeds: dict[int, Feed]
+    rows: Sequence[Datapoint]
+    days: Sequence[Day]
+
+
+def any_overdue(session: Session, now: float) -> bool:
+    """Is there a goal to reconcile?"""
+    found = session.connection().execute(select(col(Feed.id)).where(_overdue(now)).limit(1))
+    return found.first() is not None
+
+
+def claim_overdue(session: Session, *, owner: str, now: float) -> list[Claim]:
+    """Lease the overdue feeds of the one goal that has waited longest; empty when there is none."""
+    first = session.connection().execute(
+        select(col(Feed.goal_id)).where(_overdue(now)).order_by(_last()).limit(1)
+    )
+    goal_id = first.scalar_one_or_none()
+    if goal_id is None:
+        return []
+    where = and_(col(Feed.goal_id) == goal_id, _overdue(now))
+    return feeds.take(session, where, owner, now, feeds.BATCH)
+
+
+def claim_goal(session: Session, goal_id: int, *, owner: str, now: float) -> list[Claim]:
+    """Lease all feeds of a goal, paused and stopped ones too; empty when one is being worked on."""
+    ids = session.connection().execute(
+        select(col(Feed.id)).where(col(Feed.goal_id) == goal_id).order_by(col(Feed.id))
+    )
+    wanted = set(ids.scalars())
+    where = and_(col(Feed.id).in_(wanted), col(Feed.lease_until) <= now)
+    claims = feeds.take(session, where, owner, now, len(wanted))
+    if {held.feed_id for held in claims} == wanted:
+        return claims
+    for held in claims:
+        feeds.release(session, held)
+    return []
+
+
+def _overdue(now: float) -> ColumnElement[bool]:
+    late = (col(Feed.goal_id) % SPREAD_MINUTES) * 60.0
+    return and_(
+        col(Feed.state).in_(feeds.CLAIMABLE),
+        col(Feed.last_synced_at).is_not(None),
+        col(Feed.lease_until) <= now,
+        col(Feed.due_at) > now,  # a sync goes first
+        _last() + late <= now - PERIOD,
+    )
+
+
+def _last() -> ColumnElement[float]:
+    return func.coalesce(col(Feed.reconciled_at), col(Feed.created_at))
+
+
+def load(session: Session, goal_id: int) -> Subject:
+    """The goal, its feeds, and all rows of its outbox."""
+    goal = session.get_one(Goal, goal_id)
+    found = session.exec(select_rows(Feed).where(col(Feed.goal_id) == goal_id)).all()
+    rows = session.exec(
+        select_rows(Datapoint)
+        .where(col(Datapoint.goal_id) == goal_id)
+        .order_by(col(Datapoint.daystamp), col(Datapoint.id))
+    )
+    days = session.exec(select_rows(Day).where(col(Day.feed_id).in_([feed.id for feed in found])))
+    return Subject(
+        session.get_one(User, goal.user_id),
+        goal,
+        {feed.id or 0: feed for feed in found},
+        rows.all(),
+        days.all(),
+    )
+
+
+def unchanged(session: Session, rows: Collection[Datapoint]) -> set[int]:
+    """Lock these rows; returns the ids of those that are still as they were read."""
+    before = {row.id: _state(row) for row in rows}
+    now = session.exec(
+        select_rows(Datapoint)
+        .where(col(Datapoint.id).in_(before))
+        .order_by(col(Datapoint.id))
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    return {row.id or 0 for row in now if before[row.id] == _state(row)}
+
+
+def _state(row: Datapoint) -> tuple[object, ...]:
+    return row.state, row.content_hash, row.landed_hash, row.landed_value, row.frozen, row.sent_at
+
+
+def learn_id(session: Session, point_id: int, beeminder_id: str) -> None:
+    """The point is there under this id of Beeminder's."""
+    session.connection().execute(
+        update(Datapoint).where(col(Datapoint.id) == point_id).values(beeminder_id=beeminder_id)
+    )
+
+
+def thaw(session: Session, row: Datapoint) -> None:
+    """What counted as deleted is there, with the value of the ledger: it is ours again."""
+    content = _content_hash(row, row.value)
+    session.connection().execute(
+        update(Datapoint)
+        .where(col(Datapoint.id) == row.id)
+        .values(
+            state=DatapointState.LANDED.value,
+            frozen=None,
+            content_hash=content,
+            landed_hash=content,
+            landed_value=row.value,
+            error=None,
+        )
+    )
+
+
+def write_again(
+    session: Session, row: Datapoint, value: float, *, there: float | None, now: float
+) -> None:
+    """Have this value pushed over `there`, which was just seen, whoever wrote that."""
+    session.connection().execute(
+        update(Datapoint)
+        .where(col(Datapoint.id) == row.id)
+        .values(
+            state=DatapointState.PENDING.value,
+            frozen=None,
+            value=value,
+            content_hash=_content_hash(row, value),
+            landed_hash=None,
+            landed_value=there,
+            held_at=None,
+            attempts=0,
+            due_at=now,
+            error=None,
+        )
+    )
+
+
+def stand_for(session: Session, row: Datapoint, value: float) -> None:
+    """The row is about to be a person's: what it would be written back to is this value."""
+    session.connection().execute(
+        update(Datapoint)
+        .where(col(Datapoint.id) == row.id)
+        .values(value=value, content_hash=_content_hash(row, value))
+    )
+
+
+def _content_hash(row: Datapoint, value: float) -> str:
+    return outbox.Point(
+        requestid=row.requestid,
+        value=value,
+        comment=row.comment,
+        daystamp=row.daystamp or "",
+        timestamp=row.timestamp,
+    ).content_hash
+
+
+def compared(session: Session, feed_ids: Collection[int], at: float) -> None:
+    """These feeds count as compared at `at`: a day later they are due again."""
+    session.connection().execute(
+        update(Feed).where(col(Feed.id).in_(feed_ids)).values(reconciled_at=at)
+    )
