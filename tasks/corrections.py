@@ -1,8 +1,11 @@
 """What a write may do to a day that is over. Pure.
 
 Beeminder derails a goal the moment that yesterday turns red, whoever wrote the point. So a write
-that makes a finished day worse, empties it, or is one of many is held until a person lets it pass.
-What is better is sent; today is open, and goes on without being asked about.
+that makes the value of a finished day worse, empties it, or is one of many is held until a person
+lets it pass. What is better is sent; a day without a value gets one; today is open, and goes on.
+
+A total that has grown when it is read just after its day ended is not a correction: the day is
+being completed. Without that every day of a do-less goal would end with a question.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,6 +16,7 @@ from db.models import Datapoint, DatapointState
 from db.outbox import Action, Judged, Point
 
 MANY = 3  # finished days that may change in one go
+COMPLETED_SECONDS = 900.0  # after its end, a day's total may still grow
 ADOPTED = (
     "it differs from what was found at Beeminder, which a person may have changed while the "
     "ledger was lost"
@@ -31,44 +35,34 @@ class Corrections(StrEnum):
 class Stance:
     """How a goal counts, and what its owner chose. `yaw`: 1 when more is better, -1 when less is.
 
-    `sums`: each point adds to the goal; else a point says where it stands.
-    `on_edit_source`: what a person edited is written over.
+    `grows`: a day's value adds up while the day runs. `on_edit_source`: what a person edited is
+    written over.
     """
 
     corrections: Corrections
     yaw: int | None
-    sums: bool
+    grows: bool = False
     on_edit_source: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A point that should be at Beeminder, and whether its day is over."""
+    """A point that should be at Beeminder, and for how long its day is over (seconds; None: it is
+    not).
+    """
 
     point: Point
-    finished: bool
+    over: float | None
+
+    @property
+    def finished(self) -> bool:
+        """Is the day over?"""
+        return self.over is not None
 
 
-def judge(
-    stance: Stance,
-    wanted: Sequence[Wanted],
-    known: Mapping[str, Datapoint],
-    *,
-    stood: float | None = None,
-) -> list[Judged]:
-    """Send, hold or leave each point, in the order given, which is by day.
-
-    `known`: the rows of the outbox by requestid. `stood`: where a goal that does not sum stood
-    before the first of these days, None when that is not known.
-    """
-    judged = []
-    for want in wanted:
-        row = known.get(want.point.requestid)
-        judged.append(_one(stance, want, row, stood))
-        if row is not None and row.landed_value is not None:
-            stood = row.landed_value
-        elif judged[-1].action == Action.SEND:
-            stood = want.point.value
+def judge(stance: Stance, wanted: Sequence[Wanted], known: Mapping[str, Datapoint]) -> list[Judged]:
+    """Send, hold or leave each point; `known` are the rows of the outbox by requestid."""
+    judged = [_one(stance, want, known.get(want.point.requestid)) for want in wanted]
     changed = [
         index
         for index, (want, judgement) in enumerate(zip(wanted, judged, strict=True))
@@ -101,17 +95,19 @@ def _settled(point: Point, row: Datapoint) -> bool:
     return judged and row.content_hash == point.content_hash
 
 
-def _one(stance: Stance, want: Wanted, row: Datapoint | None, stood: float | None) -> Judged:
+def _one(stance: Stance, want: Wanted, row: Datapoint | None) -> Judged:
     point = want.point
-    theirs = None if row is None else _theirs(stance, point, row)
+    if row is None:
+        return Judged(point, Action.SEND)
+    theirs = _theirs(stance, point, row)
     if theirs is not None:
         return theirs
-    there = None if row is None else row.landed_value
-    settled = row is not None and _settled(point, row)
-    if not want.finished or settled or there == point.value:  # at most the comment differs
-        return Judged(point, Action.SEND)
-    why = _harm(stance, point, row, stood)
-    if stance.corrections == Corrections.NEVER and (there is not None or why is not None):
+    there = _there(stance, row)
+    if not want.finished or _settled(point, row) or there in (None, point.value):
+        return Judged(point, Action.SEND)  # at most the comment differs
+    completes = _completes(stance, want, there or 0.0)
+    why = None if completes else _harm(stance, want, row, there or 0.0)
+    if stance.corrections == Corrections.NEVER and not completes:
         return Judged(point, Action.LEAVE, "finished days are never corrected (corrections)")
     if stance.corrections == Corrections.CAREFUL and why is not None:
         return Judged(point, Action.HOLD, why)
@@ -129,28 +125,29 @@ def _theirs(stance: Stance, point: Point, row: Datapoint) -> Judged | None:
     return None
 
 
-def _harm(stance: Stance, point: Point, row: Datapoint | None, stood: float | None) -> str | None:
+def _harm(stance: Stance, want: Wanted, row: Datapoint, there: float) -> str | None:
     """Why this write could hurt somebody, None when it can't."""
-    there = _there(stance, row)
-    if there is not None and there != 0.0 and point.value == 0.0:
-        return f"would empty a finished day: {there:.12g} → 0"
-    if row is not None and row.landed_value is not None and row.sent_at is None:
-        return f"{ADOPTED}: {row.landed_value:.12g} → {point.value:.12g}"
-    old = there if there is not None else (0.0 if stance.sums else stood)
-    if old is None:
-        return None
-    better = (point.value - old) * (stance.yaw or 0)
-    if better > 0 or point.value == old:
-        return None
+    value = want.point.value
+    step = f"{there:.12g} → {value:.12g}"
+    if there != 0.0 and value == 0.0:
+        return f"would empty a finished day: {step}"
+    if row.sent_at is None:
+        return f"{ADOPTED}: {step}"
     if stance.yaw is None:
-        return f"would change a finished day: {old:.12g} → {point.value:.12g}"
-    return f"would make a finished day worse: {old:.12g} → {point.value:.12g}"
-
-
-def _there(stance: Stance, row: Datapoint | None) -> float | None:
-    """What is at Beeminder; of two values, after a push without an answer, the better one."""
-    if row is None:
+        return f"would change a finished day: {step}"
+    if (value - there) * stance.yaw > 0:
         return None
+    return f"would make a finished day worse: {step}"
+
+
+def _completes(stance: Stance, want: Wanted, there: float) -> bool:
+    """Does this only finish what was counted while the day ran?"""
+    soon = want.over is not None and want.over <= COMPLETED_SECONDS
+    return stance.grows and soon and want.point.value > there
+
+
+def _there(stance: Stance, row: Datapoint) -> float | None:
+    """What is at Beeminder; of two values, after a push without an answer, the better one."""
     values = [value for value in (row.landed_value,) if value is not None]
     if row.landed_hash is None and row.sent_value is not None:
         values.append(row.sent_value)

@@ -186,13 +186,13 @@ def _shape_of(batch: Batch, job: Job, params: MetricParams) -> fit.Shape:
     return found.shape
 
 
-def stance_of(rt: Runtime, job: Job) -> Stance:
+def stance_of(rt: Runtime, job: Job, rules: Rules) -> Stance:
     """What this feed's owner lets us change of days that are over."""
     options = job.feed.options
     return Stance(
         corrections=Corrections(options.get("corrections") or rt.options.corrections),
         yaw=job.goal.yaw,
-        sums=bool(job.goal.kyoom),
+        grows=rules.kind != "level",
         on_edit_source=options.get("on_edit") == "source",
     )
 

@@ -113,11 +113,3 @@ def _intended(row: Datapoint) -> float:
     """What a point says, and what is there where that is kept back or is a person's."""
     kept = row.state in (DatapointState.HELD, DatapointState.WITHDRAWN)
     return row.landed_value if kept and row.landed_value is not None else row.value
-
-
-def stood(memory: Memory, curval: float | None) -> float | None:
-    """Where a goal that does not sum stood before these days: our last value there, or its own."""
-    for row in memory.before:
-        if row.landed_value is not None:
-            return row.landed_value
-    return curval

@@ -173,15 +173,14 @@ def settle(rt: Runtime, question: Question, answer: Answer) -> Outcome:
     now = question.request.now
     verdicts = decide.decide(question.rules, question.windows, answer, now=now, past=past)
     wanted = [
-        Wanted(point, finished=verdict.day.ends_at <= now)
+        Wanted(point, now - verdict.day.ends_at if verdict.day.ends_at <= now else None)
         for verdict in verdicts
         for point in verdict.points
     ]
     judged = corrections.judge(
-        jobs.stance_of(rt, question.job),
+        jobs.stance_of(rt, question.job, question.rules),
         wanted,
         question.memory.by_requestid(),
-        stood=memory.stood(question.memory, question.job.goal.curval),
     )
     return Outcome(question=question, verdicts=verdicts, judged=judged)
 
