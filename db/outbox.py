@@ -121,9 +121,9 @@ def _take_back(row: Datapoint) -> None:
         row.state, row.held_at, row.error = DatapointState.LANDED, None, None
     elif row.sent_value is None:
         row.state, row.held_at, row.content_hash = DatapointState.WITHDRAWN, None, ""
-    elif row.state == DatapointState.HELD:
+    else:
         # One of two values is there, and nobody knows which: sending the last one again tells.
-        row.value, row.held_at = row.sent_value, None
+        row.value, row.held_at, row.error = row.sent_value, None, None
         row.content_hash = _content_of(row).content_hash
         row.state = DatapointState.PENDING
 

@@ -1,6 +1,5 @@
 """What should be at Beeminder: pure decisions, day by day."""
 
-import itertools
 import math
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -9,10 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from db.outbox import Point
 from tasks import days, decide
 from tasks.days import Window
-from tasks.decide import Rules
-from tasks.providers import Reading
+from tasks.decide import Past, Rules
+from tasks.fit import Shape
+from tasks.providers import Reading, Record
 
 UTC_ZONE = ZoneInfo("UTC")
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC).timestamp()
@@ -39,18 +40,23 @@ def one(
     *,
     day: Window = YESTERDAY,
     now: float = NOW,
-    landed: dict[str, float] | None = None,
+    past: Past | None = None,
 ) -> decide.Verdict:
     """The verdict on one day."""
     readings = {day.daystamp: Reading(value, "kWh")}
-    return decide.decide(made, [day], readings, now=now, landed=landed or {})[0]
+    return decide.decide(made, [day], readings, now=now, past=past)[0]
+
+
+def only(verdict: decide.Verdict) -> Point:
+    """The one point of this day."""
+    (point,) = verdict.points
+    return point
 
 
 def test_a_total_becomes_a_point_of_its_day() -> None:
     """Value, comment and daystamp; the id is made of the digest and the day."""
-    point = one(rules(), 2.5).point
+    point = only(one(rules(), 2.5))
 
-    assert point is not None
     assert (point.value, point.daystamp, point.timestamp) == (2.5, "20261119", None)
     assert point.comment == "2.5 kWh from plant"
     assert point.requestid == "wg-0123456789abcdef-20261119"
@@ -61,62 +67,163 @@ def test_what_was_not_measured_is_no_point(value: float | None) -> None:
     """Nothing, NaN and infinity are not zeros: there is no point, and the reason says so."""
     verdict = one(rules(), value)
 
-    assert verdict.point is None
+    assert verdict.points == ()
+    assert verdict.value is None
     assert verdict.why
 
 
 def test_a_day_that_the_source_left_out_is_no_point() -> None:
     """A day without any reading at all is nothing measured."""
-    (verdict,) = decide.decide(rules(), [TODAY], {}, now=NOW, landed={})
-    assert verdict.point is None
+    (verdict,) = decide.decide(rules(), [TODAY], {}, now=NOW)
+    assert verdict.points == ()
+
+
+DO_LESS, DO_MORE = {"yaw": -1}, {"yaw": 1}
+FIFTEEN, LATE = TODAY.ends_at - 15 * 60, TODAY.ends_at - 60
 
 
 @pytest.mark.parametrize(
-    ("changes", "day", "now", "landed", "sent"),
+    ("changes", "day", "now", "there", "sent"),
     [
-        ({}, YESTERDAY, NOW, {}, True),
-        ({"zeros": False}, YESTERDAY, NOW, {}, False),
-        ({"zeros": False}, YESTERDAY, NOW, {"20261119": 4.0}, True),
-        ({}, TODAY, NOW, {}, False),
-        ({}, TODAY, NOW, {"20261120": 4.0}, True),
-        ({"yaw": 1}, TODAY, TODAY.ends_at - 60, {}, False),
-        ({"yaw": -1}, TODAY, TODAY.ends_at - 60, {}, True),
-        ({"yaw": -1}, TODAY, TODAY.ends_at - 16 * 60, {}, False),
-        ({"odom": True}, YESTERDAY, NOW, {}, False),
-        ({"odom": True}, YESTERDAY, NOW, {"20261119": 4.0}, False),
-        ({"kind": "level"}, TODAY, NOW, {}, True),
+        ({}, YESTERDAY, NOW, False, True),
+        ({}, YESTERDAY, NOW, True, True),
+        ({"zeros": False}, YESTERDAY, NOW, False, False),
+        ({"zeros": False}, YESTERDAY, NOW, True, True),
+        ({}, TODAY, NOW, False, False),
+        ({}, TODAY, NOW, True, False),
+        (DO_MORE, TODAY, LATE, False, False),
+        (DO_MORE, TODAY, LATE, True, False),
+        (DO_LESS, TODAY, FIFTEEN - 1, False, False),
+        (DO_LESS, TODAY, FIFTEEN - 1, True, False),
+        (DO_LESS, TODAY, FIFTEEN, False, True),
+        (DO_LESS, TODAY, LATE, False, True),
+        (DO_LESS, TODAY, LATE, True, True),
+        ({"yaw": None}, TODAY, LATE, False, False),
+        ({"odom": True}, YESTERDAY, NOW, False, False),
+        ({"odom": True}, YESTERDAY, NOW, True, False),
+        ({"odom": True, "yaw": -1}, TODAY, LATE, True, False),
+        ({"kind": "level"}, TODAY, NOW, False, True),
+        ({"kind": "level"}, YESTERDAY, NOW, False, True),
+        ({"kind": "level", "odom": True}, TODAY, NOW, False, False),
+        ({"kind": "counter"}, TODAY, NOW, False, True),
+        ({"kind": "counter", "odom": True}, TODAY, NOW, False, False),
     ],
 )
 def test_when_a_zero_is_sent(
-    changes: dict, day: Window, now: float, landed: dict[str, float], *, sent: bool
+    changes: dict, day: Window, now: float, *, there: bool, sent: bool
 ) -> None:
     """Finished days yes, today only at the end of a do-less day, an odometer never."""
-    verdict = one(rules(**changes), 0.0, day=day, now=now, landed=landed)
+    past = Past(there=frozenset({day.daystamp} if there else ()))
+    verdict = one(rules(**changes), 0.0, day=day, now=now, past=past)
 
-    assert (verdict.point is not None) is sent
+    assert bool(verdict.points) is sent
     assert verdict.why
+
+
+@pytest.mark.parametrize("yaw", [1, -1])
+def test_a_running_total_waits_for_the_day_that_added_nothing(yaw: int) -> None:
+    """Today's total is what today added: none is a zero, whatever the running total is."""
+    running = rules(shape=Shape.RUNNING, yaw=yaw)
+    past = Past(before=100.0)
+
+    assert one(running, 0.0, day=TODAY, past=past).points == ()
+    assert only(one(running, 0.0, past=past)).value == 100.0
+    late = one(running, 0.0, day=TODAY, now=LATE, past=past)
+    assert [point.value for point in late.points] == ([100.0] if yaw == -1 else [])
+
+
+@pytest.mark.parametrize("kind", ["level", "counter"])
+def test_a_difference_of_nothing_today_is_a_zero(kind: str) -> None:
+    """The meter stands at five and has not moved today: there may be something yet."""
+    difference = rules(shape=Shape.DIFFERENCE, kind=kind)
+    past = Past(before=5.0)
+
+    assert one(difference, 5.0, day=TODAY, past=past).points == ()
+    assert only(one(difference, 5.0, past=past)).value == 0.0
+    assert only(one(difference, 7.5, day=TODAY, past=past)).value == 2.5
 
 
 def test_a_level_without_history_is_of_the_day_in_which_it_was_read() -> None:
     """A past day gets no level that was read today."""
     level = rules(kind="level", history=False)
 
-    assert one(level, 5.0).point is None
-    assert one(level, 5.0, day=TODAY).point is not None
+    assert one(level, 5.0).points == ()
+    assert one(level, 5.0, day=TODAY).points != ()
+
+
+def test_a_pinned_day_is_left_as_it_is() -> None:
+    """Whatever the source says of it, also today."""
+    for day in (YESTERDAY, TODAY):
+        verdict = one(rules(), 2.5, day=day, past=Past(pinned=frozenset({day.daystamp})))
+        assert verdict.points == ()
+        assert "pinned" in verdict.why
+
+
+def test_a_day_that_is_there_keeps_its_id() -> None:
+    """A changed parameter makes other ids, but not for days that have a point already."""
+    past = Past(ids={"20261119": "wg-ffffffffffffffff-20261119"})
+
+    assert only(one(rules(), 2.5, past=past)).requestid == "wg-ffffffffffffffff-20261119"
+    assert only(one(rules(), 2.5, day=TODAY, past=past)).requestid == (
+        "wg-0123456789abcdef-20261120"
+    )
+
+
+EVENTS = Reading(3.5, records=(Record("run/1", NOW - 60, 2.0), Record("run/2", NOW - 30, 1.5)))
+
+
+def test_each_event_is_a_point_with_its_own_time() -> None:
+    """The ids are made of the source's record ids, the times are the events' own."""
+    events = rules(kind="events", shape=Shape.EVENTS)
+
+    (verdict,) = decide.decide(events, [TODAY], {"20261120": EVENTS}, now=NOW)
+
+    assert [(p.value, p.timestamp, p.daystamp) for p in verdict.points] == [
+        (2.0, NOW - 60, "20261120"),
+        (1.5, NOW - 30, "20261120"),
+    ]
+    assert len({point.requestid for point in verdict.points}) == 2
+    assert verdict.value == 3.5
+
+
+def test_a_day_without_events_is_no_point() -> None:
+    """Nothing happened: there is nothing to add, finished or not."""
+    events = rules(kind="events", shape=Shape.EVENTS)
+    for day in (YESTERDAY, TODAY):
+        verdict = one(events, 0.0, day=day)
+        assert verdict.points == ()
+        assert "nothing happened" in verdict.why
+
+
+def test_the_sum_of_events_is_a_total_where_the_goal_wants_one_point() -> None:
+    """One point of the day, whose zeros are told as those of any total."""
+    summed = rules(kind="events", shape=Shape.AS_IS)
+
+    (verdict,) = decide.decide(summed, [YESTERDAY], {"20261119": EVENTS}, now=NOW)
+
+    assert (only(verdict).value, only(verdict).timestamp) == (3.5, None)
+    assert one(summed, 0.0, day=TODAY).points == ()
 
 
 def test_sums_of_floats_are_tidied() -> None:
     """0.1 + 0.2 is 0.3 on somebody's goal, and where people look at what the source said."""
     verdict = one(rules(), 0.1 + 0.2)
-    assert verdict.point is not None
-    assert verdict.point.value == verdict.reading.value == 0.3
+    assert only(verdict).value == verdict.reading.value == verdict.value == 0.3
+
+
+@pytest.mark.parametrize("shape", [Shape.RUNNING, Shape.DIFFERENCE])
+def test_a_value_that_is_too_large_is_not_sent(shape: Shape) -> None:
+    """What no longer is a number once it is added up fails nobody's batch."""
+    past = Past(before=1.7e308 if shape == Shape.RUNNING else -1.7e308)
+    verdict = one(rules(shape=shape, kind="level"), 1.7e308, past=past)
+    assert verdict.points == ()
+    assert "too large" in verdict.why
 
 
 @given(value=st.floats(allow_nan=False, allow_infinity=False, width=64))
 def test_any_finite_value_makes_a_finite_point(value: float) -> None:
     """Huge, tiny and negative values survive rounding, and the comment stays short."""
-    point = one(rules(zeros=True), value).point
-    assert point is not None
+    point = only(one(rules(zeros=True), value))
     assert math.isfinite(point.value)
     assert len(point.comment) <= decide.COMMENT_LENGTH
 
@@ -139,17 +246,31 @@ def test_orders_are_taken_apart(word: str, mark: str) -> None:
     """No word that commands Beeminder's engine comes through, from a source or a template."""
     for text in (f"{mark}{word}", f"x{mark}{word}y", f"{mark}{mark}{word}"):
         assert f"{mark}{word}" not in decide.neutral(text)
-        point = one(rules(source=text), 1.0).point
-        assert point is not None
+        point = only(one(rules(source=text), 1.0))
         assert f"{mark}{word}" not in point.comment
 
 
 def test_orders_cannot_hide_behind_invisible_letters() -> None:
     """Zero-width letters and line breaks are spaces before the words are looked for."""
-    point = one(rules(source="a\u200b\n#DERAIL\x00"), 1.0).point
-    assert point is not None
+    point = only(one(rules(source="a\u200b\n#DERAIL\x00"), 1.0))
     assert point.comment.isprintable()
     assert "#DERAIL" not in point.comment
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"comment": "{value} #DERAIL {unit}"},
+        {"comment": "{value} {source}", "source": "@TARE"},
+        {"comment": "{source}{metric}", "source": "x#", "metric": "derail"},
+        {"comment": "{goal}", "goal": "@SelfDestruct"},
+    ],
+)
+def test_no_part_of_a_comment_gives_an_order(changes: dict) -> None:
+    """Not the template, not what is put into it, and not the two together; nor the unit."""
+    reading = Reading(1.0, "#RESTART" if "{unit}" in changes["comment"] else "kWh")
+    (verdict,) = decide.decide(rules(**changes), [YESTERDAY], {"20261119": reading}, now=NOW)
+    assert not decide.ORDERS.search(only(verdict).comment)
 
 
 @given(
@@ -163,42 +284,3 @@ def test_no_text_becomes_an_order_by_being_cleaned(text: str) -> None:
     cleaned = decide.neutral(text)
     assert not decide.ORDERS.search(cleaned)
     assert not decide.ORDERS.search(" ".join(cleaned.split()))
-
-
-def test_days_to_read_end_today_and_start_after_since() -> None:
-    """Today and so many days before it, never before `since`, none when it lies ahead."""
-
-    def stamps(**more: object) -> list[str]:
-        facts = {"tz": UTC_ZONE, "deadline": 0, "lookback": 2, "since": None, "known": {}}
-        return [day.daystamp for day in decide.days_to_read(NOW, **(facts | more))]
-
-    assert stamps() == ["20261118", "20261119", "20261120"]
-    assert stamps(lookback=0) == ["20261120"]
-    assert stamps(since="20261119") == ["20261119", "20261120"]
-    assert stamps(since="20261121") == []
-
-
-@given(
-    lookback=st.integers(0, 10),
-    moved=st.integers(-6 * 3600, 6 * 3600),
-    zone=st.sampled_from(["UTC", "Asia/Tokyo", "America/Los_Angeles"]),
-)
-def test_finished_days_keep_their_bounds_when_a_person_travels(
-    lookback: int, moved: int, zone: str
-) -> None:
-    """A new zone or deadline moves no finished day, and days go on without gap or overlap."""
-    before = decide.days_to_read(
-        NOW, tz=UTC_ZONE, deadline=0, lookback=lookback + 1, since=None, known={}
-    )
-    known = {day.daystamp: day for day in before}
-
-    after = decide.days_to_read(
-        NOW, tz=ZoneInfo(zone), deadline=moved, lookback=lookback, since=None, known=known
-    )
-
-    for day in after:
-        if day.daystamp in known and known[day.daystamp].ends_at <= NOW:
-            assert day == known[day.daystamp]
-    for one_day, next_day in itertools.pairwise(after):
-        assert one_day.ends_at == next_day.starts_at
-        assert one_day.starts_at <= one_day.ends_at

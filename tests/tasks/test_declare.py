@@ -264,12 +264,13 @@ def test_pruning_stops_what_is_not_in_the_file(apply, ledger, one):
     assert apply.last.unlisted == ("alice/output:roof",)
     feed = one(Feed, label="roof")
     assert feed.state == FeedState.ACTIVE
+    point = outbox.Point(requestid="wg-1", value=1, comment="", daystamp="20261101")
     with ledger.write() as session:
         outbox.record_points(
             session,
             goal_id=feed.goal_id,
             feed_id=feed.id,
-            points=[outbox.Point(requestid="wg-1", value=1, comment="", daystamp="20261101")],
+            judged=[outbox.Judged(point)],
             now=NOW,
         )
     told = apply(less, prune=True)
