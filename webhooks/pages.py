@@ -6,12 +6,14 @@ from pathlib import Path
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from db import approvals, needs
 from webhooks import errors, rendering, sessions, shown
 from webhooks.receiver import receiver_of
 
 EVENTS_AT_HOME = 10
 EVENTS_PER_PAGE = 50
 MOST_DATAPOINTS = 60
+MOST_NOTES = 14
 MOST_RUNS = 100
 EVENT_ID = re.compile(r"[0-9a-z]{26}")
 STATIC = {
@@ -29,11 +31,13 @@ def home(request: Request) -> Response:
             return rendering.page(
                 "welcome.html", title="Waggle", connect=receiver.config.client_id is not None
             )
+        now = receiver.clock.now()
         return rendering.page(
             "home.html",
             title="Waggle: feeds",
             viewer=viewer,
-            now=receiver.clock.now(),
+            now=now,
+            needs=needs.of(session, now, user_id=viewer.only_user_id),
             feeds=shown.feeds(session, user_id=viewer.only_user_id),
             events=shown.events(
                 session, user_id=viewer.only_user_id, before=None, limit=EVENTS_AT_HOME
@@ -79,16 +83,28 @@ def goal(request: Request) -> Response:
         )
         if not feeds:  # other people's feeds do not exist for whoever asks
             raise errors.NotFoundError
+        now = receiver.clock.now()
+        names = {f"{feed.username}/{feed.slug}" for feed in feeds} | {feed.name for feed in feeds}
+        needed = [
+            need
+            for need in needs.of(session, now, user_id=viewer.only_user_id)
+            if need.subject in names and need.kind != approvals.HELD  # shown with their values
+        ]
         points = {
             feed.id: shown.datapoints(session, [feed.id], limit=MOST_DATAPOINTS) for feed in feeds
         }
+        held = {feed.id: shown.held(session, feed.id) for feed in feeds}
+        notes = {feed.id: shown.notes(session, feed.id, limit=MOST_NOTES) for feed in feeds}
     return rendering.page(
         "goal.html",
         title=f"Waggle: {feeds[0].username}/{feeds[0].slug}",
         viewer=viewer,
-        now=receiver.clock.now(),
+        now=now,
         feeds=feeds,
+        needs=needed,
         points=points,
+        held=held,
+        notes=notes,
     )
 
 

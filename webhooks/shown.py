@@ -4,11 +4,12 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, func, select, true
+from sqlalchemy import Select, func, or_, select, true
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 
-from db.models import Datapoint, DatapointState, Event, Feed, Goal, Run, Source, User
+from db import approvals, overview
+from db.models import Datapoint, DatapointState, Day, Event, Feed, Goal, Run, Source, User
 
 MOST_FEEDS = 500
 
@@ -33,6 +34,11 @@ class ShownFeed:
     held: int
     value: float | None
     daystamp: str | None
+
+    @property
+    def name(self) -> str:
+        """What commands call it."""
+        return overview.feed_name(self.username, self.slug, self.label)
 
 
 def feeds(
@@ -87,14 +93,43 @@ def datapoints(session: Session, feed_ids: Collection[int], *, limit: int) -> li
             col(Datapoint.daystamp),
             col(Datapoint.timestamp),
             col(Datapoint.value),
+            col(Datapoint.landed_value),
             col(Datapoint.comment),
             col(Datapoint.state),
+            col(Datapoint.frozen),
             col(Datapoint.error),
             col(Datapoint.sent_at),
             col(Datapoint.landed_at),
         )
         .where(col(Datapoint.feed_id).in_(feed_ids))
         .order_by(col(Datapoint.daystamp).desc(), col(Datapoint.id).desc())
+        .limit(limit)
+    )
+    return [dict(row) for row in rows.mappings()]
+
+
+def held(session: Session, feed_id: int) -> list[dict[str, Any]]:
+    """Corrections that wait for a decision: what is there, what the source says, and why."""
+    return [
+        {
+            "daystamp": row.daystamp,
+            "there": row.landed_value,
+            "value": row.value,
+            "why": row.error,
+            "held_at": row.held_at,
+        }
+        for row in approvals.held(session, [feed_id])
+    ]
+
+
+def notes(session: Session, feed_id: int, *, limit: int) -> list[dict[str, Any]]:
+    """Days of which no datapoint was made, and why, or that are pinned; the newest first."""
+    rows = session.connection().execute(
+        select(col(Day.daystamp), col(Day.value), col(Day.unit), col(Day.note), col(Day.pinned))
+        .where(
+            col(Day.feed_id) == feed_id, or_(col(Day.note).is_not(None), col(Day.pinned).is_(True))
+        )
+        .order_by(col(Day.daystamp).desc())
         .limit(limit)
     )
     return [dict(row) for row in rows.mappings()]

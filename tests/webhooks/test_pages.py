@@ -3,11 +3,13 @@
 import re
 
 import pytest
+from sqlmodel import select
 
-from db import inbox
+from db import inbox, notices
 from db.models import (
     Datapoint,
     DatapointState,
+    Day,
     EventKind,
     Feed,
     FeedState,
@@ -162,6 +164,106 @@ def test_a_feed_in_words(alice):
 
     for words in ("needs attention", "2 min ago", "7.25", "on 2026-11-21", "metric-of-alice"):
         assert words in text
+
+
+@pytest.fixture
+def troubled(serving, linked):
+    """Each of both feeds has a held correction, a day without a point, and a notice."""
+    with serving.ledger.write() as session:
+        for feed in session.exec(select(Feed)):
+            goal = session.get_one(Goal, feed.goal_id)
+            name = session.get_one(User, goal.user_id).username
+            session.add(
+                Datapoint(
+                    goal_id=goal.id,
+                    feed_id=feed.id,
+                    requestid="held",
+                    daystamp="20261118",
+                    value=2.0,
+                    landed_value=5.25,
+                    content_hash="h",
+                    state=DatapointState.HELD,
+                    error=f"would make {name}'s day worse {HOSTILE}",
+                )
+            )
+            session.add(
+                Day(
+                    feed_id=feed.id,
+                    daystamp="20261117",
+                    starts_at=0,
+                    ends_at=1,
+                    note=f"nothing was measured {HOSTILE}",
+                    pinned=True,
+                )
+            )
+            for kind in ("held", "units"):
+                notices.raise_(
+                    session,
+                    user_id=goal.user_id,
+                    subject=f"feed:{feed.id}",
+                    kind=kind,
+                    message=f"{kind} notice of {name} {HOSTILE}",
+                    now=serving.clock.now() - 60,
+                )
+
+
+def text_of(response):
+    """What a person reads on a page."""
+    return " ".join(re.sub(r"<[^>]+>", " ", response.text).split())
+
+
+def test_home_says_what_needs_its_viewer(alice, troubled):
+    """Their own notices with the way to the goal, nobody else's, and nothing that runs."""
+    response = alice.get("/")
+    assert "held notice of alice" in response.text
+    assert "units notice of alice" in response.text
+    assert 'href="/feeds/alice/energy"' in response.text
+    assert "bob" not in response.text
+    assert "<script" not in response.text
+
+
+def test_without_a_notice_nothing_needs_anybody(alice):
+    """An empty box would teach people to look past it."""
+    assert "Needs you" not in alice.get("/").text
+    assert "Waits for your decision" not in alice.get("/feeds/alice/energy").text
+
+
+def test_a_held_correction_is_shown_with_both_values(alice, troubled):
+    """Day, what is there, what the source says, why, and the command that decides."""
+    response = alice.get("/feeds/alice/energy")
+    words = text_of(response)
+    assert "2026-11-18 5.25 2 would make alice" in words
+    assert "waggle approve alice/energy 2026-11-18" in words
+    assert "units notice of alice" in words
+    assert "held notice" not in words
+    assert "bob" not in words
+    assert "<script" not in response.text
+
+
+def test_several_held_corrections_are_decided_together_or_by_day(serving, alice, troubled):
+    """The command for all of them, and that a day may be named."""
+    with serving.ledger.write() as session:
+        for row in session.exec(select(Datapoint).where(Datapoint.daystamp == "20261120")):
+            row.state = DatapointState.HELD
+    words = text_of(alice.get("/feeds/alice/energy"))
+    assert "waggle approve alice/energy --all" in words
+    assert "or name one day" in words
+
+
+def test_days_say_why_there_is_no_point(alice, troubled):
+    """What the source said and the reason; a pin is told as well."""
+    words = text_of(alice.get("/feeds/alice/energy"))
+    assert "2026-11-17 nothing nothing was measured" in words
+    assert "pinned: left as it is at Beeminder" in words
+
+
+def test_the_operator_sees_the_needs_of_each_goal_on_its_page(operator, troubled):
+    """Everybody's at home, and on a goal's page those of that goal."""
+    home, bob = operator.get("/").text, operator.get("/feeds/bob/energy").text
+    assert "units notice of alice" in home
+    assert "units notice of bob" in home
+    assert "units notice of bob" in bob
+    assert "alice" not in bob
 
 
 def test_events_are_paged_without_gaps(alice):
