@@ -118,6 +118,23 @@ def test_refresh_graph_calls_the_receiver_without_waiting_for_it(beeminder, rece
     assert not beeminder.calls.made
 
 
+def test_refresh_graph_of_a_goal_without_an_app_only_queues_it(beeminder, receiver, api):
+    """Nobody is called for a goal that is fed by hand or by somebody else."""
+    beeminder.state.goal("alice", "energy").autodata = None
+    assert api("GET", "me/goals/energy/refresh_graph") is True
+    assert api("GET", "me/goals/energy")["queued"] is True
+    assert not receiver.requests
+
+
+def test_refresh_graph_may_not_want_to(beeminder, receiver, api):
+    """Then it answers false, queues nothing and calls nobody."""
+    beeminder.state.refreshes = False
+    assert api("GET", "me/goals/energy/refresh_graph") is False
+    assert api("GET", "me/goals/energy")["queued"] is False
+    assert not beeminder.calls._running
+    assert not receiver.requests
+
+
 def test_calls_that_cannot_be_made_are_409_with_a_reason(client):
     """The app of this fixture has no URL yet."""
     answer = client.post("/_sim/refresh", json={"username": "alice", "slug": "energy"})

@@ -27,6 +27,39 @@ def test_a_goal_that_exists_is_changed_and_renamed(client, beeminder):
     assert beeminder.state.goal("alice", "watts") is goal
 
 
+def test_a_user_that_exists_is_changed_and_renamed(client, beeminder):
+    """The same verb; goals and tokens stay, an unknown field is refused."""
+    alice = beeminder.state.users["alice"]
+    moved = {"username": "alice", "timezone": "Asia/Tokyo", "new_username": "alicia"}
+    assert client.post("/_sim/users", json=moved).json()["username"] == "alicia"
+    assert beeminder.state.users["alicia"] is alice
+    assert (alice.timezone, alice.token, list(alice.goals)) == (
+        "Asia/Tokyo",
+        "personal-1",
+        ["energy"],
+    )
+    assert client.post("/_sim/users", json={"username": "alicia", "age": 7}).status_code == 422
+
+
+def test_a_goal_is_made_red_by_drawing_its_line(client):
+    """`safe_days` counts from now; the line stays where it was drawn."""
+    where = {"username": "alice", "slug": "energy"}
+    shown = client.post("/_sim/goals", json={**where, "dir": 1, "safe_days": 2}).json()
+    assert (shown["safebuf"], shown["colorkey"]) == (2, "blue")
+    assert client.post("/_sim/goals", json={**where, "safe_days": 0}).json()["colorkey"] == "red"
+    assert client.post("/_sim/goals", json={**where, "safe_days": -1}).status_code == 422
+
+
+def test_what_nobody_knows_can_be_chosen_from_outside(client, beeminder):
+    """Every setting of the state, the shape of a failed batch among them."""
+    chosen = {"premium": False, "batch_limit": 5, "batch_shape": {"resend": "silent"}}
+    shown = client.post("/_sim/unknowns", json=chosen).json()
+    assert (shown["premium"], shown["batch_limit"]) == (False, 5)
+    assert beeminder.state.batch_shape.resend == "silent"
+    assert beeminder.state.premium is False
+    assert client.post("/_sim/unknowns", json={"colour": 1}).status_code == 422
+
+
 def test_a_person_adds_edits_and_deletes_by_hand(client, beeminder):
     """Such points come from the web, and the history says that no app did it."""
     where = {"username": "alice", "slug": "energy"}
