@@ -1,0 +1,172 @@
+"""Backfills: days of a feed that a person wants read again, worked off in chunks.
+
+A row says how far it has come. A chunk is claimed like any work on a feed, by the feed's lease and
+epoch, and only while the feed itself is not due: a callback goes first. Nobody needs to remember
+which chunk was at work: one that was not ended is done again, and the same facts give the same
+datapoints.
+"""
+
+from collections.abc import Collection, Sequence
+
+from sqlalchemy import and_, exists, update
+from sqlalchemy.sql.elements import ColumnElement
+from sqlmodel import Session, col
+from sqlmodel import select as select_rows
+
+from db import feeds, resting
+from db.feeds import Claim
+from db.models import Backfill, BackfillState, Feed
+
+
+class OtherBackfillError(Exception):
+    """Other days of this feed are being backfilled already."""
+
+    def __init__(self, other: Backfill) -> None:
+        super().__init__(f"{other.first_day} to {other.last_day} is being backfilled")
+        self.first_day, self.last_day = other.first_day, other.last_day
+
+
+def ask(session: Session, feed_id: int, *, first: str, last: str, now: float) -> Backfill:
+    """Have these days (YYYYMMDD, both included) read again; an open wish for the same is joined.
+
+    Raises `OtherBackfillError` while other days of this feed are worked on.
+    """
+    feeds.lock(session, col(Feed.id) == feed_id)  # of two people who ask at once, one joins
+    found = next(iter(open_for(session, [feed_id])), None)
+    if found is not None:
+        if (found.first_day, found.last_day) != (first, last):
+            raise OtherBackfillError(found)
+        return found
+    made = Backfill(
+        feed_id=feed_id, first_day=first, last_day=last, next_day=first, due_at=now, asked_at=now
+    )
+    session.add(made)
+    session.flush()
+    return made
+
+
+def open_for(session: Session, feed_ids: Collection[int] | None = None) -> Sequence[Backfill]:
+    """Backfills that have not ended, of these feeds or (None) of all, the oldest first."""
+    asked = select_rows(Backfill).where(col(Backfill.state) == BackfillState.WORKING)
+    if feed_ids is not None:
+        asked = asked.where(col(Backfill.feed_id).in_(feed_ids))
+    return session.exec(asked.order_by(col(Backfill.asked_at), col(Backfill.id))).all()
+
+
+def any_due(session: Session, now: float) -> bool:
+    """Is there a chunk that a worker could do now?"""
+    found = session.connection().execute(select_rows(col(Feed.id)).where(_waiting(now)).limit(1))
+    return found.first() is not None
+
+
+def claim(session: Session, *, owner: str, now: float) -> tuple[Claim, Backfill] | None:
+    """Lease a feed for the next chunk of its backfill; None when nothing is to be done."""
+    held = next(iter(feeds.take(session, _waiting(now), owner, now, 1)), None)
+    if held is None:
+        return None
+    row = next(iter(open_for(session, [held.feed_id])), None)
+    if row is None:  # cancelled at this very moment
+        feeds.release(session, held)
+        return None
+    return held, row
+
+
+def advance(
+    session: Session,
+    backfill_id: int,
+    *,
+    next_day: str,
+    last_day: str,
+    written: int,
+    held: int,
+    now: float,
+) -> None:
+    """A chunk is done: go on with `next_day`, or end when that is past `last_day`.
+
+    Call it in the transaction that ends the claim. One that was cancelled stays so.
+    """
+    done = next_day > last_day
+    ended = {"state": BackfillState.DONE.value, "finished_at": now} if done else {}
+    _update(
+        session,
+        col(Backfill.id) == backfill_id,
+        next_day=next_day,
+        last_day=last_day,
+        written=col(Backfill.written) + written,
+        held=col(Backfill.held) + held,
+        attempts=0,
+        due_at=now,
+        error=None,
+        **ended,
+    )
+
+
+def put_back(
+    session: Session,
+    backfill_id: int,
+    *,
+    due_at: float,
+    error: str,
+    deferred: bool,
+    written: int = 0,
+) -> None:
+    """Not now: the chunk is tried again at `due_at`.
+
+    `deferred`: a limit said so, which costs no attempt. `written`: what landed of it all the same.
+    """
+    _update(
+        session,
+        col(Backfill.id) == backfill_id,
+        due_at=due_at,
+        error=error,
+        attempts=col(Backfill.attempts) + (0 if deferred else 1),
+        written=col(Backfill.written) + written,
+    )
+
+
+def fail(session: Session, backfill_id: int, *, error: str, now: float, written: int = 0) -> None:
+    """A person has to do something first, and then ask for it again."""
+    _update(
+        session,
+        col(Backfill.id) == backfill_id,
+        state=BackfillState.FAILED.value,
+        error=error,
+        attempts=col(Backfill.attempts) + 1,
+        written=col(Backfill.written) + written,
+        finished_at=now,
+    )
+
+
+def cancel(session: Session, feed_ids: Collection[int], now: float) -> int:
+    """End what is open of these feeds; returns how many. What was sent stays sent."""
+    return _update(
+        session,
+        col(Backfill.feed_id).in_(feed_ids),
+        state=BackfillState.CANCELLED.value,
+        finished_at=now,
+    )
+
+
+def _waiting(now: float) -> ColumnElement[bool]:
+    """Feeds with a chunk to be done. Those that are due themselves are synced first."""
+    chunk = exists().where(
+        col(Backfill.feed_id) == col(Feed.id),
+        col(Backfill.state) == BackfillState.WORKING,
+        col(Backfill.due_at) <= now,
+    )
+    return and_(
+        col(Feed.state).in_(resting.RUNNING),
+        col(Feed.lease_until) <= now,
+        col(Feed.due_at) > now,
+        chunk,
+    )
+
+
+def _update(session: Session, where: ColumnElement[bool], **columns: object) -> int:
+    changed = session.connection().execute(
+        update(Backfill)
+        .where(where, col(Backfill.state) == BackfillState.WORKING)
+        .values(**columns)
+        .execution_options(synchronize_session=False)
+    )
+    return changed.rowcount
