@@ -45,17 +45,17 @@ def run(rt: Runtime) -> bool:
     return True
 
 
-def make(rt: Runtime, goal_id: int, want: str) -> Goal:
-    """Set this now, because a person asked for it, whatever is there; returns the goal's new row.
+def make(rt: Runtime, goal_id: int, want: str, *, asked: bool = True) -> Goal:
+    """Set this now; returns the goal's new row.
 
-    Where Beeminder could not be reached the row still wants it, and the worker goes on; it does not
-    replace a source that is neither ours nor free, though.
+    `asked`: a person asked for it, so it is set whatever is there. Where Beeminder could not be
+    reached the row still wants it and the worker goes on, without replacing anybody, though.
     """
     with rt.ledger.write() as session:
         datasources.ask(session, goal_id, want, due_at=rt.clock.now() + TRY_SECONDS)
     with rt.ledger.read() as session:
         goal = session.get_one(Goal, goal_id)
-    _try(rt, goal, asked=True)
+    _try(rt, goal, asked=asked)
     with rt.ledger.read() as session:
         return session.get_one(Goal, goal_id)
 

@@ -1,0 +1,79 @@
+"""Commands that end the tie between a goal and Waggle, or loosen it: unlink, manual."""
+
+import click
+
+from db import datasources, outbox, pauses
+from db.models import FeedState, Goal
+from tasks import datasource, datasource_change
+from worker.cli import failures, links, output, questions
+
+
+@click.command()
+@click.argument("name", metavar="USER/GOAL")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def unlink(*, name: str, yes: bool) -> None:
+    """Stop feeding a goal, and give its data source back. Without a label: all its feeds.
+
+    Datapoints that were sent stay. `waggle link` takes it up again, and so does `waggle apply`
+    while the feed stands in the file.
+
+    \b
+    Example:
+      waggle unlink alice/energy
+    """  # noqa: D301 -- \b is click's mark
+    with links.working(name) as (house, rt, found):
+        awake = [named for named in found if named.feed.state != FeedState.STOPPED]
+        if not awake:
+            raise failures.Failed(f"{name} is stopped already ({found[0].feed.reason})")
+        names = ", ".join(named.name for named in awake)
+        if not all(questions.agreed([f"Stop feeding {names}?"], yes=yes)):
+            click.echo("nothing was changed")
+            return
+        ids = [named.feed.id or 0 for named in awake]
+        goal = awake[0].goal
+        with house.ledger.write() as session:
+            pauses.halt(
+                session, ids, state=FeedState.STOPPED, reason=links.UNLINKED, now=house.now()
+            )
+            outbox.withdraw(session, ids)
+            given = datasources.give_back(session, [goal.id or 0], house.now())
+        click.echo(f"{names}: not fed any more; `waggle link` or `waggle apply` brings it back")
+        if given:
+            with house.ledger.read() as session:
+                want = session.get_one(Goal, goal.id or 0).datasource_want
+            _told(datasource_change.make(rt, goal.id or 0, want or "", asked=False))
+
+
+@click.command()
+@click.argument("name", metavar="USER/GOAL")
+def manual(*, name: str) -> None:
+    """Give a goal's data source back to its owner's hands, and keep feeding it.
+
+    Beeminder's own apps hide manual entry while a data source is set. Waggle goes on by its own
+    schedule, but Beeminder does not ask it any more; `waggle link` undoes that.
+
+    \b
+    Example:
+      waggle manual alice/energy
+    """  # noqa: D301 -- \b is click's mark
+    with links.working(name) as (house, rt, found):
+        goal = found[0].goal
+        if goal.datasource_before is None:  # so that syncs know that it is a person's choice
+            with house.ledger.write() as session:
+                app = rt.options.app_name
+                before = "" if datasource.same(goal.autodata, app) else goal.autodata or ""
+                datasources.remember(session, goal.id or 0, before)
+        _told(datasource_change.make(rt, goal.id or 0, ""))
+
+
+def _told(goal: Goal) -> None:
+    """What became of a change of the data source."""
+    if goal.datasource_want is not None:
+        click.echo(
+            f"waggle: {output.plain(goal.datasource_error or 'not done yet')}; the worker goes on",
+            err=True,
+        )
+    elif goal.datasource_error is not None:
+        raise failures.Failed(output.plain(goal.datasource_error))
+    else:
+        click.echo(f"the goal's data source is {datasource.shown(goal.autodata)}")
