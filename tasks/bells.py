@@ -12,7 +12,17 @@ import structlog
 from celery import Task, shared_task
 
 from db.models import Lane
-from tasks import datasource_change, deauthorize, deliver, housekeeping, refresh, sweep, sync
+from tasks import (
+    backfill,
+    datasource_change,
+    deauthorize,
+    deliver,
+    housekeeping,
+    reconcile,
+    refresh,
+    sweep,
+    sync,
+)
 from tasks.runtime import Runtime
 
 log = structlog.get_logger(__name__)
@@ -72,11 +82,25 @@ def deauthorize_revoked() -> None:
     drain(rt, Lane.DEFAULT, lambda: deauthorize.run(rt), task="deauthorize")
 
 
+@shared_task(name="waggle.backfill")  # type: ignore[untyped-decorator]
+def backfill_due() -> None:
+    """Read past days again that somebody asked for."""
+    rt = runtime()
+    drain(rt, Lane.BULK, lambda: backfill.run(rt), task="backfill")
+
+
 @shared_task(name="waggle.datasource")  # type: ignore[untyped-decorator]
 def change_datasources() -> None:
     """Become the data source of goals, and give that back."""
     rt = runtime()
     drain(rt, Lane.DEFAULT, lambda: datasource_change.run(rt), task="datasource")
+
+
+@shared_task(name="waggle.reconcile")  # type: ignore[untyped-decorator]
+def reconcile_overdue() -> None:
+    """Compare goals with what Beeminder holds, once a day each."""
+    rt = runtime()
+    drain(rt, Lane.BULK, lambda: reconcile.run(rt), task="reconcile")
 
 
 @shared_task(name="waggle.refresh_tokens")  # type: ignore[untyped-decorator]

@@ -6,7 +6,7 @@ expired leases and retries that have come due are all the same to it.
 
 import structlog
 
-from db import datasources, feeds, opening, workers
+from db import backfills, datasources, feeds, opening, reconciling, workers
 from db import events as inbox_events
 from db.events import ASKS_FOR_FEEDS
 from db.models import Lane
@@ -29,20 +29,19 @@ def run(rt: Runtime) -> dict[str, int]:
             session, ASKS_FOR_FEEDS, now
         )
         due = {lane: feeds.due_sources(session, lane, now, at_most=at_most) for lane in Lane}
-        revoked = inbox_events.any_due(session, deauthorize.KINDS, now)
-        pending = feeds.has_outbox(session, now)
-        sources = datasources.any_due(session, now)
+        one_bell = {
+            "push.default": feeds.has_outbox(session, now),
+            "deauthorize.default": inbox_events.any_due(session, deauthorize.KINDS, now),
+            "datasource.default": datasources.any_due(session, now),
+            "backfill.bulk": backfills.any_due(session, now),
+            "reconcile.bulk": reconciling.any_overdue(session, now),
+        }
         too_old = inbox_events.any_older(session, now - policy.EVENT_MAX_AGE)
     due[Lane.URGENT] = max(due[Lane.URGENT], int(callbacks))
     for lane, count in due.items():
         if count:
             rung[f"sync.{lane.name.lower()}"] = min(count, at_most)
-    if pending:
-        rung["push.default"] = 1
-    if revoked:
-        rung["deauthorize.default"] = 1
-    if sources:
-        rung["datasource.default"] = 1
+    rung |= {name: 1 for name, waits in one_bell.items() if waits}
     if too_old:
         with rt.ledger.write() as session:
             gone = inbox_events.give_up(session, now - policy.EVENT_MAX_AGE, now)

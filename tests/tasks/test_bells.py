@@ -15,6 +15,8 @@ TASKS = {
     "waggle.push": bells.push_pending,
     "waggle.deauthorize": bells.deauthorize_revoked,
     "waggle.datasource": bells.change_datasources,
+    "waggle.backfill": bells.backfill_due,
+    "waggle.reconcile": bells.reconcile_overdue,
     "waggle.refresh_tokens": bells.refresh_tokens,
     "waggle.sweep": bells.sweep_ledger,
     "waggle.housekeeping": bells.keep_house,

@@ -1,0 +1,243 @@
+"""Past days read again because a person asked: one chunk of one feed at a time, oldest first.
+
+A chunk is a small sync of other days: the same questions, the same judgement, the same outbox. It
+holds the feed's lease for as long as it takes and gives it back, so that a callback that came in
+meanwhile has its turn. The feed's own schedule and its events are left alone. Killed between any
+two steps, a chunk is done again; only its last transaction moves the backfill on.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import structlog
+
+from clients.errors import ClientError, NotFound, Permanent, Transient, UnexpectedResponse
+from db import backfills, feeds, outbox
+from db.feeds import FencedError
+from db.models import Backfill, Feed, Lane
+from db.outbox import Action
+from tasks import callbacks, days, edits, facts, jobs, policy, push, reading, setbacks
+from tasks.beeminder import WHERE, Access
+from tasks.fit import Shape
+from tasks.gates import DeferredError
+from tasks.jobs import Batch, Job
+from tasks.providers import Metric
+from tasks.runtime import Runtime, Stopping
+
+log = structlog.get_logger(__name__)
+
+CHUNK_DAYS = 31
+NOT_BEGUN_AGAIN = 3600.0  # a day that has not begun after all: the person travelled west
+
+
+class ImpossibleBackfillError(Permanent):
+    """These days can't be read again, or must not be."""
+
+    default_reason = "impossible_backfill"
+
+
+@dataclass(slots=True, kw_only=True)
+class _Chunk:
+    """One chunk at work. `where`: whose fault an error would be just now."""
+
+    batch: Batch
+    job: Job
+    row: Backfill
+    access: Access
+    where: str = WHERE
+    pushed: push.Pushed = field(default_factory=push.Pushed)
+
+    @property
+    def last(self) -> str:
+        """The last day of this chunk."""
+        return next(chunks(self.row.next_day, self.row.last_day))[1]
+
+
+def objection(metric: Metric, feed: Feed, first: str) -> str | None:
+    """Why days of this feed from `first` (YYYYMMDD) on can't be read again, None when they can."""
+    if not metric.history:
+        return f"{metric.name} can only be read as it is now: its source can't say how it was"
+    if feed.since is not None and first < feed.since:
+        return (
+            f"since is {days.parse(feed.since)}: earlier days are never touched; start there, or "
+            "change `since` in the file"
+        )
+    began = feed.cursor.get("running_from")
+    if began and first < began and feed.cursor.get("shape") == Shape.RUNNING:
+        return (
+            f"this goal is sent a running total that starts on {days.parse(began)}, and earlier "
+            "days are in what it showed before: start there"
+        )
+    return None
+
+
+def chunks(first: str, last: str) -> Iterator[tuple[str, str]]:
+    """The first and the last day of each chunk, oldest first."""
+    start, end = days.parse(first), days.parse(last)
+    while start <= end:
+        stop = min(end, start + timedelta(days=CHUNK_DAYS - 1))
+        yield days.stamp(start), days.stamp(stop)
+        start = stop + days.ONE_DAY
+
+
+def run(rt: Runtime) -> bool:
+    """Do one chunk of one backfill; False when there was none to do."""
+    callbacks.open_new(rt)  # feeds that are wanted are due from now on, and go first
+    now = rt.clock.now()
+    with rt.ledger.read() as session:
+        if rt.stopping.is_set() or not backfills.any_due(session, now):
+            return False
+    with rt.ledger.write() as session:
+        claimed = backfills.claim(session, owner=rt.owner, now=now)
+    if claimed is None:
+        return False
+    held, row = claimed
+    rt.trace("backfill.claimed")
+    with rt.leases.holding([held.feed_id], now):
+        with rt.ledger.read() as session:
+            batch = jobs.load(session, [held])
+        access = Access(rt, batch.user.id or 0)
+        chunk = _Chunk(batch=batch, job=batch.jobs[0], row=row, access=access)
+        try:
+            _work(rt, chunk)
+        except Stopping:
+            log.info("backfill.handed_back", feed=held.feed_id)
+        except FencedError:
+            setbacks.fenced(rt, chunk.job, chunk.pushed)
+        except (ClientError, DeferredError) as error:
+            _not_now(rt, chunk, error)
+    return True
+
+
+def _work(rt: Runtime, chunk: _Chunk) -> None:
+    """Read, record, push, move on. Raises what a setback is made of."""
+    job, held = chunk.job, chunk.job.held
+    missing = facts.refresh(rt, chunk.access, chunk.batch.user, [job.goal])
+    if missing:
+        message = f"there is no goal {job.goal.slug!r} any more; link another one"
+        raise NotFound(message, reason="goal_not_found")
+    outcome = _read(rt, chunk)
+    with rt.ledger.write() as session:
+        now = rt.clock.now()
+        feeds.hold(session, held, now)
+        reading.record(session, outcome, now)
+    rt.step("backfill.recorded")
+    with rt.ledger.read() as session:
+        points = [
+            point
+            for point in outbox.pending(session, held.feed_id)
+            if chunk.row.next_day <= (point.daystamp or "") <= chunk.last
+        ]
+    if points:
+        points = edits.respect(rt, chunk.batch, job, chunk.access, points)
+        push.send(rt, chunk.access, job.goal.slug, held, points, chunk.pushed)
+    refused = push.worst(chunk.pushed)
+    if refused is not None:
+        raise refused
+    _advance(rt, chunk, outcome)
+
+
+def _read(rt: Runtime, chunk: _Chunk) -> reading.Outcome:
+    """Ask the source for the days of the chunk, and judge what it says."""
+    batch, job, first = chunk.batch, chunk.job, chunk.row.next_day
+    chunk.where = reading.where(batch)
+    metric, _ = jobs.metric_of(jobs.provider_of(rt, batch.source), job.feed)
+    why_not = objection(metric, job.feed, first)
+    if why_not is not None:  # the file or the goal has changed since it was asked for
+        raise ImpossibleBackfillError(why_not)
+    try:
+        windows = reading.days_between(rt, batch, job, first, chunk.last)
+    except ValueError as error:
+        raise DeferredError(
+            rt.clock.now() + NOT_BEGUN_AGAIN, {"code": "not_begun", "message": str(error)}
+        ) from None
+    question = reading.prepare(rt, batch, job, chunk.access, windows=windows)
+    answer = reading.ask(rt, batch, [question]).get(job.held.feed_id, {})
+    rt.step("backfill.fetched")
+    outcome = reading.settle(rt, question, answer)
+    chunk.where = WHERE
+    return outcome
+
+
+def _advance(rt: Runtime, chunk: _Chunk, outcome: reading.Outcome) -> None:
+    """End the claim and move the backfill on, in one transaction. Raises `FencedError`."""
+    held, row = chunk.job.held, chunk.row
+    kept = sum(one.action == Action.HOLD for one in outcome.judged)
+    now = rt.clock.now()
+    last_day = row.last_day
+    if outcome.question.rules.shape == Shape.RUNNING:
+        # What an earlier day adds is in the total of every later one.
+        today = days.day_of(now, jobs.zone_of(chunk.batch), chunk.job.goal.deadline)
+        last_day = max(last_day, today)
+    with rt.ledger.write() as session:
+        chunk.pushed.mark(session, held, now)
+        backfills.advance(
+            session,
+            row.id or 0,
+            next_day=days.following(chunk.last),
+            last_day=last_day,
+            written=len(chunk.pushed.landed),
+            held=kept,
+            now=now,
+        )
+        feeds.release(session, held)
+        wanted = session.get_one(Feed, held.feed_id).due_at <= now
+    rt.trace("backfill.advanced")
+    log.info(
+        "backfill.advanced",
+        feed=held.feed_id,
+        days=f"{row.next_day}..{chunk.last}",
+        written=len(chunk.pushed.landed),
+        held=kept,
+    )
+    if wanted:  # by a callback that came while we held the feed
+        rt.ring("sync", Lane.URGENT.name.lower())
+
+
+def _not_now(rt: Runtime, chunk: _Chunk, error: ClientError | DeferredError) -> None:
+    """Try the chunk again later, or give the backfill up with the reason."""
+    held, row, now = chunk.job.held, chunk.row, rt.clock.now()
+    again = _again(rt, row, error)
+    text = error.error["message"] if isinstance(error, DeferredError) else f"{chunk.where}: {error}"
+    written = len(chunk.pushed.landed)
+    try:
+        with rt.ledger.write() as session:
+            chunk.pushed.mark(session, held, now)
+            if again is None:
+                backfills.fail(session, row.id or 0, error=text, now=now, written=written)
+            else:
+                due_at, deferred = again
+                waiting = [point.id or 0 for point in outbox.pending(session, held.feed_id)]
+                outbox.postpone(session, waiting, due_at=due_at, error=text)
+                backfills.put_back(
+                    session,
+                    row.id or 0,
+                    due_at=due_at,
+                    error=text,
+                    deferred=deferred,
+                    written=written,
+                )
+            feeds.release(session, held)
+    except FencedError:
+        setbacks.fenced(rt, chunk.job, chunk.pushed)
+        return
+    log.warning("backfill.not_now", feed=held.feed_id, again=again is not None, error=text)
+
+
+def _again(
+    rt: Runtime, row: Backfill, error: ClientError | DeferredError
+) -> tuple[float, bool] | None:
+    """(due_at, whether that is a deferral), None for what a person has to mend."""
+    now = rt.clock.now()
+    if isinstance(error, DeferredError):
+        return error.until + rt.rng.uniform(0.0, 0.5), True
+    if isinstance(error, Transient):
+        # Nobody waits for it as for a callback: its pauses grow as in a trouble that is old.
+        seconds, deferred = policy.wait(
+            error, attempts=row.attempts, deferrals=row.attempts, age=policy.DAY, rng=rt.rng
+        )
+        return now + seconds, deferred
+    if isinstance(error, UnexpectedResponse) and row.attempts < policy.GARBLED_TRIES:
+        return now + policy.delay(policy.SYNC, row.attempts + 1, age=policy.DAY, rng=rt.rng), False
+    return None
