@@ -8,14 +8,14 @@ holder of the feed's lease, and only to rows that are as they were when they wer
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import and_, func, select, update
+from sqlalchemy import and_, exists, func, select, update
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
 from db import feeds, outbox
 from db.feeds import Claim
-from db.models import Datapoint, DatapointState, Day, Feed, Goal, User
+from db.models import Datapoint, DatapointState, Day, Feed, FeedState, Goal, User
 
 PERIOD = 86400.0
 SPREAD_MINUTES = 120
@@ -78,6 +78,18 @@ def _overdue(now: float) -> ColumnElement[bool]:
 
 def _last() -> ColumnElement[float]:
     return func.coalesce(col(Feed.reconciled_at), col(Feed.created_at))
+
+
+def goals(session: Session) -> list[tuple[User, Goal]]:
+    """Every goal with a feed that was not stopped, by the names of people and goals."""
+    linked = exists().where(col(Feed.goal_id) == col(Goal.id), col(Feed.state) != FeedState.STOPPED)
+    found = session.exec(
+        select_rows(User, Goal)
+        .join(Goal, col(Goal.user_id) == col(User.id))
+        .where(linked)
+        .order_by(col(User.username), col(Goal.slug))
+    )
+    return list(found)
 
 
 def load(session: Session, goal_id: int) -> Subject:
