@@ -112,8 +112,7 @@ class Api:
             case ("GET", "datapoints"):
                 return 200, points.listed(goal, params)
             case ("POST", "datapoints"):
-                point, status = points.upsert(state, goal, params, via=via)
-                return 200, {**views.datapoint(point), "status": status}
+                return 200, points.create(state, goal, params, via=via)
             case ("POST", "datapoints", "create_all"):
                 return batches.create_all(state, goal, params, via=via)
             case ("PUT" | "PATCH", "datapoints", datapoint_id):

@@ -54,12 +54,11 @@ def _written(
 ) -> Element:
     try:
         point, status = points.upsert(state, goal, entry, via=via)
+    except points.DuplicateError as exc:
+        shown = None if exc.point is None else views.datapoint(exc.point)
+        return Element(sent=entry, shown=shown, status="duplicate", reason=exc.payload["errors"])
     except ApiError as exc:
         known = points.by_requestid(goal, entry.get("requestid"))
-        return Element(
-            sent=entry,
-            shown=None if known is None else views.datapoint(known),
-            status="duplicate" if exc.payload["errors"] == points.DUPLICATE else None,
-            reason=exc.payload["errors"],
-        )
+        shown = None if known is None else views.datapoint(known)
+        return Element(sent=entry, shown=shown, status=None, reason=exc.payload["errors"])
     return Element(sent=entry, shown=views.datapoint(point), status=status)

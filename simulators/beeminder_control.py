@@ -1,8 +1,17 @@
-"""`/_sim/…` of the simulated Beeminder: seeding, looking and pressing from outside the process."""
+"""`/_sim/…` of the simulated Beeminder: seeding, looking and pressing from outside the process.
+
+| verb | does |
+|---|---|
+| POST `app`, `users`, `goals`, `tokens` | makes one, or changes and renames it |
+| POST `points` | what a person does by hand: adds, edits (`id`), deletes (`id`, `delete`) |
+| POST `refresh`, `remind`, `deauthorize` | the calls that Beeminder makes by itself |
+| POST `unknowns` | chooses how the real one behaves where nobody knows |
+| GET `datapoints`, `users`, `calls`, `costs` | what is there, what was called, what would have cost |
+"""
 
 import json
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 from starlette.requests import Request
@@ -16,16 +25,9 @@ from simulators import beeminder_views as views
 from simulators.beeminder_calls import Calls, NotCalledError, Plan
 from simulators.beeminder_shapes import BatchShape
 from simulators.beeminder_state import BeeminderState
+from simulators.beeminder_unknowns import Unknowns
 
-_UNKNOWNS = {
-    "batch_limit",
-    "batch_shape",
-    "frozen_status",
-    "partial_status",
-    "premium",
-    "queue_seconds",
-    "refreshes",
-}
+_UNKNOWNS = {each.name for each in fields(Unknowns)}
 _Handler = Callable[[dict[str, Any]], Awaitable[Any]]
 
 
@@ -94,7 +96,7 @@ class Control:
         return views.goal(self.state, goal, emaciated=True)
 
     async def _unknowns(self, asked: dict[str, Any]) -> Any:  # noqa: ANN401 - any JSON
-        """What nobody knows of the real one; see `BeeminderState`."""
+        """Sets what nobody knows of the real one, and shows all of it; see `Unknowns`."""
         if "batch_shape" in asked:
             asked["batch_shape"] = BatchShape(**asked["batch_shape"])
         if unknown := sorted(asked.keys() - _UNKNOWNS):

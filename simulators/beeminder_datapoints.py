@@ -10,7 +10,27 @@ from simulators.beeminder_state import BeeminderState, Change, Datapoint, Goal
 from simulators.beeminder_tokens import ApiError, not_found
 
 _PER_PAGE = 25
-DUPLICATE = "Duplicate request"
+
+
+class DuplicateError(ApiError):
+    """An identical resend; `point` is what stands, None if it was deleted and stays so."""
+
+    def __init__(self, point: Datapoint | None) -> None:
+        super().__init__(422, {"errors": "Duplicate request"})
+        self.point = point
+
+
+def create(
+    state: BeeminderState, goal: Goal, params: Mapping[str, Any], *, via: str | None
+) -> dict[str, Any]:
+    """POST of one point: it, with its `status`. ApiError 422."""
+    try:
+        point, status = upsert(state, goal, params, via=via)
+    except DuplicateError as exc:
+        if exc.point is None or state.resends == "refused":
+            raise
+        return views.datapoint(exc.point)
+    return {**views.datapoint(point), "status": status}
 
 
 def upsert(
@@ -18,7 +38,7 @@ def upsert(
 ) -> tuple[Datapoint, Literal["created", "updated"]]:
     """Creates a point, or updates the one with the same requestid.
 
-    ApiError 422 for a bad value or day, and for a resend that changes nothing.
+    ApiError 422 for a bad value or day, `DuplicateError` for a resend that changes nothing.
     """
     with state.lock:
         _refuse_frozen(state, goal)
@@ -29,6 +49,8 @@ def upsert(
         if known is not None:
             _update(state, goal, known, value=value, params=params, timestamp=timestamp, via=via)
             return known, "updated"
+        if requestid in goal.deleted_requestids and not state.reuses_requestids:
+            raise DuplicateError(None)
         now = state.clock()
         if timestamp is None:
             timestamp = int(now)
@@ -73,6 +95,8 @@ def delete(state: BeeminderState, goal: Goal, datapoint_id: str, *, via: str | N
     with state.lock:
         point = _by_id(goal, datapoint_id)
         del goal.datapoints[point.id]
+        if point.requestid:
+            goal.deleted_requestids.add(point.requestid)
         _note(state, goal, point, "deleted", via)
         return point
 
@@ -159,14 +183,16 @@ def _update(
     timestamp: int | None,
     via: str | None,
 ) -> None:
-    before = (point.value, point.comment, point.timestamp)
     if not params.get("timestamp") and str(params.get("daystamp")) == point.daystamp:
         timestamp = None  # the day it is on already
-    comment = point.comment if "comment" not in params else str(params["comment"] or "")
-    after = (value, comment, point.timestamp if timestamp is None else timestamp)
-    if before == after:
+    same = {
+        "value": value == point.value,
+        "comment": "comment" not in params or str(params["comment"] or "") == point.comment,
+        "timestamp": timestamp in (None, point.timestamp),
+    }
+    if all(same[name] for name in state.compares):
         _note(state, goal, point, "duplicate", via)
-        raise ApiError(422, {"errors": DUPLICATE})
+        raise DuplicateError(point)
     _apply(state, goal, point, value=value, params=params, timestamp=timestamp)
     _note(state, goal, point, "updated", via)
 

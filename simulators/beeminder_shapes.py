@@ -42,7 +42,10 @@ class Element:
 
 def failed(shape: BatchShape, element: Element) -> bool:
     """Whether this is told as an error."""
-    return element.status is None or (element.status == "duplicate" and shape.resend == "error")
+    if element.status == "duplicate":
+        # A point that was deleted can be no success: there is nothing to show.
+        return shape.resend == "error" or (element.shown is None and shape.resend != "omitted")
+    return element.status is None
 
 
 def told(shape: BatchShape, elements: Sequence[Element]) -> list[Any] | dict[str, Any]:

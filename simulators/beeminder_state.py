@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from simulators import beeminder_days as days
-from simulators.beeminder_shapes import BatchShape
+from simulators.beeminder_unknowns import Unknowns
 
 MAX_SLUG = 20
 
@@ -70,6 +70,7 @@ class Goal:
     tags: list[str] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
     datapoints: dict[str, Datapoint] = field(default_factory=dict)
+    deleted_requestids: set[str] = field(default_factory=set)
     queued_until: float = 0.0
 
     def is_archived(self, now: float) -> bool:
@@ -123,18 +124,11 @@ class Change:
     via: str | None
 
 
-class BeeminderState:
-    """All of it, safe to use from any thread while it is served.
-
-    `queue_seconds`: how long a goal stays queued after a write. `frozen_status`: how a write to a
-    frozen goal is answered, None accepts it (what the real one does is unknown).
-    `partial_status` and `batch_shape`: status and body of a create_all that failed in part
-    (unknown as well). `batch_limit`: a bigger create_all is answered 500 with a page.
-    `premium`: whether people have a plan with which `aggday` and `kyoom` can be changed.
-    `refreshes`: whether refresh_graph queues anything.
-    """
+class BeeminderState(Unknowns):
+    """All of it, safe to use from any thread while it is served."""
 
     def __init__(self, *, clock: Callable[[], float] = time.time) -> None:
+        super().__init__()
         self.clock = clock
         self.lock = threading.RLock()
         self.users: dict[str, User] = {}
@@ -143,13 +137,6 @@ class BeeminderState:
         self.apps: dict[str, App] = {}
         self.history: list[Change] = []
         self.cost_calls: Counter[str] = Counter()
-        self.queue_seconds = 1.0
-        self.frozen_status: int | None = 422
-        self.partial_status = 200
-        self.batch_shape = BatchShape()
-        self.batch_limit: int | None = None
-        self.premium = True
-        self.refreshes = True
         self._numbers = itertools.count(1)
 
     def new_id(self) -> str:

@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from simulators.beeminder_shapes import BatchShape
+
 POINTS = "me/goals/energy/datapoints"
 
 
@@ -209,3 +211,48 @@ def test_json_bodies_and_query_parameters_work_as_forms_do(client):
     assert (as_json.json()["value"], in_query.json()["value"]) == (1.0, 2.0)
     broken = {"content-type": "application/json"}
     assert client.post(path, content=b"{", headers=broken).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("compares", "change", "updated"),
+    [
+        (("value", "comment", "timestamp"), {"comment": "other"}, True),
+        (("value", "timestamp"), {"comment": "other"}, False),
+        (("value",), {"daystamp": "20231111"}, False),
+        (("value",), {"value": 4}, True),
+    ],
+)
+def test_what_makes_a_resend_identical_can_be_chosen(api, beeminder, compares, change, updated):
+    """Nobody knows: a change of what is not compared is refused, and is not made."""
+    beeminder.state.compares = compares
+    sent = {"value": 3, "requestid": "r", "daystamp": "20231110", "comment": "c"}
+    made = api("POST", POINTS, **sent)
+    answer = api("POST", POINTS, 200 if updated else 422, **(sent | change))
+    (point,) = api("GET", POINTS)
+    assert updated == (answer.get("status") == "updated")
+    assert updated == ({**point, "status": "created"} != made)
+
+
+def test_a_resend_may_be_answered_with_the_point_that_stands(api, beeminder):
+    """The vendor's page can be read that way: 200, no status, nothing changed."""
+    sent = {"value": 3, "requestid": "r", "daystamp": "20231110"}
+    made = api("POST", POINTS, **sent)
+    beeminder.state.resends = "shown"
+    again = api("POST", POINTS, **sent)
+    assert {**again, "status": "created"} == made
+    assert beeminder.state.write_counts("alice", "energy") == {"r": {"created": 1, "duplicate": 1}}
+
+
+@pytest.mark.parametrize("reuses", [True, False])
+def test_the_requestid_of_a_deleted_point_may_be_gone_for_good(api, beeminder, reuses):
+    """Then a resend is told to be a duplicate of something that is not there."""
+    beeminder.state.reuses_requestids = reuses
+    made = api("POST", POINTS, value=1, requestid="r")
+    api("DELETE", f"{POINTS}/{made['id']}")
+    api("POST", POINTS, 200 if reuses else 422, value=1, requestid="r")
+    batch = json.dumps([{"value": 1, "requestid": "r"}])
+    for resend in ("error", "duplicate", "silent"):
+        beeminder.state.batch_shape = BatchShape(resend=resend)
+        answer = api("POST", f"{POINTS}/create_all", datapoints=batch)
+        assert isinstance(answer, list) == (reuses and resend != "error")
+    assert len(api("GET", POINTS)) == reuses

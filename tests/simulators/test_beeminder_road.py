@@ -117,6 +117,17 @@ def test_a_bigger_value_for_yesterday_makes_a_do_less_goal_red_at_once():
     assert views.goal(made.state, goal)["safebuf"] == 0
 
 
+def test_what_is_done_today_does_not_mend_yesterday():
+    """A day that ended on the wrong side is red, however far ahead the goal is by now."""
+    made, goal = simulated({2: 4.0, 1: 5.0, 0: 100.0}, rate=1.0)
+    goal.roadall = [[noon(TODAY - timedelta(days=5)), 4.0, None], [road.NO_END, None, 1.0]]
+    assert views.goal(made.state, goal)["safebuf"] > 7
+    goal.datapoints["p1"].value = 3.0
+    shown = views.goal(made.state, goal)
+    assert shown["curval"] > line_on(shown["fullroad"], TODAY)
+    assert (shown["safebuf"], shown["colorkey"]) == (0, "red")
+
+
 def test_a_do_less_goal_without_data_today_is_presumed_to_have_doubled_its_rate():
     """A zero for today spares it that, and it is safer by exactly this."""
     made, goal = simulated({1: 1.0}, yaw=-1, dir=1, rate=2.0)
