@@ -143,8 +143,10 @@ class NewDatapoint:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Written:
-    """What Beeminder says about a datapoint we sent; `id` may lack for a duplicate.
+    """What Beeminder says about a datapoint we sent.
 
+    A duplicate may come without an `id`: that says only that its requestid was used before. Whether
+    the point still stands where it was deleted in the meantime is not known then.
     `request_id`: Beeminder's name for the exchange (X-Request-Id), to quote when asking there.
     """
 

@@ -6,7 +6,8 @@
 | POST `points` | what a person does by hand: adds, edits (`id`), deletes (`id`, `delete`) |
 | POST `refresh`, `remind`, `deauthorize` | the calls that Beeminder makes by itself |
 | POST `unknowns` | chooses how the real one behaves where nobody knows |
-| GET `datapoints`, `users`, `calls`, `costs` | what is there, what was called, what would have cost |
+| GET `datapoints`, `users` | what is there, and all that ever happened to it |
+| GET `calls`, `costs` | what was called and answered, what would have cost money |
 """
 
 import json
