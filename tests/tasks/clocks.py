@@ -34,7 +34,7 @@ ODD = (
     ("Africa/Cairo", 2026),
     ("Atlantic/Azores", 2026),
     ("America/Scoresbysund", 2022),
-    ("America/Toronto", 1970),
+    ("America/Toronto", 1919),  # from half past eleven to half past midnight
     ("Europe/Paris", 2026),
     ("America/New_York", 2026),
 )
