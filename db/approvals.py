@@ -2,10 +2,13 @@
 
 A held datapoint has in `value` what the source says now and in `landed_value` what is at Beeminder.
 Both decisions are about that very content: when the source changes its mind again, the new value
-is judged anew. Rows are locked while they are decided about, since a sync may be writing them.
+is judged anew.
+
+A sync that is under way has judged without the decision: it is fenced off, and begins anew. Feeds
+are locked before their datapoints, as a sync does it.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import select, update
@@ -13,9 +16,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
-from db import notices
-from db.models import Datapoint, DatapointState, Day, Sending
-from db.outbox import Point
+from db import feeds, notices, outbox
+from db.models import Datapoint, DatapointState, Day, Feed, Sending
 
 HELD = "held"  # the kind of the notice
 
@@ -31,6 +33,8 @@ def held(
 
     `for_update`: nobody changes them before this transaction ends.
     """
+    if for_update:
+        feeds.lock(session, col(Feed.id).in_(feed_ids))
     return _rows(session, feed_ids, {DatapointState.HELD}, daystamp=daystamp, for_update=for_update)
 
 
@@ -43,8 +47,7 @@ def approve(
         row.state, row.approved_hash = DatapointState.PENDING, row.content_hash
         row.due_at, row.attempts = now, 0
         row.held_at, row.error = None, None
-    session.flush()
-    _clear(session, rows, now)
+    _decided(session, {row.feed_id for row in rows}, now)
     return rows
 
 
@@ -55,14 +58,11 @@ def drop(
     rows = held(session, feed_ids, daystamp=daystamp, for_update=True)
     for row in rows:
         row.dropped_hash = row.content_hash
-        if _as_landed(session, row):
-            continue
-        if row.sent_value is None:
-            _withdraw(row)
-        else:
-            _send_again(session, row, now)
-    session.flush()
-    _clear(session, rows, now)
+        known = row.sent_value if row.landed_hash is None else row.landed_value
+        _as_sent(session, row, known)
+        outbox.take_back(row)
+        row.due_at, row.error = now, None
+    _decided(session, {row.feed_id for row in rows}, now)
     return rows
 
 
@@ -79,6 +79,7 @@ def pin(
 
     `bounds`: start and end of the day in UTC seconds, for a day that was never read.
     """
+    feeds.lock(session, col(Feed.id) == feed_id)
     connection = session.connection()
     if not pinned:
         connection.execute(
@@ -98,10 +99,13 @@ def pin(
     waiting = {DatapointState.PENDING, DatapointState.HELD}
     rows = _rows(session, [feed_id], waiting, daystamp=daystamp, for_update=True)
     for row in rows:
-        if not _as_landed(session, row):
-            _withdraw(row)
-    session.flush()
-    _clear(session, rows, now)
+        if row.landed_hash is None:  # never there, or nobody knows: whatever it is, it stays
+            row.state, row.content_hash = DatapointState.WITHDRAWN, ""
+        else:
+            _as_sent(session, row, row.landed_value)
+            outbox.take_back(row)
+        row.held_at, row.error = None, None
+    _decided(session, {feed_id}, now)
     return rows
 
 
@@ -124,39 +128,8 @@ def _rows(
     return list(session.exec(asked.with_for_update() if for_update else asked))
 
 
-def _as_landed(session: Session, row: Datapoint) -> bool:
-    """The row says again what is at Beeminder; False when that is not known."""
-    if row.landed_hash is None or row.landed_value is None:
-        return False
-    row.comment = _sent_comment(session, row, row.landed_value)
-    row.value, row.content_hash = row.landed_value, row.landed_hash
-    row.state, row.held_at, row.error = DatapointState.LANDED, None, None
-    return True
-
-
-def _send_again(session: Session, row: Datapoint, now: float) -> None:
-    """A push was not answered: one of two values is there, and sending the last again tells."""
-    row.value = row.sent_value if row.sent_value is not None else row.value
-    row.comment = _sent_comment(session, row, row.value)
-    row.content_hash = Point(
-        requestid=row.requestid,
-        value=row.value,
-        comment=row.comment,
-        daystamp=row.daystamp or "",
-        timestamp=row.timestamp,
-    ).content_hash
-    row.state, row.due_at = DatapointState.PENDING, now
-    row.held_at, row.error = None, None
-
-
-def _withdraw(row: Datapoint) -> None:
-    """Nothing of it is sent; a later sync finds the fact again."""
-    row.state, row.content_hash = DatapointState.WITHDRAWN, ""
-    row.held_at, row.error = None, None
-
-
-def _sent_comment(session: Session, row: Datapoint, value: float) -> str:
-    """The comment that this value was sent with last; the row's own if nothing remembers it."""
+def _as_sent(session: Session, row: Datapoint, value: float | None) -> None:
+    """Give the row the comment that this value was sent with last, if that is remembered."""
     found = session.connection().execute(
         select(col(Sending.comment))
         .where(col(Sending.datapoint_id) == row.id, col(Sending.value) == value)
@@ -164,16 +137,22 @@ def _sent_comment(session: Session, row: Datapoint, value: float) -> str:
         .limit(1)
     )
     comment: str | None = found.scalar_one_or_none()
-    return row.comment if comment is None else comment
+    row.comment = row.comment if comment is None else comment
 
 
-def _clear(session: Session, rows: Iterable[Datapoint], now: float) -> None:
-    """The notice of a feed goes when nothing of it is held any more."""
-    feed_ids = {row.feed_id for row in rows}
-    still = session.connection().execute(
+def _decided(session: Session, feed_ids: Collection[int], now: float) -> None:
+    """Fence off who judged before; a feed's notice goes when nothing of it is held any more."""
+    session.flush()
+    connection = session.connection()
+    connection.execute(
+        update(Feed)
+        .where(col(Feed.id).in_(feed_ids))
+        .values(epoch=col(Feed.epoch) + 1, lease_owner=None, lease_until=0.0)
+    )
+    still = connection.execute(
         select(col(Datapoint.feed_id))
         .where(col(Datapoint.feed_id).in_(feed_ids), col(Datapoint.state) == DatapointState.HELD)
         .distinct()
     )
-    for feed_id in sorted(feed_ids - set(still.scalars())):
+    for feed_id in sorted(set(feed_ids) - set(still.scalars())):
         notices.clear(session, subject=f"feed:{feed_id}", kind=HELD, now=now)

@@ -109,12 +109,12 @@ def record_days(
         )
     ):
         if point.requestid not in kept:
-            _take_back(point)
+            take_back(point)
             session.add(point)
     session.flush()
 
 
-def _take_back(row: Datapoint) -> None:
+def take_back(row: Datapoint) -> None:
     """Nothing new is wanted: what is known to be there stays, what was never sent is withdrawn."""
     if row.landed_hash is not None and row.landed_value is not None:
         row.value, row.content_hash = row.landed_value, row.landed_hash
@@ -159,7 +159,7 @@ def record_points(
         row = known.get(one.point.requestid)
         if one.action == Action.LEAVE:
             if row is not None and row.state == DatapointState.HELD:
-                _take_back(row)
+                take_back(row)
                 session.add(row)
             continue
         state = DatapointState.PENDING if one.action == Action.SEND else DatapointState.HELD

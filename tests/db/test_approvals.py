@@ -147,6 +147,24 @@ def test_only_what_is_held_is_decided(ledger: Ledger, put, how, state: str) -> N
     assert row_of(ledger, point_id).model_dump() == before
 
 
+@pytest.mark.parametrize("how", [approvals.approve, approvals.drop, None])
+def test_a_decision_fences_off_who_judged_before_it(ledger: Ledger, put, how) -> None:
+    """The sync that is under way can write nothing; the other feed's goes on."""
+    put()
+    claimed = {"epoch": 4, "lease_owner": "w", "lease_until": NOW + 9}
+    with ledger.write() as session:
+        for number in (1, 2):
+            session.get_one(Feed, number).sqlmodel_update(claimed)
+    if how is None:
+        pin(ledger)
+    else:
+        decide(ledger, how)
+    with ledger.read() as session:
+        first, second = session.get_one(Feed, 1), session.get_one(Feed, 2)
+    assert (first.epoch, first.lease_owner, first.lease_until) == (5, None, 0.0)
+    assert second.epoch == 4
+
+
 def test_a_day_and_a_feed_are_decided_by_themselves(ledger: Ledger, put) -> None:
     """Other days, and the other feeds of the goal, stay held."""
     wanted, day, feed = put(), put(daystamp=OTHER_DAY), put(feed_id=2)

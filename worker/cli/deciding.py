@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import click
 
 from db import approvals
-from db.models import Datapoint, FeedState
+from db.models import Datapoint, DatapointState, FeedState
 from tasks.days import Window
 from worker.cli import daystamps, failures, output, ringing
 from worker.cli.house import Named, feeds_of, opened
@@ -57,8 +57,8 @@ def approve(*, name: str, day: str | None, every_day: bool, drop: bool) -> None:
                 raise failures.Refused(_nothing(name, daystamp, held))
             shown = _corrections(found, about)
             decide = approvals.drop if drop else approvals.approve
-            decide(session, ids, daystamp=daystamp, now=now)
-        if not drop:
+            rows = decide(session, ids, daystamp=daystamp, now=now)
+        if any(row.state == DatapointState.PENDING for row in rows):
             with ringing.ringer(house.settings) as ring:
                 ring("push", "default")
     _table(shown)

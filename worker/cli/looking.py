@@ -8,15 +8,10 @@ import click
 from db import needs, overview, workers
 from db.models import EventState
 from db.needs import Need
-from worker.cli import failures, output
+from worker.cli import backfilling, failures, output
 from worker.cli.house import feeds_of, opened
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-
-# What to do about a notice whose message does not say it.
-NEXT = {
-    "held": "`waggle approve {name} --all` sends it, --drop keeps what is there; or name one DAY"
-}
 
 as_json = click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 
@@ -49,6 +44,7 @@ def status(*, as_json: bool, limit: int | None) -> None:
             found = overview.status(session, now, limit=limit)
             needed = needs.of(session, now)
             alive = workers.alive(session, now)
+            going = list(backfilling.lines(session))
     if as_json:
         output.document(found | {"notices": [_notice(need) for need in needed]})
         return
@@ -75,6 +71,8 @@ def status(*, as_json: bool, limit: int | None) -> None:
     for kind in ("inbox", "outbox"):
         counts = {key: value for key, value in found[kind].items() if key != "oldest_due_seconds"}
         click.echo(f"{kind:8} " + "  ".join(f"{key} {value}" for key, value in counts.items()))
+    for line in going:
+        click.echo(f"{'backfill':8} {line}")
     late = found["inbox"]["oldest_due_seconds"]
     click.echo(f"{'due':8} oldest work waits for {late:.1f} s")
     hint = "" if alive else ": nothing is synced (`waggle up`)"
@@ -97,8 +95,6 @@ def _needs_you(needed: list[Need]) -> None:
     for need in needed:
         since = output.when(overview.iso(need.since))
         click.echo(f"  {since}  {need.subject}  {output.plain(need.message)}")
-        if need.kind in NEXT:
-            click.echo(f"{'':23}{NEXT[need.kind].format(name=need.subject)}")
     click.echo()
 
 
