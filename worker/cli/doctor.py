@@ -4,9 +4,8 @@ import contextlib
 import stat
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Literal
 
 import click
 from sqlalchemy.exc import SQLAlchemyError
@@ -17,6 +16,7 @@ from db.engine import Ledger
 from db.schema import SchemaError
 from worker import logs, redaction
 from worker.cli import diagnosis, output, ringing
+from worker.cli.findings import Finding
 from worker.cli.house import read_settings
 from worker.settings import Settings
 
@@ -24,33 +24,35 @@ COLOURS = {"ok": "green", "odd": "yellow", "red": "red"}
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One line: what was looked at, how it is, in words, and what to do about it."""
-
-    what: str
-    state: Literal["ok", "odd", "red"]
-    text: str
-    remedy: str = ""
-
-
 @click.command()
+@click.option(
+    "--callback",
+    metavar="USER/GOAL",
+    help="Have Beeminder call back for this goal once, and follow that call instead.",
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0),
+    default=60.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long --callback waits.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
-def doctor(*, as_json: bool) -> None:
+def doctor(*, callback: str | None, timeout: float, as_json: bool) -> None:
     """Check settings, database, broker, workers, clocks, sources and Beeminder.
 
     Source systems and Beeminder are really called, with the stored credentials. Exit status 1 if
-    anything is red.
+    anything is red. With --callback Beeminder is asked to refresh one goal, which is to be done
+    sparingly, and its own call is awaited.
 
     \b
-    Example:
+    Examples:
       waggle doctor
+      waggle doctor --callback alice/energy
     """  # noqa: D301 -- \b is click's mark
-    settings = read_settings()
-    logs.configure(settings.log_format, "error", cache=False)
-    logs.hide(*settings.secrets())
     found = []
-    for finding in _examine(settings):
+    for finding in _examine_all() if callback is None else _follow(callback, timeout):
         found.append(finding)
         if not as_json:
             _print(finding)
@@ -58,6 +60,19 @@ def doctor(*, as_json: bool) -> None:
         output.document([asdict(finding) for finding in found])
     if any(finding.state == "red" for finding in found):
         raise click.exceptions.Exit(1)
+
+
+def _examine_all() -> Iterator[Finding]:
+    settings = read_settings()
+    logs.configure(settings.log_format, "error", cache=False)
+    logs.hide(*settings.secrets())
+    yield from _examine(settings)
+
+
+def _follow(name: str, timeout: float) -> Iterator[Finding]:
+    from worker.cli import callback_check  # noqa: PLC0415 -- only needed here
+
+    yield from callback_check.examine(name, timeout=timeout)
 
 
 def _print(finding: Finding) -> None:

@@ -1,0 +1,14 @@
+"""What `waggle doctor` finds: one line for each thing that it looked at."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was looked at, how it is, in words, and what to do about it."""
+
+    what: str
+    state: Literal["ok", "odd", "red"]
+    text: str
+    remedy: str = ""
