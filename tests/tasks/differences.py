@@ -9,7 +9,7 @@ from tasks.reconcile_report import Report
 from tasks.repairs import Repair
 from tasks.runtime import Runtime
 from tests.tasks.scenes import all_rows, change_feed
-from tests.world import World
+from tests.world import DAY, World
 
 
 def point(world: World, daystamp: str) -> Held:
@@ -73,3 +73,10 @@ def change_row(world: World, daystamp: str, **columns: object) -> None:
 def notices(world: World) -> list[tuple[str, str]]:
     """(kind, key) of what is open."""
     return [(one.kind, one.key) for one in all_rows(world, Notice) if one.cleared_at is None]
+
+
+def measure_and_sync(world: World, value: float) -> None:
+    """The source has another value for yesterday, and the feed is synced."""
+    world.measure(world.series, {world.clock.at - DAY: value})
+    change_feed(world, due_at=world.clock.at)
+    world.work()

@@ -1,10 +1,12 @@
-"""The ledger and Beeminder agree, or a person is told; what is a person's is never touched."""
+"""The ledger and Beeminder agree, or a person is told; a person's days are left alone."""
+
+from datetime import timedelta
 
 import pytest
 
-from db.models import DatapointState, Day, FeedState
+from db.models import Datapoint, Sending
 from simulators.faults import Fault
-from tasks import reconcile
+from tasks import days
 from tasks.comparison import Kind
 from tasks.repairs import Repair
 from tests.tasks.differences import (
@@ -14,13 +16,14 @@ from tests.tasks.differences import (
     edit,
     examine,
     kinds,
+    measure_and_sync,
     notices,
     point,
     put,
     row,
 )
-from tests.tasks.scenes import LEASE_OVER, TODAY, YESTERDAY, change_feed
-from tests.world import DAY, CrashError, World, crash_at
+from tests.tasks.scenes import TODAY, YESTERDAY, change_feed
+from tests.world import DAY, World
 
 
 @pytest.fixture(autouse=True)
@@ -28,13 +31,6 @@ def _landed(world: World) -> None:
     world.work()
     assert world.values() == {TODAY: 2.5, YESTERDAY: 7.0}
     world.rung.clear()
-
-
-def measure_and_sync(world: World, value: float) -> None:
-    """The source has another value for yesterday, and the feed is synced."""
-    world.measure(world.series, {world.clock.at - DAY: value})
-    change_feed(world, due_at=world.clock.at)
-    world.work()
 
 
 def test_what_is_there_is_equal(world: World) -> None:
@@ -113,85 +109,12 @@ def test_today_is_open_whatever_a_person_does(world: World) -> None:
     assert notices(world) == []
 
 
-def test_today_is_repaired_when_asked_for(world: World) -> None:
-    """Without a yes: nobody's finished day is touched."""
-    edit(world, TODAY, value=4.0)
-    report = examine(world, Repair.OURS)
-    assert report.settled
-    assert report.as_json()["differences"][0]["done"] == "repaired"
-    assert world.values()[TODAY] == 2.5
-    assert row(world, TODAY).state == DatapointState.LANDED
-    assert examine(world).told == ()
-
-
-def test_todays_deletion_is_not_undone_either(world: World) -> None:
-    """A deleted point is never restored, also on the open day."""
-    delete(world, TODAY)
-    assert not examine(world, Repair.EDITS).settled
-    assert list(world.values()) == [YESTERDAY]
-
-
-def test_a_repair_without_a_yes_leaves_an_edit(world: World) -> None:
-    """The person's value stays and the report says that a yes is missing."""
-    edit(world, YESTERDAY, value=9.0)
-    report = examine(world, Repair.OURS)
-    assert [one.needs_a_yes for one in report.told] == [True]
-    assert not report.settled
-    assert world.values()[YESTERDAY] == 9.0
-
-
-@pytest.mark.parametrize("frozen_before", [False, True])
-def test_a_repair_with_a_yes_writes_an_edit_over(world: World, *, frozen_before: bool) -> None:
-    """The ledger's value is there again, the notice is gone, and the day is ours again."""
-    edit(world, YESTERDAY, value=9.0)
-    if frozen_before:
-        daily(world)
-    report = examine(world, Repair.EDITS)
-    assert report.settled
-    assert (report.equal, report.as_json()["differences"][0]["done"]) == (2, "repaired")
-    assert world.values()[YESTERDAY] == 7.0
-    assert row(world, YESTERDAY).frozen is None
-    assert notices(world) == []
-
-
-def test_after_a_yes_the_source_is_asked_again(world: World) -> None:
-    """A frozen day was not read: what the source says by now follows at once."""
-    edit(world, YESTERDAY, value=6.0)
-    daily(world)
-    measure_and_sync(world, 8.0)
-    assert examine(world, Repair.EDITS).settled
-    world.work()
-    assert world.values()[YESTERDAY] == 8.0
-
-
-def test_a_point_that_was_moved_to_another_day_is_an_edit(world: World) -> None:
-    """The same value on another day is another fact."""
-    edit(world, YESTERDAY, timestamp=int(world.clock.at - 5 * DAY))
-    (found,) = examine(world).as_json()["differences"]
-    assert (found["daystamp"], found["kind"], found["done"]) == (YESTERDAY, "edited", "frozen")
-    assert examine(world, Repair.EDITS).settled
-    assert world.values() == {TODAY: 2.5, YESTERDAY: 7.0}
-
-
 def test_a_zone_that_changed_is_nobodys_edit(world: World) -> None:
     """Points that count for another day since the deadline moved are told, and never frozen."""
     point(world, YESTERDAY).daystamp = TODAY
     report = examine(world)
     assert (kinds(report), row(world, YESTERDAY).frozen) == ({YESTERDAY: Kind.MOVED}, None)
     assert notices(world) == []
-
-
-def test_a_point_confirmed_but_never_seen_is_missing(world: World) -> None:
-    """Beeminder said "duplicate" and does not have it: told, and written by a repair."""
-    delete(world, YESTERDAY)
-    change_row(world, YESTERDAY, beeminder_id=None)
-    report = examine(world)
-    assert kinds(report) == {YESTERDAY: Kind.MISSING}
-    assert not report.settled
-    assert row(world, YESTERDAY).frozen is None
-    report = examine(world, Repair.OURS)
-    assert report.settled
-    assert world.values() == {TODAY: 2.5, YESTERDAY: 7.0}
 
 
 def test_an_id_that_was_not_known_is_learned(world: World) -> None:
@@ -201,17 +124,6 @@ def test_an_id_that_was_not_known_is_learned(world: World) -> None:
     assert row(world, YESTERDAY).beeminder_id == point(world, YESTERDAY).id
     delete(world, YESTERDAY)
     assert kinds(examine(world, Repair.OURS)) == {YESTERDAY: Kind.DELETED}
-
-
-def test_points_of_another_waggle_are_told_and_left(world: World) -> None:
-    """Named like ours and not in the ledger: also a confirmed repair leaves them."""
-    put(world, "20261101", "wg-0123456789abcdef-20261101", 5.0)
-    put(world, "20261101", "ifttt-1", 6.0)
-    report = examine(world, Repair.EDITS)
-    (found,) = report.as_json()["differences"]
-    assert (found["kind"], found["beeminder"], found["ledger"]) == ("foreign", 5.0, None)
-    assert (found["feed"], found["done"], report.settled) == ("alice/energy", "left", False)
-    assert len(world.beeminder.state.datapoints("alice", "energy")) == 4
 
 
 def test_what_waits_is_shown_and_is_no_difference(world: World) -> None:
@@ -226,16 +138,6 @@ def test_what_waits_is_shown_and_is_no_difference(world: World) -> None:
     assert world.values() == {TODAY: 2.5, YESTERDAY: 7.0}
 
 
-def test_an_edit_under_a_held_correction_is_the_persons(world: World) -> None:
-    """What a yes writes back is what had landed, not what nobody has approved."""
-    change_row(world, YESTERDAY, state="held", value=0.0, content_hash="other")
-    edit(world, YESTERDAY, value=9.0)
-    assert daily(world)
-    assert (row(world, YESTERDAY).frozen, row(world, YESTERDAY).value) == ("edited", 7.0)
-    assert examine(world, Repair.EDITS).settled
-    assert world.values()[YESTERDAY] == 7.0
-
-
 def test_a_push_without_an_answer_may_be_either(world: World) -> None:
     """Sent and never answered: the old value and the new one are both nobody's edit."""
     change_row(
@@ -247,16 +149,6 @@ def test_a_push_without_an_answer_may_be_either(world: World) -> None:
         assert kinds(examine(world)) == {YESTERDAY: Kind.PENDING}
     edit(world, YESTERDAY, value=7.5)
     assert kinds(examine(world)) == {YESTERDAY: Kind.EDITED}
-
-
-def test_where_the_source_wins_an_edit_is_written_over(world: World) -> None:
-    """`on_edit = "source"`: nobody is told, and the outbox sends it again."""
-    change_feed(world, options={"on_edit": "source"})
-    edit(world, YESTERDAY, value=9.0)
-    assert daily(world)
-    world.work()
-    assert world.values()[YESTERDAY] == 7.0
-    assert notices(world) == []
 
 
 def test_a_goal_that_is_empty_all_at_once_freezes_nothing(world: World) -> None:
@@ -293,145 +185,43 @@ def test_a_point_that_comes_back_is_ours_again(world: World) -> None:
     assert world.values()[YESTERDAY] == 8.0
 
 
-@pytest.mark.parametrize("state", [FeedState.PAUSED, FeedState.STOPPED])
-def test_what_a_person_stopped_is_looked_at_only_when_asked(world: World, state: str) -> None:
-    """The bell leaves it alone; a person may ask, and may have it repaired."""
-    change_feed(world, state=state, reason="by a person")
-    edit(world, YESTERDAY, value=9.0)
-    assert not daily(world)
-    assert examine(world, Repair.EDITS).settled
-    assert world.values()[YESTERDAY] == 7.0
-    assert world.feed().state == state
-
-
-def test_a_goal_is_due_once_a_day(world: World) -> None:
-    """Not before, and not twice."""
-    rt = world.runtime()
-    assert not reconcile.run(rt)
-    world.clock.advance(DAY + 7200)
-    assert not reconcile.run(rt)  # the feed itself is due, and goes first
-    world.work()
-    assert reconcile.run(rt)
-    assert not reconcile.run(rt)
-    world.clock.advance(DAY / 2)
-    world.work()
-    assert not reconcile.run(rt)
-
-
-@pytest.mark.parametrize("status", [500, 429, 401, 404])
-def test_what_fails_is_tried_again_in_an_hour(world: World, status: int) -> None:
-    """Whatever Beeminder says: the feed stays as it was, and no circle is run in."""
-    world.beeminder.faults.add(
-        Fault(method="GET", path="datapoints", status=status, body={"errors": "no"}, times=None)
-    )
-    before = (world.feed().state, world.feed().due_at, world.feed().attempts)
-    assert daily(world)
-    assert not reconcile.run(world.runtime())
-    assert (world.feed().state, world.feed().due_at, world.feed().attempts) == before
-    world.beeminder.faults.clear()
-    asked = world.beeminder.faults.count("datapoints")
-    world.clock.advance(3000)
-    assert not reconcile.run(world.runtime())
-    assert world.beeminder.faults.count("datapoints") == asked
-    assert world.feed().lease_until <= world.clock.at
-
-
-@pytest.mark.parametrize(
-    "step", ["reconcile.claimed", "reconcile.read", "reconcile.recorded", "reconcile.finished"]
-)
-def test_a_worker_killed_at_any_step_harms_nothing(world: World, step: str) -> None:
-    """The lease ends, the next one finds the same, and the person is told once."""
-    edit(world, YESTERDAY, value=9.0)
-    change_feed(world, reconciled_at=0.0)
-    with pytest.raises(CrashError):
-        reconcile.run(world.runtime(trace=crash_at(step)))
-    world.clock.advance(LEASE_OVER)
-    change_feed(world, reconciled_at=0.0)
-    assert reconcile.run(world.runtime())
-    assert row(world, YESTERDAY).frozen == "edited"
-    assert notices(world) == [("edited", YESTERDAY)]
-    assert world.values()[YESTERDAY] == 9.0
-
-
-@pytest.mark.parametrize("step", ["reconcile.recorded", "push.begun", "push.sent"])
-def test_a_repair_that_is_killed_is_finished_by_the_outbox(world: World, step: str) -> None:
-    """A yes that was given counts: the value goes out once, and is not taken for an edit."""
-    edit(world, YESTERDAY, value=9.0)
-    daily(world)
-    with pytest.raises(CrashError):
-        examine(world, Repair.EDITS, world.runtime(trace=crash_at(step)))
-    world.clock.advance(LEASE_OVER)
-    world.work()
-    assert world.values() == {TODAY: 2.5, YESTERDAY: 7.0}
-    assert examine(world).told == ()
-    assert notices(world) == []
-
-
-def test_a_feed_that_is_being_synced_is_not_taken(world: World) -> None:
-    """One at a time: whoever asks is told to come back."""
-    change_feed(world, lease_owner="somebody", lease_until=world.clock.at + 5)
-    rt = world.runtime()
-    assert reconcile.examine(rt, world.feed().goal_id, repair=Repair.NOTHING) is None
-    assert not daily(world)
-    assert world.feed().lease_owner == "somebody"
-
-
-def test_one_busy_feed_keeps_no_lease_of_the_others(world: World) -> None:
-    """All feeds of a goal or none."""
-    other = world.link("energy", label="roof", series=world.other_series)
-    change_feed(world, other, lease_owner="somebody", lease_until=world.clock.at + 5)
-    rt = world.runtime()
-    assert reconcile.examine(rt, world.feed().goal_id, repair=Repair.NOTHING) is None
-    assert world.feed().lease_until == 0.0
-
-
-def test_whoever_lost_the_lease_writes_nothing(world: World) -> None:
-    """A worker that slept while it read changes neither the ledger nor Beeminder."""
-    edit(world, YESTERDAY, value=9.0)
-    change_feed(world, reconciled_at=0.0)
-
-    def sleep(step: str) -> None:
-        if step == "reconcile.read":
-            change_feed(world, epoch=99, lease_owner="successor", lease_until=9e9)
-
-    assert reconcile.run(world.runtime(trace=sleep))
-    assert row(world, YESTERDAY).frozen is None
-    assert notices(world) == []
-    assert world.feed().lease_owner == "successor"
-
-
-def test_what_a_person_decides_meanwhile_counts(world: World) -> None:
-    """A row that changed since it was compared is left to the next look."""
-    edit(world, YESTERDAY, value=9.0)
-
-    def approve(step: str) -> None:
-        if step == "reconcile.read":
-            change_row(world, YESTERDAY, content_hash="approved", state="pending", due_at=9e9)
-
-    report = examine(world, rt=world.runtime(trace=approve))
-    assert [one.done for one in report.told] == ["left"]
-    assert row(world, YESTERDAY).frozen is None
-
-
-def test_a_pinned_day_is_left_as_it_is(world: World) -> None:
-    """Also today, and also by a confirmed repair."""
+def test_a_thousand_points_are_compared_by_pages(world: World) -> None:
+    """Three years of days: all of them equal, and the one that a person deleted is found."""
+    stamps = [days.stamp(days.parse(YESTERDAY) - timedelta(days=ago)) for ago in range(1, 1000)]
+    for stamp in stamps:
+        put(world, stamp, f"wg-{stamp}", 1.0)
     with world.ledger.write() as session:
-        day = session.get_one(Day, (world.feed_id, TODAY))
-        day.pinned = True
-        session.add(day)
-    edit(world, TODAY, value=4.0)
-    assert kinds(examine(world, Repair.EDITS)) == {TODAY: Kind.EDITED}
-    assert world.values()[TODAY] == 4.0
+        session.add_all(
+            Datapoint(
+                goal_id=world.feed().goal_id,
+                feed_id=world.feed_id,
+                requestid=held.requestid or "",
+                daystamp=held.daystamp,
+                value=1.0,
+                content_hash="h",
+                landed_hash="h",
+                landed_value=1.0,
+                state="landed",
+                beeminder_id=held.id,
+            )
+            for held in world.points()
+            if held.daystamp in stamps
+        )
+    assert examine(world).equal == 1001
+    delete(world, stamps[700])
+    report = examine(world)
+    assert (report.equal, kinds(report)) == (1000, {stamps[700]: Kind.DELETED})
 
 
-def test_a_repair_that_beeminder_refuses_is_told(world: World) -> None:
-    """The report says that it failed, and why."""
-    edit(world, TODAY, value=4.0)
-    world.beeminder.faults.add(
-        Fault(method="POST", path="datapoints", status=422, body={"errors": "frozen"}, times=None)
-    )
-    report = examine(world, Repair.OURS)
-    assert not report.settled
-    (one,) = [one for one in report.told if one.finding.kind == Kind.EDITED]
-    assert one.done == "failed"
-    assert "frozen" in (one.why or "")
+def test_a_late_push_of_ours_is_written_over_by_itself(world: World) -> None:
+    """A killed worker's older value that came after all is nobody's edit: no notice, our value."""
+    late = row(world, YESTERDAY)
+    with world.ledger.write() as session:
+        session.add(
+            Sending(datapoint_id=late.id or 0, epoch=1, value=6.0, sent_at=world.clock.at - 5)
+        )
+    edit(world, YESTERDAY, value=6.0)
+    assert daily(world)
+    assert notices(world) == []
+    world.work()
+    assert world.values()[YESTERDAY] == 7.0
