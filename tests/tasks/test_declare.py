@@ -292,6 +292,18 @@ def test_a_stopped_feed_in_the_file_runs_again(apply, ledger, one):
     assert (feed.state, feed.reason, feed.due_at) == (FeedState.ACTIVE, None, NOW)
 
 
+def test_a_goal_without_feeds_gets_its_data_source_back(apply, ledger, one):
+    """With its last feed, and not when the feed is back in the file before that was done."""
+    apply()
+    edit(ledger, Goal, {"datasource_before": "ifttt"})
+    less = FILE.split('[feeds."alice/output:roof"]', maxsplit=1)[0]
+    apply(less, prune=True)
+    assert one(Goal, slug="output").datasource_want == "ifttt"
+    assert one(Goal, slug="energy").datasource_want is None
+    apply()
+    assert one(Goal, slug="output").datasource_want is None
+
+
 def test_a_deauthorized_person_is_not_woken_without_a_token(apply, ledger, one):
     """Who took our leave away is not written for until there is a token again."""
     apply()

@@ -4,7 +4,7 @@ import pytest
 
 from db import workers
 from db.inbox import NewEvent, store
-from db.models import Datapoint, EventKind, Lane, Worker
+from db.models import Datapoint, EventKind, Goal, Lane, Worker
 from simulators.faults import Fault
 from tasks import policy, sweep
 from tests.tasks.scenes import all_rows, at_once, change_feed, die, second_source
@@ -85,6 +85,17 @@ def test_postponed_points_and_deauthorizations_are_rung_for(world: World) -> Non
             ],
         )
     assert sweep.run(world.runtime()) == {"push.default": 1, "deauthorize.default": 1}
+
+
+def test_data_sources_to_be_changed_are_rung_for(world: World) -> None:
+    """Once their time has come, by a bell of their own."""
+    world.work()
+    with world.ledger.write() as session:
+        goal = session.get_one(Goal, world.feed().goal_id)
+        goal.datasource_want, goal.datasource_due_at = "waggle", world.clock.at + 1
+    assert sweep.run(world.runtime()) == {}
+    world.clock.advance(1)
+    assert sweep.run(world.runtime()) == {"datasource.default": 1}
 
 
 def test_events_that_are_too_old_are_dead(world: World) -> None:
