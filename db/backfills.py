@@ -15,7 +15,8 @@ from sqlmodel import select as select_rows
 
 from db import feeds, resting
 from db.feeds import Claim
-from db.models import Backfill, BackfillState, Feed
+from db.models import Backfill, BackfillState, Feed, Goal, User
+from db.overview import feed_name
 
 
 class OtherBackfillError(Exception):
@@ -51,6 +52,19 @@ def open_for(session: Session, feed_ids: Collection[int] | None = None) -> Seque
     if feed_ids is not None:
         asked = asked.where(col(Backfill.feed_id).in_(feed_ids))
     return session.exec(asked.order_by(col(Backfill.asked_at), col(Backfill.id))).all()
+
+
+def named(session: Session) -> list[tuple[str, Backfill]]:
+    """Backfills that have not ended with the names of their feeds, the oldest first."""
+    rows = session.exec(
+        select_rows(User.username, Goal.slug, Feed.label, Backfill)
+        .join(Feed, col(Backfill.feed_id) == col(Feed.id))
+        .join(Goal, col(Feed.goal_id) == col(Goal.id))
+        .join(User, col(Goal.user_id) == col(User.id))
+        .where(col(Backfill.state) == BackfillState.WORKING)
+        .order_by(col(Backfill.asked_at), col(Backfill.id))
+    )
+    return [(feed_name(username, slug, label), row) for username, slug, label, row in rows]
 
 
 def any_due(session: Session, now: float) -> bool:

@@ -2,7 +2,6 @@
 
 import contextlib
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -12,41 +11,77 @@ from rich.console import Console
 
 from db import inbox, overview, resting, workers
 from db.inbox import NewEvent, Outcome
-from db.models import EventKind, EventState
-from worker.cli import failures, output, ringing
+from db.models import EventKind, EventState, Lane
+from worker.cli import backfilling, failures, output, previewing, ringing, working
 from worker.cli.house import House, Named, feeds_of, opened
 
 POLL_SECONDS = 0.1
-HEARTBEAT_SECONDS = 3.0
+SYNC_SECONDS = 300.0
 
 
 @click.command()
 @click.argument("name", metavar="USER/GOAL")
+@click.option("--from", "first", metavar="DATE", help="Read these days again, from DATE on.")
+@click.option("--to", "last", metavar="DATE", help="The last of them (default: today).")
 @click.option("--wait", is_flag=True, help="Wait until it is done; works without a worker too.")
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0),
-    default=300.0,
-    show_default=True,
     metavar="SECONDS",
-    help="How long --wait waits. The work goes on after that.",
+    help="How long --wait waits (default: 300, with --from: no limit). The work goes on after it.",
 )
 @click.option("--preview", is_flag=True, help="Print what would be sent, and why; send nothing.")
+@click.option("--cancel-backfill", is_flag=True, help="Stop reading days again that --from began.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
-def sync(*, name: str, wait: bool, timeout: float, preview: bool, as_json: bool) -> None:
-    """Sync a goal now, all its feeds.
+def sync(
+    *,
+    name: str,
+    first: str | None,
+    last: str | None,
+    wait: bool,
+    timeout: float | None,
+    preview: bool,
+    cancel_backfill: bool,
+    as_json: bool,
+) -> None:
+    """Sync a goal now, all its feeds; or read past days again, a month at a time.
+
+    DATE is 2026-11-20 or 20261120, a Beeminder day of the goal. Days before the feed's `since` are
+    never touched, and corrections of finished days are held as in any sync.
 
     \b
     Examples:
       waggle sync alice/energy --wait
       waggle sync alice/energy --preview
+      waggle sync alice/energy --from 2026-01-01 --wait
+      waggle sync alice/energy --from 2026-01-01 --to 2026-01-31 --preview
     """  # noqa: D301 -- \b is click's mark
+    if last is not None and first is None:
+        raise failures.Refused("--to needs --from: name the first day as well")
+    if cancel_backfill and (first or wait or preview):
+        raise failures.Refused("--cancel-backfill stands alone")
     with opened() as house:
         with house.ledger.read() as session:
             found = feeds_of(session, name)
             alive = workers.alive(session, house.now())
+        if cancel_backfill:
+            backfilling.cancel(house, found, as_json=as_json)
+            return
+        asked = None if first is None else backfilling.span(house, found, first, last)
         if preview:
-            _preview(house, found, as_json=as_json)
+            previewing.show(house, found, asked, as_json=as_json)
+            return
+        if asked is not None:
+            backfilling.run(
+                house,
+                found,
+                asked,
+                name=name,
+                alive=alive,
+                wait=wait,
+                timeout=timeout,
+                as_json=as_json,
+            )
             return
         asleep = [
             named
@@ -63,7 +98,9 @@ def sync(*, name: str, wait: bool, timeout: float, preview: bool, as_json: bool)
         if not wait:
             _rung(house, event, found[0], alive=alive, as_json=as_json)
             return
-        outcome = _wait(house, event, alive=alive, timeout=timeout)
+        outcome = _wait(
+            house, event, alive=alive, timeout=SYNC_SECONDS if timeout is None else timeout
+        )
     _end(event, found[0], outcome, as_json=as_json)
 
 
@@ -121,24 +158,10 @@ def _wait(house: House, event: NewEvent, *, alive: int, timeout: float) -> Outco
 @contextlib.contextmanager
 def _working_here(house: House) -> Iterator[Callable[[], bool]]:
     """No worker runs: do the urgent work in this process, one piece per call."""
-    from db.models import Lane  # noqa: PLC0415 -- with its user
     from tasks import sync as job  # noqa: PLC0415 -- slow to import, only needed here
-    from worker import runtime  # noqa: PLC0415 -- as above
 
-    ended = threading.Event()
-    with runtime.build(house.settings, ring=lambda _task, _queue: False) as rt:
-
-        def renew() -> None:
-            while not ended.wait(HEARTBEAT_SECONDS):
-                rt.heartbeat()
-
-        beating = threading.Thread(target=renew, name="heartbeat", daemon=True)
-        beating.start()
-        try:
-            yield lambda: job.run(rt, Lane.URGENT)
-        finally:
-            ended.set()
-            beating.join()
+    with working.here(house) as rt:
+        yield lambda: job.run(rt, Lane.URGENT)
 
 
 @contextlib.contextmanager
@@ -186,53 +209,3 @@ def _document(event: NewEvent, named: Named, outcome: Outcome) -> dict[str, Any]
 
 def _goal(named: Named) -> str:
     return overview.feed_name(named.user.username, named.goal.slug, "")
-
-
-def _preview(house: House, found: list[Named], *, as_json: bool) -> None:
-    from clients.errors import ClientError  # noqa: PLC0415 -- only needed here
-    from tasks import preview  # noqa: PLC0415 -- slow to import, only needed here
-    from tasks.gates import DeferredError  # noqa: PLC0415 -- as above
-    from worker import runtime  # noqa: PLC0415 -- as above
-
-    rows = []
-    with runtime.build(house.settings, ring=lambda _task, _queue: False) as rt:
-        for named in found:
-            try:
-                planned = preview.preview(rt, named.feed.id or 0)
-            except (ClientError, DeferredError) as exc:
-                raise failures.Failed(f"{named.name}: {output.plain(str(exc))}") from exc
-            rows += [_planned(named, plan) for plan in planned]
-    if as_json:
-        output.document(rows)
-        return
-    output.table(
-        ("feed", "day", "the source says", "would", "value", "comment", "why"),
-        [
-            (
-                row["feed"],
-                row["daystamp"],
-                row["source_value"],
-                row["action"],
-                row["value"],
-                row["comment"],
-                row["why"],
-            )
-            for row in rows
-        ],
-        empty="there is no day to look at",
-    )
-    click.echo("preview: nothing was sent")
-
-
-def _planned(named: Named, plan: Any) -> dict[str, Any]:  # noqa: ANN401 -- tasks.preview.Planned, imported late
-    verdict = plan.verdict
-    return {
-        "feed": named.name,
-        "daystamp": verdict.day.daystamp,
-        "source_value": verdict.reading.value,
-        "action": plan.action,
-        "value": None if verdict.point is None else verdict.point.value,
-        "comment": None if verdict.point is None else verdict.point.comment,
-        "requestid": None if verdict.point is None else verdict.point.requestid,
-        "why": verdict.why,
-    }
