@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import click
 
-from db import approvals
+from db import approvals, workers
 from db.models import Datapoint, DatapointState, FeedState
 from tasks.days import Window
 from worker.cli import daystamps, failures, output, ringing
@@ -47,6 +47,7 @@ def approve(*, name: str, day: str | None, every_day: bool, drop: bool) -> None:
         now = house.now()
         with house.ledger.write() as session:
             found = feeds_of(session, name)
+            alive = workers.alive(session, now)
             daystamp = None
             if day is not None:
                 daystamp = _window(day, found, now).daystamp
@@ -66,6 +67,8 @@ def approve(*, name: str, day: str | None, every_day: bool, drop: bool) -> None:
     click.echo(f"{count} {'dropped: what is at Beeminder stays' if drop else 'approved'}")
     if not drop:
         _asleep(found, {row.name for row in shown})
+    if not drop and not alive:
+        click.echo("waggle: no worker is running, so it is sent later: `waggle up`", err=True)
 
 
 @click.command()

@@ -96,6 +96,7 @@ def _datapoint(sent: Sent) -> dict[str, Any]:
         "state": point.state,
         "why": point.error,
         "frozen": point.frozen,
+        "approved": point.approved_hash == point.content_hash,
         "landed_value": point.landed_value,
         "landed_at": iso(point.landed_at),
         "beeminder_id": point.beeminder_id,
@@ -179,6 +180,10 @@ def _point(point: Datapoint, tz: tzinfo) -> Iterator[str]:
         yield _line("  why", point.error)
     if point.held_at is not None:
         yield _line("  held", f"{point.value:.12g}, since {_time(point.held_at, tz)}")
+    if point.approved_hash == point.content_hash:
+        yield _line("  approved", "by a person")
+    if point.dropped_hash is not None:
+        yield _line("  dropped", "a correction, by a person")
     yield _line("  there", _there(point, tz))
 
 

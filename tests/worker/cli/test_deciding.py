@@ -114,6 +114,14 @@ def test_without_a_clear_choice_nothing_is_decided(applied, ledger, arguments, t
     assert states(ledger) == {"wg-20261119": "held"}
 
 
+def test_without_a_worker_whoever_approves_knows(applied, ledger):
+    """It is sent later, and a drop needs nobody."""
+    hold(ledger, "20261119")
+    hold(ledger, "20261118")
+    assert "waggle up" in applied("approve", "alice/energy", "2026-11-19").stderr
+    assert applied("approve", "alice/energy", "2026-11-18", "--drop").stderr == ""
+
+
 def test_a_paused_feed_is_told_of(applied, ledger):
     """An approved correction waits as long as its feed is paused, and whoever approved knows."""
     hold(ledger, "20261119")

@@ -156,10 +156,12 @@ def test_the_same_as_json(paris, ledger):
         ({"frozen": "edited", "landed_hash": None, "landed_value": 9.0}, "9, edited by a person"),
         ({"frozen": "deleted", "landed_hash": None}, "-, deleted by a person"),
         ({"sent_at": None}, "2.5, found there and not sent by this ledger"),
+        ({"approved_hash": "h"}, "  approved  by a person"),
+        ({"dropped_hash": "other"}, "  dropped   a correction, by a person"),
     ],
 )
 def test_what_is_there_is_never_guessed(paris, ledger, point, told):
-    """Held, unanswered, edited, deleted, adopted: each is told as what it is."""
+    """Held, unanswered, edited, deleted, adopted, decided about: told as what it is."""
     read(ledger)
     send(ledger, **point)
     assert told in paris("explain", "alice/energy", DAY).stdout
