@@ -205,10 +205,12 @@ def zone_of(batch: Batch) -> ZoneInfo:
         raise BadSettingsError(str(error)) from None
 
 
-def windows_of(rt: Runtime, batch: Batch, job: Job, memory: Memory) -> tuple[Window, ...]:
+def windows_of(
+    rt: Runtime, batch: Batch, job: Job, memory: Memory, now: float
+) -> tuple[Window, ...]:
     """The days that a sync reads, with the bounds that finished ones had."""
     return bounds.days_to_read(
-        rt.clock.now(),
+        now,
         tz=zone_of(batch),
         deadline=job.goal.deadline,
         lookback=rt.options.lookback_days,

@@ -68,7 +68,8 @@ def prepare(
     metric, params = jobs.metric_of(jobs.provider_of(rt, batch.source), job.feed)
     rules = jobs.rules_of(rt, batch, job, metric, params)
     known = recall(rt, batch, job, windows)
-    asked = tuple(jobs.windows_of(rt, batch, job, known) if windows is None else windows)
+    now = rt.clock.now()  # one instant for all: a day may end while we are at it
+    asked = tuple(jobs.windows_of(rt, batch, job, known, now) if windows is None else windows)
     found = None
     if asked and adopt.needed(job.feed, rules):
         first = asked[0].daystamp
@@ -78,13 +79,12 @@ def prepare(
             memory.load_points(session, known, job.held.feed_id, asked[0].daystamp)
     if found is not None:
         job.feed.cursor = dict(found.cursor)
-        _remember(known, job, found, asked, rt.clock.now())
+        _remember(known, job, found, asked, now)
     past = memory.past_of(known, rules.shape, job.feed, asked)
-    base = _base(rules, past, asked, batch, job)
+    needs_base = rules.shape == Shape.DIFFERENCE and rules.history and past.before is None
+    base = _day_before(batch, job, known, asked[0], now) if needs_base and asked else None
     read = asked if base is None else (base, *asked)
-    request = Request(
-        key=job.held.feed_id, metric=metric.name, params=params, days=read, now=rt.clock.now()
-    )
+    request = Request(key=job.held.feed_id, metric=metric.name, params=params, days=read, now=now)
     return Question(
         job=job,
         rules=rules,
@@ -131,16 +131,18 @@ def _remember(
     known.before = sorted(earlier, key=lambda row: row.daystamp or "", reverse=True)[:1]
 
 
-def _base(
-    rules: Rules, past: Past, asked: Sequence[Window], batch: Batch, job: Job
-) -> Window | None:
-    """The day before the first, where a difference has nothing else to start from."""
-    needs = rules.shape == Shape.DIFFERENCE and rules.history and past.before is None
-    if not needs or not asked:
-        return None
-    day = days.parse(asked[0].daystamp) - timedelta(days=1)
-    window = days.window(day, jobs.zone_of(batch), job.goal.deadline)
-    return replace(window, ends_at=asked[0].starts_at)
+def _day_before(batch: Batch, job: Job, known: Memory, first: Window, now: float) -> Window | None:
+    """The day before the first, for a difference that has nothing else to start from."""
+    day = days.stamp(days.parse(first.daystamp) - days.ONE_DAY)
+    found = bounds.days_between(
+        day,
+        day,
+        now=now,
+        tz=jobs.zone_of(batch),
+        deadline=job.goal.deadline,
+        known=known.bounds(),
+    )
+    return found[0] if found else None
 
 
 def ask(rt: Runtime, batch: Batch, questions: Sequence[Question]) -> dict[int, Answer]:
