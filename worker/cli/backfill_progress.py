@@ -35,11 +35,15 @@ def counted(row: Backfill) -> tuple[int, int]:
 @contextlib.contextmanager
 def shown(tracked: Sequence[Tracked]) -> Iterator[Show]:
     """Something to call with what the rows have become, as often as one likes."""
-    if sys.stderr.isatty():
+    if _is_terminal():
         with _bars(tracked) as show:
             yield show
     else:
         yield _lines()
+
+
+def _is_terminal() -> bool:
+    return sys.stderr.isatty()
 
 
 def _lines() -> Show:
