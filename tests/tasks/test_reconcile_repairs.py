@@ -169,3 +169,17 @@ def test_a_repair_that_meets_an_outage_is_finished_later(world: World) -> None:
     world.work()
     assert world.values()[YESTERDAY] == 7.0
     assert notices(world) == []
+
+
+def test_what_landed_before_an_outage_is_marked(world: World) -> None:
+    """Half of a repair is through when Beeminder goes away: that half is not sent again."""
+    edit(world, YESTERDAY, value=9.0)
+    edit(world, TODAY, value=9.0)
+    faults = world.beeminder.faults
+    faults.add(Fault(method="POST", path="create_all", status=422, body={"errors": "no"}))
+    faults.add(Fault(method="POST", path=r"datapoints\.json", status=503, after=1))
+    with pytest.raises(ClientError):
+        examine(world, Repair.EDITS)
+    assert world.values() == {YESTERDAY: 7.0, TODAY: 9.0}
+    assert (row(world, YESTERDAY).state, row(world, TODAY).state) == ("landed", "pending")
+    assert examine(world, Repair.OURS).told[0].finding.kind == Kind.PENDING
