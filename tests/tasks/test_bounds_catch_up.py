@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from tasks import bounds
+from tasks import bounds, days
 from tasks.bounds import Known
 from tests.tasks.places import DAY, UTC_ZONE, Place, at
 
@@ -99,3 +99,10 @@ def test_a_day_read_in_its_last_second_is_read_again() -> None:
     feed.read(at(21) - 0.5)
     assert list(feed.read(at(21))) == ["20261120", "20261121"]
     assert list(feed.read(at(21) + 1)) == ["20261121"]
+
+
+def test_a_day_that_was_only_pinned_is_not_caught_up_on() -> None:
+    """It stands in the ledger and was never read: the days after it are nobody's wish either."""
+    window = days.window(days.parse("20260801"), UTC_ZONE, 0)
+
+    assert stamps({"20260801": Known(window, None)}, at(20, 12))[0] == "20261118"
