@@ -166,12 +166,14 @@ def _left_to_read(known: Mapping[str, Known], earliest: date) -> date | None:
 
     What lies between stored days and was never asked for (a backfill of a part) stays unread.
     """
-    if not known:
+    # A day that was only pinned was never asked for.
+    read = {name: day for name, day in known.items() if day.seen_at is not None}
+    if not read:
         return None
-    newest = max(known)
+    newest = max(read)
     left = [
         name
-        for name, day in known.items()
+        for name, day in read.items()
         if name >= days.stamp(earliest) and (name == newest or not day.read_to_its_end)
     ]
     return days.parse(min(left)) if left else earliest
