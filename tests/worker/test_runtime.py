@@ -60,6 +60,7 @@ def test_settings_reach_the_tasks(load):
         WAGGLE_BEEMINDER_RATE="3.5",
         WAGGLE_BEEMINDER_APP_NAME="bees",
         WAGGLE_LOOKBACK_DAYS="9",
+        WAGGLE_CORRECTIONS="always",
         WAGGLE_RETENTION_DAYS="30",
         WAGGLE_ALLOW_HTTP="1",
     )
@@ -71,6 +72,7 @@ def test_settings_reach_the_tasks(load):
         beeminder_rate=3.5,
         app_name="bees",
         lookback_days=9,
+        corrections="always",
         retention_days=30,
         allow_http=True,
     )
