@@ -5,7 +5,7 @@ import pytest
 from db import backfills
 from db.models import Backfill, Datapoint, Goal, Lane
 from simulators.faults import Fault
-from tasks import backfill, days, sync
+from tasks import backfill, days, deliver, sync
 from tasks.providers import Metric
 from tasks.runtime import Runtime
 from tests.tasks import differences
@@ -332,11 +332,12 @@ def test_stopping_hands_back_between_two_steps(synced: World) -> None:
     made = ask(synced)
     rt = synced.runtime()
     rt.trace = lambda step: rt.stopping.set() if step == "backfill.recorded" else None
+    pushes = synced.beeminder.faults.count(method="POST", path="datapoints")
     assert backfill.run(rt)
-    assert not backfill.run(rt)
-    assert synced.beeminder.faults.count(method="POST", path="datapoints") <= 1  # its own sync's
+    assert synced.beeminder.faults.count(method="POST", path="datapoints") == pushes
     assert (row(synced, made).state, row(synced, made).next_day) == ("working", FIRST)
     synced.clock.advance(LEASE_OVER)
+    assert not backfill.run(rt)
     work(synced)
     assert row(synced, made).state == "done"
 
@@ -376,3 +377,36 @@ def test_chunks_cover_every_day_once() -> None:
     found = list(backfill.chunks("20260115", "20260320"))
     assert found == [("20260115", "20260214"), ("20260215", "20260317"), ("20260318", "20260320")]
     assert list(backfill.chunks("20260115", "20260115")) == [("20260115", "20260115")]
+
+
+def test_what_could_not_be_pushed_waits_as_long_as_the_backfill(synced: World) -> None:
+    """Nobody else pushes it in the meantime: a Beeminder in trouble has its pause."""
+    made = ask(synced)
+    synced.beeminder.faults.add(Fault(method="POST", path="datapoints", status=503, times=1))
+    work(synced)
+    asked = synced.beeminder.faults.count(method="POST", path="datapoints")
+    assert row(synced, made).attempts == 1
+    assert not deliver.run(synced.runtime())
+    assert synced.beeminder.faults.count(method="POST", path="datapoints") == asked
+    synced.clock.at = row(synced, made).due_at
+    work(synced)
+    assert (row(synced, made).state, len(synced.values())) == ("done", 51)
+
+
+def test_what_beeminder_refuses_for_good_ends_it_and_what_landed_is_known(synced: World) -> None:
+    """One point of a chunk is refused: the others are marked, nothing of them is sent again."""
+    made = ask(synced)
+    refusal = {"errors": "no"}
+    synced.beeminder.faults.add(
+        Fault(method="POST", path="create_all", status=422, body=refusal, times=1)
+    )
+    synced.beeminder.faults.add(
+        Fault(method="POST", path="datapoints.json", status=422, body=refusal, times=1)
+    )
+    work(synced)
+    found = row(synced, made)
+    assert (found.state, found.written) == ("failed", 30)
+    ask(synced)
+    work(synced)
+    assert created(synced) == [1] * 51
+    assert row(synced, made + 1).written == 18  # three days were there before
