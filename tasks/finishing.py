@@ -7,8 +7,9 @@ from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
 from db import feeds, notices, sources
-from db.models import Datapoint, DatapointState, SourceState
-from tasks import datasource, fit
+from db.models import Datapoint, DatapointState, Lane, SourceState
+from tasks import datasource, days, fit, guard, jobs
+from tasks.guard import Next
 from tasks.jobs import Batch, Job
 from tasks.push import Pushed
 from tasks.reading import Outcome
@@ -26,14 +27,15 @@ def finish(rt: Runtime, batch: Batch, outcome: Outcome, pushed: Pushed) -> None:
     with rt.ledger.write() as session:
         pushed.mark(session, job.held, now)
         held = _held(session, job)
-        next_at = next_sync(rt, job, now)
-        if held:
-            next_at = min(next_at, now + HELD_AGAIN)
+        following = next_sync(rt, batch, job, now)
+        if held and following.at > now + HELD_AGAIN:
+            following = Next(now + HELD_AGAIN, Lane.BULK)
         feeds.finish(
             session,
             job.held,
             now=now,
-            next_at=next_at,
+            next_at=following.at,
+            lane=following.lane,
             written=len(pushed.landed),
         )
         if batch.source.state != SourceState.ACTIVE:
@@ -50,10 +52,22 @@ def finish(rt: Runtime, batch: Batch, outcome: Outcome, pushed: Pushed) -> None:
     )
 
 
-def next_sync(rt: Runtime, job: Job, now: float) -> float:
-    """When this feed is looked at again by its own schedule."""
+def next_sync(rt: Runtime, batch: Batch, job: Job, now: float) -> Next:
+    """When this feed is looked at again: by its own schedule, or for a deadline before that."""
     # Spread the schedules of feeds that started together.
-    return now + job.feed.every * rt.rng.uniform(0.95, 1.0)
+    scheduled = now + job.feed.every * rt.rng.uniform(0.95, 1.0)
+    # The deadline is Beeminder's: its day counts, not the one that was stored before a journey.
+    tz, deadline = jobs.zone_of(batch), job.goal.deadline
+    today = days.parse(days.day_of(now, tz, deadline))
+    return guard.next_sync(
+        now,
+        scheduled=scheduled,
+        today=days.window(today, tz, deadline),
+        following=days.window(today + days.ONE_DAY, tz, deadline),
+        losedate=job.goal.losedate,
+        safebuf=job.goal.safebuf,
+        rng=rt.rng,
+    )
 
 
 def _held(session: Session, job: Job) -> Sequence[Datapoint]:
