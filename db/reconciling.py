@@ -65,6 +65,17 @@ def claim_goal(session: Session, goal_id: int, *, owner: str, now: float) -> lis
     return []
 
 
+def any_asked(session: Session, claims: Collection[Claim]) -> bool:
+    """Has somebody asked for one of these feeds since it was claimed?"""
+    asked = session.connection().execute(
+        select(col(Feed.id), col(Feed.asked)).where(
+            col(Feed.id).in_([held.feed_id for held in claims])
+        )
+    )
+    before = {held.feed_id: held.asked for held in claims}
+    return any(row.asked != before[row.id] for row in asked)
+
+
 def _overdue(now: float) -> ColumnElement[bool]:
     late = (col(Feed.goal_id) % SPREAD_MINUTES) * 60.0
     return and_(
@@ -136,7 +147,7 @@ def learn_id(session: Session, point_id: int, beeminder_id: str) -> None:
 
 
 def thaw(session: Session, row: Datapoint) -> None:
-    """What counted as deleted is there, with the value of the ledger: it is ours again."""
+    """What counted as a person's is there with the value of the ledger: it is ours again."""
     content = _content_hash(row, row.value)
     session.connection().execute(
         update(Datapoint)

@@ -6,6 +6,8 @@ seam, unseen. So what takes more than one page is looked at until a look brings 
 point that is there must never be taken for one that a person deleted.
 """
 
+from collections.abc import Callable
+
 import clients
 from clients.errors import UnexpectedResponse
 from tasks import identity
@@ -20,14 +22,19 @@ DEADLINE_SECONDS = 8.0
 CERTAINLY_SHORT = 25
 
 
-def ours(access: Access, slug: str, *, since: str | None = None) -> dict[str, clients.Datapoint]:
+Between = Callable[[], object]
+
+
+def ours(
+    access: Access, slug: str, *, since: str | None = None, between: Between | None = None
+) -> dict[str, clients.Datapoint]:
     """Our datapoints by requestid, those of the day `since` (YYYYMMDD) and later for certain.
 
     Earlier ones may be among them. Raises what `all_points` does.
     """
     return {
         point.requestid: point
-        for point in all_points(access, slug, since=since)
+        for point in all_points(access, slug, since=since, between=between)
         if point.requestid is not None and is_ours(point)
     }
 
@@ -37,15 +44,18 @@ def is_ours(point: clients.Datapoint) -> bool:
     return identity.is_ours(point.requestid) and not (point.is_dummy or point.is_initial)
 
 
-def all_points(access: Access, slug: str, *, since: str | None = None) -> list[clients.Datapoint]:
+def all_points(
+    access: Access, slug: str, *, since: str | None = None, between: Between | None = None
+) -> list[clients.Datapoint]:
     """Everybody's datapoints, newest day first, down to the day `since` (YYYYMMDD) at least.
 
+    `between` is called after each page: who has something better to do raises there.
     Raises the tree of `clients.errors` (`UnexpectedResponse` where the pages don't end), and
     `DeferredError` when a limit says to wait. https://api.beeminder.com/#get-datapoints
     """
     found: dict[str, clients.Datapoint] = {}
     for _ in range(LOOKS_AT_MOST):
-        seen, pages = _look(access, slug, since)
+        seen, pages = _look(access, slug, since, between or (lambda: None))
         news = seen.keys() - found.keys()
         found |= seen
         if pages == 1 or not news:
@@ -53,13 +63,16 @@ def all_points(access: Access, slug: str, *, since: str | None = None) -> list[c
     return sorted(found.values(), key=lambda point: (point.daystamp, point.id), reverse=True)
 
 
-def _look(access: Access, slug: str, since: str | None) -> tuple[dict[str, clients.Datapoint], int]:
+def _look(
+    access: Access, slug: str, since: str | None, between: Between
+) -> tuple[dict[str, clients.Datapoint], int]:
     """(points by Beeminder's id, how many pages they came on)."""
     found: dict[str, clients.Datapoint] = {}
     firsts: set[str] = set()
     before = CERTAINLY_SHORT
     for number in range(1, PAGES_AT_MOST + 1):
         page = _page(access, slug, number)
+        between()
         # A first point that was one already: the server does not know about pages.
         if not page or page[0].id in firsts:
             return found, len(firsts)

@@ -40,6 +40,10 @@ log = structlog.get_logger(__name__)
 AGAIN_SECONDS = 3600.0
 
 
+class WantedError(Exception):
+    """Somebody asks for a feed that is being compared: they go first."""
+
+
 def run(rt: Runtime) -> bool:
     """Reconcile the goal that has waited longest; False when none is due."""
     now = rt.clock.now()
@@ -53,7 +57,7 @@ def run(rt: Runtime) -> bool:
     rt.trace("reconcile.claimed")
     with rt.leases.holding([held.feed_id for held in claims], now):
         try:
-            report = _reconcile(rt, claims, Repair.NOTHING)
+            report = _reconcile(rt, claims, Repair.NOTHING, between=lambda: _give_way(rt, claims))
             found = {one.finding.kind.value for one in report.differences}
             log.info("goal.reconciled", goal=report.name, equal=report.equal, found=sorted(found))
         except (ClientError, DeferredError) as error:
@@ -61,11 +65,19 @@ def run(rt: Runtime) -> bool:
             until = error.until if isinstance(error, DeferredError) else 0.0
             again = max(rt.clock.now() + AGAIN_SECONDS, until)
             _release(rt, claims, compared_at=again - reconciling.PERIOD)
-        except FencedError:
+        except (FencedError, WantedError):
             _release(rt, claims)
         except Stopping:
             log.info("reconcile.handed_back")
     return True
+
+
+def _give_way(rt: Runtime, claims: Sequence[Claim]) -> None:
+    """A callback waits for seconds only, a goal of many pages can wait for a day."""
+    rt.step("reconcile.page")
+    with rt.ledger.read() as session:
+        if reconciling.any_asked(session, claims):
+            raise WantedError
 
 
 def examine(rt: Runtime, goal_id: int, *, repair: Repair) -> Report | None:
@@ -86,7 +98,12 @@ def examine(rt: Runtime, goal_id: int, *, repair: Repair) -> Report | None:
             raise
 
 
-def _reconcile(rt: Runtime, claims: Sequence[Claim], repair: Repair) -> Report:
+def _reconcile(
+    rt: Runtime,
+    claims: Sequence[Claim],
+    repair: Repair,
+    between: holdings.Between | None = None,
+) -> Report:
     claims = sorted(claims, key=lambda held: held.feed_id)
     with rt.ledger.read() as session:
         goal = session.get_one(Goal, session.get_one(Feed, claims[0].feed_id).goal_id)
@@ -95,7 +112,7 @@ def _reconcile(rt: Runtime, claims: Sequence[Claim], repair: Repair) -> Report:
     missing = facts.refresh(rt, access, user, [goal])
     if missing:
         raise missing[goal.id or 0]
-    subject, findings = _look(rt, access, goal, user)
+    subject, findings = _look(rt, access, goal, user, between)
     rt.step("reconcile.read")
     leased = {held.feed_id: subject.feeds[held.feed_id] for held in claims}
     decided = repairs.deeds(findings, leased, repair=repair)
@@ -113,8 +130,10 @@ def _reconcile(rt: Runtime, claims: Sequence[Claim], repair: Repair) -> Report:
     return _report(subject, findings, told)
 
 
-def _look(rt: Runtime, access: Access, goal: Goal, user: User) -> tuple[Subject, list[Finding]]:
-    there = holdings.ours(access, goal.slug)
+def _look(
+    rt: Runtime, access: Access, goal: Goal, user: User, between: holdings.Between | None = None
+) -> tuple[Subject, list[Finding]]:
+    there = holdings.ours(access, goal.slug, between=between)
     with rt.ledger.read() as session:  # after what is there: nobody else may push meanwhile
         subject = reconciling.load(session, goal.id or 0)
     spans = _spans(subject, user, goal)

@@ -13,7 +13,7 @@ class Done(StrEnum):
 
     LEFT = "left"
     FROZEN = "frozen"  # a person's from now on
-    THAWED = "thawed"  # not deleted after all
+    THAWED = "thawed"  # there again as the ledger says: ours again
     QUEUED = "queued"  # goes out with the outbox
     WRITTEN = "written"  # sent, and not looked at yet
     REPAIRED = "repaired"  # sent, and seen there

@@ -27,7 +27,7 @@ class Deed(StrEnum):
 
     LEAVE = "leave"
     FREEZE = "freeze"  # it is a person's from now on
-    THAW = "thaw"  # it was not deleted after all
+    THAW = "thaw"  # it is there again as the ledger says
     QUEUE = "queue"  # it goes out with the outbox
     WRITE = "write"  # it is written now
 
@@ -52,7 +52,7 @@ def deeds(
 def _deed(finding: Finding, feed: Feed, repair: Repair) -> Deed:
     frozen = _frozen(finding)
     if finding.kind == Kind.LANDED:
-        return Deed.THAW if frozen == DELETED else Deed.LEAVE
+        return Deed.LEAVE if frozen is None else Deed.THAW
     if finding.pinned or finding.kind in WAITING:
         return Deed.LEAVE
     if finding.kind == Kind.DELETED:

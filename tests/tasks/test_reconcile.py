@@ -225,3 +225,14 @@ def test_a_late_push_of_ours_is_written_over_by_itself(world: World) -> None:
     assert notices(world) == []
     world.work()
     assert world.values()[YESTERDAY] == 7.0
+
+
+def test_who_puts_it_back_gives_the_day_back(world: World) -> None:
+    """An edit that was undone by its owner: the notice goes, and corrections come again."""
+    edit(world, YESTERDAY, value=9.0)
+    daily(world)
+    edit(world, YESTERDAY, value=7.0)
+    assert examine(world).told == ()
+    assert (row(world, YESTERDAY).frozen, notices(world)) == (None, [])
+    measure_and_sync(world, 8.0)
+    assert world.values()[YESTERDAY] == 8.0

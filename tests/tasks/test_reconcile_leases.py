@@ -2,6 +2,7 @@
 
 import pytest
 
+from db import feeds
 from db.models import FeedState
 from simulators.faults import Fault
 from tasks import reconcile
@@ -143,3 +144,22 @@ def test_what_a_person_decides_meanwhile_counts(world: World) -> None:
     report = examine(world, rt=world.runtime(trace=approve))
     assert [one.done for one in report.told] == ["left"]
     assert row(world, YESTERDAY).frozen is None
+
+
+def test_a_callback_is_not_kept_waiting(world: World) -> None:
+    """Asked for between two pages, the feed is given back at once; the comparison comes later."""
+    edit(world, YESTERDAY, value=9.0)
+    change_feed(world, reconciled_at=0.0)
+
+    def ask(step: str) -> None:
+        if step == "reconcile.page":
+            with world.ledger.write() as session:
+                feeds.ask(session, [world.feed_id], world.clock.at)
+
+    assert reconcile.run(world.runtime(trace=ask))
+    assert world.feed().lease_until == 0.0
+    assert row(world, YESTERDAY).frozen is None
+    assert not reconcile.run(world.runtime())  # the sync goes first
+    world.work()
+    assert reconcile.run(world.runtime())
+    assert row(world, YESTERDAY).frozen == "edited"

@@ -50,7 +50,7 @@ def deed(found: Finding, repair: Repair = Repair.NOTHING, held: Feed | None = No
     [
         (finding(Kind.LANDED), "leave leave leave"),
         (finding(Kind.LANDED, frozen="deleted"), "thaw thaw thaw"),
-        (finding(Kind.LANDED, frozen="edited"), "leave leave leave"),
+        (finding(Kind.LANDED, frozen="edited"), "thaw thaw thaw"),
         (finding(Kind.PENDING), "leave leave leave"),
         (finding(Kind.HELD), "leave leave leave"),
         (finding(Kind.REJECTED), "leave leave leave"),
