@@ -43,12 +43,13 @@ class Rules:
 class Past:
     """What the ledger knows of the days that are decided.
 
-    `there`: daystamps with a value of ours at Beeminder. `ids`: the requestid under which a day is
-    there already, which it keeps when a parameter changes. `before`: what stood before the first
-    day, see `tasks.shapes.make`.
+    `there`: daystamps with a value of ours at Beeminder. `read`: what the source said of a day when
+    it was asked last. `ids`: the requestid under which a day is there already, which it keeps when
+    a parameter changes. `before`: what stood before the first day, see `tasks.shapes.make`.
     """
 
     there: frozenset[str] = frozenset()
+    read: Mapping[str, Reading] = field(default_factory=dict)
     pinned: frozenset[str] = frozenset()
     ids: Mapping[str, str] = field(default_factory=dict)
     before: float | None = None
@@ -81,12 +82,28 @@ def decide(
 ) -> list[Verdict]:
     """A verdict per day, oldest first."""
     past = past or Past()
-    said = [_tidied(readings.get(window.daystamp, Reading(None))) for window in windows]
+    said = [_said(rules, window, readings, past, now) for window in windows]
     made = shapes.make(rules.shape, rules.kind, said, before=past.before)
     return [
         _day(rules, window, reading, value, now, past)
         for window, reading, value in zip(windows, said, made, strict=True)
     ]
+
+
+def _said(
+    rules: Rules, day: Window, readings: Mapping[str, Reading], past: Past, now: float
+) -> Reading:
+    """What the source says of a day, or said when that was counted."""
+    reading = _tidied(readings.get(day.daystamp, Reading(None)))
+    before = past.read.get(day.daystamp)
+    if not rules.history and day.ends_at <= now:
+        return before or Reading(None, note="it was not read on this day, and can't be any more")
+    # The next day builds on this one. What was counted for it already must not count twice, nor be
+    # missing, because the source does not know of it any more.
+    builds = rules.shape in (Shape.RUNNING, Shape.DIFFERENCE)
+    if before is None or not builds or reading.value is not None:
+        return reading
+    return before if day.daystamp in past.there else reading
 
 
 def _tidied(reading: Reading) -> Reading:
@@ -134,8 +151,6 @@ def _nothing(
         return "pinned by a person: left as it is"
     if made.value is None:
         return made.note or reading.note or "nothing was measured"
-    if rules.kind in ("level", "counter") and not rules.history and not today:
-        return "a level counts for the day in which it was read"
     if rules.shape == Shape.EVENTS:
         return None
     if made.value == 0.0 and rules.odom:

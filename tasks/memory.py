@@ -8,10 +8,12 @@ from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
 from db.models import Datapoint, DatapointState, Day, Feed
+from db.outbox import Action, Judged
 from tasks.bounds import Known
 from tasks.days import Window
-from tasks.decide import Past
+from tasks.decide import Past, Verdict
 from tasks.fit import Shape
+from tasks.providers import Reading
 
 
 @dataclass(slots=True)
@@ -59,6 +61,7 @@ def load_points(session: Session, memory: Memory, feed_id: int, first: str) -> N
                 ours,
                 col(Datapoint.daystamp) < first,
                 or_(col(Datapoint.landed_value).is_not(None), col(Datapoint.content_hash) != ""),
+                col(Datapoint.frozen).is_distinct_from("deleted"),
             )
             .order_by(col(Datapoint.daystamp).desc(), col(Datapoint.id).desc())
             .limit(1)
@@ -75,6 +78,11 @@ def past_of(memory: Memory, shape: Shape, feed: Feed, windows: Sequence[Window])
             for row in memory.points
             if row.daystamp is not None and row.landed_value is not None
         ),
+        read={
+            stamp: Reading(row.value, row.unit)
+            for stamp, row in memory.days.items()
+            if stamp in stamps and row.value is not None
+        },
         pinned=frozenset(stamp for stamp, row in memory.days.items() if row.pinned),
         ids={
             row.daystamp: row.requestid
@@ -92,15 +100,15 @@ def _before(memory: Memory, shape: Shape, feed: Feed, windows: Sequence[Window])
     if not windows:
         return None
     first = windows[0].daystamp
+    began = str(feed.cursor.get("running_from", first))
     if shape == Shape.DIFFERENCE:
         readings = [
             row.value
             for stamp, row in sorted(memory.days.items())
-            if stamp < first and row.value is not None
+            if began <= stamp < first and row.value is not None
         ]
         return readings[-1] if readings else None
     if shape == Shape.RUNNING:
-        began = str(feed.cursor.get("running_from", first))
         for row in memory.before:
             if (row.daystamp or "") >= began:
                 return _intended(row)
@@ -113,3 +121,22 @@ def _intended(row: Datapoint) -> float:
     """What a point says, and what is there where that is kept back or is a person's."""
     kept = row.state in (DatapointState.HELD, DatapointState.WITHDRAWN)
     return row.landed_value if kept and row.landed_value is not None else row.value
+
+
+def stands(
+    memory: Memory, past: Past, verdicts: Sequence[Verdict], judged: Sequence[Judged]
+) -> float | None:
+    """Where a running total stands after these days, as they are going to be at Beeminder.
+
+    A day that is held, pinned or a person's stays as it is: the next one goes on from there.
+    """
+    sent = {one.point.requestid: one.point.value for one in judged if one.action == Action.SEND}
+    rows = memory.by_requestid()
+    for verdict in reversed(verdicts):
+        for point in verdict.points:
+            if point.requestid in sent:
+                return sent[point.requestid]
+        row = rows.get(past.ids.get(verdict.day.daystamp, ""))
+        if row is not None and row.frozen != "deleted":
+            return row.sent_value if row.landed_value is None else row.landed_value
+    return past.before

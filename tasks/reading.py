@@ -81,6 +81,8 @@ def prepare(
         job.feed.cursor = dict(found.cursor)
         _remember(known, job, found, asked, now)
     past = memory.past_of(known, rules.shape, job.feed, asked)
+    if found is not None:  # what was read before was perhaps of something else
+        past = replace(past, read={})
     needs_base = rules.shape == Shape.DIFFERENCE and rules.history and past.before is None
     base = _day_before(batch, job, known, asked[0], now) if needs_base and asked else None
     read = asked if base is None else (base, *asked)
@@ -172,19 +174,27 @@ def settle(rt: Runtime, question: Question, answer: Answer) -> Outcome:
     if question.base is not None:
         reading = answer.get(question.base.daystamp, Reading(None))
         past = replace(past, before=reading.value)
+    rules, windows, now = question.rules, question.windows, question.request.now
+    verdicts = decide.decide(rules, windows, answer, now=now, past=past)
+    judged = _judge(rt, question, verdicts)
+    if rules.shape == Shape.RUNNING and windows and windows[-1].ends_at > now:
+        # Today goes on from what earlier days come to once they are judged.
+        stands = memory.stands(question.memory, past, verdicts[:-1], judged)
+        past = replace(past, before=stands)
+        verdicts[-1:] = decide.decide(rules, windows[-1:], answer, now=now, past=past)
+        judged = _judge(rt, question, verdicts)
+    return Outcome(question=question, verdicts=verdicts, judged=judged)
+
+
+def _judge(rt: Runtime, question: Question, verdicts: Sequence[Verdict]) -> list[Judged]:
     now = question.request.now
-    verdicts = decide.decide(question.rules, question.windows, answer, now=now, past=past)
     wanted = [
         Wanted(point, now - verdict.day.ends_at if verdict.day.ends_at <= now else None)
         for verdict in verdicts
         for point in verdict.points
     ]
-    judged = corrections.judge(
-        jobs.stance_of(rt, question.job, question.rules),
-        wanted,
-        question.memory.by_requestid(),
-    )
-    return Outcome(question=question, verdicts=verdicts, judged=judged)
+    stance = jobs.stance_of(rt, question.job, question.rules)
+    return corrections.judge(stance, wanted, question.memory.by_requestid())
 
 
 def record(session: Session, outcome: Outcome, now: float) -> None:

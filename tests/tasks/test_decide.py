@@ -151,6 +151,33 @@ def test_a_level_without_history_is_of_the_day_in_which_it_was_read() -> None:
     assert one(level, 5.0, day=TODAY).points != ()
 
 
+def test_what_a_source_without_history_said_of_a_day_stands() -> None:
+    """Of a day that is over counts what was read on it, not what is read now."""
+    level = rules(kind="level", history=False)
+    past = Past(read={"20261119": Reading(4.0, "kWh")})
+
+    verdict = one(level, 5.0, past=past)
+
+    assert (only(verdict).value, verdict.reading.value) == (4.0, 4.0)
+    assert only(one(level, 5.0, day=TODAY, past=past)).value == 5.0
+
+
+@pytest.mark.parametrize(
+    ("shape", "sent"), [(Shape.AS_IS, []), (Shape.RUNNING, [14.0]), (Shape.DIFFERENCE, [-6.0])]
+)
+def test_what_later_days_build_on_is_remembered(shape: Shape, sent: list[float]) -> None:
+    """A value that was counted and vanished stays in a sum or a difference, and nowhere else."""
+    read = {"20261119": Reading(4.0, "kWh")}
+    there = frozenset({"20261119"})
+    made = rules(shape=shape)
+
+    verdict = one(made, None, past=Past(there=there, read=read, before=10.0))
+    assert [point.value for point in verdict.points] == sent
+
+    never_sent = one(made, None, past=Past(read=read, before=10.0))
+    assert never_sent.points == ()
+
+
 def test_a_pinned_day_is_left_as_it_is() -> None:
     """Whatever the source says of it, also today."""
     for day in (YESTERDAY, TODAY):
