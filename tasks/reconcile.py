@@ -61,7 +61,7 @@ def run(rt: Runtime) -> bool:
             found = {one.finding.kind.value for one in report.differences}
             log.info("goal.reconciled", goal=report.name, equal=report.equal, found=sorted(found))
         except (ClientError, DeferredError) as error:
-            log.info("reconcile.put_back", goal=claims[0].feed_id, reason=str(error))
+            log.info("reconcile.put_back", feed=claims[0].feed_id, reason=str(error))
             until = error.until if isinstance(error, DeferredError) else 0.0
             again = max(rt.clock.now() + AGAIN_SECONDS, until)
             _release(rt, claims, compared_at=again - reconciling.PERIOD)
