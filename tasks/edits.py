@@ -15,6 +15,7 @@ from db import feeds, notices, sendings
 from db.models import Datapoint
 from tasks import holdings, jobs
 from tasks.beeminder import Access
+from tasks.comparison import same
 from tasks.jobs import Batch, Job
 from tasks.runtime import Runtime
 
@@ -59,7 +60,7 @@ def _changed(point: Datapoint, there: clients.Datapoint | None, sent: set[float]
     if there is None:
         return None if point.landed_value is None else "deleted"
     ours = sent | {value for value in (point.landed_value, point.sent_value) if value is not None}
-    return None if there.value in ours else "edited"
+    return None if any(same(there.value, value) for value in ours) else "edited"
 
 
 def _freeze(

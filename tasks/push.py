@@ -19,6 +19,7 @@ from db.models import Datapoint
 from db.sendings import Answered
 from tasks import gates, holdings
 from tasks.beeminder import Access
+from tasks.comparison import same
 from tasks.runtime import Runtime
 
 log = structlog.get_logger(__name__)
@@ -182,9 +183,9 @@ def read_back(rt: Runtime, access: Access, slug: str, held: Claim) -> int:
         feeds.hold(session, held, now)
         for row in rows:
             point = there.get(row.requestid)
-            if point is None or (point.value, point.comment) == (row.value, row.comment):
+            if point is None or (same(point.value, row.value) and point.comment == row.comment):
                 continue
-            if point.value in doubtful[row.id or 0] | {row.value}:
+            if any(same(point.value, value) for value in doubtful[row.id or 0] | {row.value}):
                 outbox.repair(session, point_id=row.id or 0, now=now)
                 repaired += 1
     if repaired:
