@@ -16,6 +16,9 @@ from worker.cli.house import House, Named
 from worker.cli.previewing import Span
 
 
+MOST_DAYS = 3660
+
+
 def span(house: House, found: list[Named], first: str, last: str | None) -> Span:
     """The days that were typed (`last` None: today), as all of these feeds may have them.
 
@@ -34,6 +37,11 @@ def span(house: House, found: list[Named], first: str, last: str | None) -> Span
         raise failures.Refused(
             f"{daystamps.dashed(end)} has not begun: today is {daystamps.dashed(today)} there; "
             "choose no later day"
+        )
+    if (days.parse(end) - days.parse(begin)).days >= MOST_DAYS:
+        raise failures.Refused(
+            f"--from {daystamps.dashed(begin)} is more than ten years before "
+            f"{daystamps.dashed(end)}: is the year right? Ask for ten years at a time"
         )
     with house.ledger.read() as session:
         for named in found:

@@ -123,6 +123,7 @@ def test_days_before_since_are_refused(here, world):
         (["--from", "2026-02-30"], "is no day"),
         (["--from", "20201104", "--to", "20201103"], "is later than --to 2020-11-03"),
         (["--from", "2020-01-01", "--to", "2999-01-01"], "2999-01-01 has not begun"),
+        (["--from", "0206-01-01"], "is the year right?"),
         (["--to", "2020-01-01"], "--to needs --from"),
         (["--cancel-backfill", "--wait"], "stands alone"),
     ],
