@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 import structlog
+from sqlmodel import Session
 
 from clients.errors import ClientError, NotFound, Permanent, Transient, UnexpectedResponse
 from db import backfills, feeds, outbox
 from db.feeds import FencedError
-from db.models import Backfill, Feed, Lane
+from db.models import Backfill, Datapoint, Feed, Lane
 from db.outbox import Action
 from tasks import callbacks, days, edits, facts, jobs, policy, push, reading, setbacks
 from tasks.beeminder import WHERE, Access
@@ -124,11 +125,7 @@ def _work(rt: Runtime, chunk: _Chunk) -> None:
         reading.record(session, outcome, now)
     rt.step("backfill.recorded")
     with rt.ledger.read() as session:
-        points = [
-            point
-            for point in outbox.pending(session, held.feed_id)
-            if chunk.row.next_day <= (point.daystamp or "") <= chunk.last
-        ]
+        points = _pending(session, chunk)
     if points:
         points = edits.respect(rt, chunk.batch, job, chunk.access, points)
         push.send(rt, chunk.access, job.goal.slug, held, points, chunk.pushed)
@@ -158,6 +155,15 @@ def _read(rt: Runtime, chunk: _Chunk) -> reading.Outcome:
     outcome = reading.settle(rt, question, answer)
     chunk.where = WHERE
     return outcome
+
+
+def _pending(session: Session, chunk: _Chunk) -> list[Datapoint]:
+    """What the days of the chunk have to push. What else waits is the feed's own affair."""
+    return [
+        point
+        for point in outbox.pending(session, chunk.job.held.feed_id)
+        if chunk.row.next_day <= (point.daystamp or "") <= chunk.last
+    ]
 
 
 def _advance(rt: Runtime, chunk: _Chunk, outcome: reading.Outcome) -> None:
@@ -208,7 +214,7 @@ def _not_now(rt: Runtime, chunk: _Chunk, error: ClientError | DeferredError) -> 
                 backfills.fail(session, row.id or 0, error=text, now=now, written=written)
             else:
                 due_at, deferred = again
-                waiting = [point.id or 0 for point in outbox.pending(session, held.feed_id)]
+                waiting = [point.id or 0 for point in _pending(session, chunk)]
                 outbox.postpone(session, waiting, due_at=due_at, error=text)
                 backfills.put_back(
                     session,

@@ -1,12 +1,13 @@
 """Whatever goes wrong with a chunk: nothing is lost or doubled, and it says what it was."""
 
 import pytest
+from sqlmodel import select
 
 from db.models import Datapoint
 from simulators.faults import Fault
 from tasks import backfill, deliver
 from tests.tasks.past_days import FIRST, ask, created, die, history, row, work
-from tests.tasks.scenes import LEASE_OVER, all_rows, change_feed
+from tests.tasks.scenes import LEASE_OVER, TODAY, all_rows, change_feed
 from tests.world import DAY, World, crash_at
 
 STEPS = (
@@ -176,3 +177,18 @@ def test_what_beeminder_refuses_for_good_ends_it_and_what_landed_is_known(synced
     work(synced)
     assert created(synced) == [1] * 51
     assert row(synced, made + 1).written == 18  # three days were there before
+
+
+def test_what_else_waits_is_neither_pushed_nor_put_off(synced: World) -> None:
+    """A point of another day, approved a moment ago, is the feed's own affair."""
+    with synced.ledger.write() as session:
+        point = session.exec(select(Datapoint).where(Datapoint.daystamp == TODAY)).one()
+        point.state, point.value, point.landed_hash = "pending", 50.0, None
+        point.due_at = synced.clock.at
+        session.add(point)
+    ask(synced, last="20261031")
+    synced.beeminder.faults.add(Fault(method="POST", path="datapoints", status=503, times=1))
+    work(synced)
+    assert synced.values()[TODAY] == 3.0
+    assert deliver.run(synced.runtime())
+    assert synced.values()[TODAY] == 50.0

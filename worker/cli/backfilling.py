@@ -15,7 +15,6 @@ from worker.cli.backfill_progress import Tracked
 from worker.cli.house import House, Named
 from worker.cli.previewing import Span
 
-
 MOST_DAYS = 3660
 
 
