@@ -2,9 +2,12 @@
 
 import pytest
 
+from db.models import Datapoint
 from simulators import beeminder_datapoints as points
+from simulators.beeminder_shapes import BatchShape
 from simulators.faults import Fault
-from tests.tasks.scenes import TODAY, YESTERDAY, change_feed, only_today
+from tests.tasks.measured import with_options
+from tests.tasks.scenes import TODAY, YESTERDAY, all_rows, change_feed, only_today
 from tests.world import DAY, World
 
 
@@ -102,6 +105,67 @@ def test_a_year_of_days_goes_out_in_batches(world: World) -> None:
     assert world.beeminder.faults.count("create_all") == 3
     created = [change.daystamp for change in world.beeminder.state.history]
     assert created == sorted(created)
+
+
+@pytest.mark.parametrize("limit", [1, 7, 30])
+def test_a_batch_that_is_too_much_is_halved_until_it_is_not(world: World, limit: int) -> None:
+    """Beeminder gives up on big batches: all points land soon, each once, the oldest first.
+
+    In the same sync while the batches are big; small ones that fail are an outage, tried again.
+    """
+    world.beeminder.state.batch_limit = limit
+    world.measure(world.series, {world.clock.at - n * DAY: 1.0 for n in range(1, 60)})
+    event_id = world.call_back()
+
+    rt = with_options(world, lookback_days=60)
+    world.work(rt)
+    assert len(world.points()) == (60 if limit == 30 else 0)
+    for _ in range(5):
+        world.clock.advance(20)
+        world.work(rt)
+
+    assert len(world.points()) == 60
+    counts = world.beeminder.state.write_counts("alice", "energy")
+    assert all(found == {"created": 1} for found in counts.values())
+    created = [change.daystamp for change in world.beeminder.state.history]
+    assert created == sorted(created)
+    assert world.event(event_id).state == "done"
+
+
+SHAPES = [
+    BatchShape(),
+    BatchShape(errors="objects", successes="nested"),
+    BatchShape(errors="mapping", resend="duplicate"),
+    BatchShape(errors="nested", resend="silent"),
+    BatchShape(errors="shown", resend="omitted"),
+    BatchShape(container="list", errors="shown"),
+    BatchShape(whole=True),
+]
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=repr)
+def test_a_batch_whose_answer_was_lost_is_sent_again_without_harm(
+    world: World, shape: BatchShape
+) -> None:
+    """Half of it changed meanwhile, the other half is an identical resend: each fact is once."""
+    world.beeminder.state.batch_shape = shape
+    world.measure(world.series, {world.clock.at - n * DAY: 1.0 for n in range(1, 12)})
+    rt = with_options(world, lookback_days=12)
+    world.beeminder.faults.add(Fault(action="lose_reply", method="POST", path="create_all"))
+    world.work(rt)
+    assert len(world.points()) == 12
+    world.measure(world.series, {world.clock.at - n * DAY + 1: 1.0 for n in range(1, 12, 2)})
+    world.clock.advance(5)
+
+    world.work(rt)
+
+    expected = [2.0 if n % 2 else 1.0 for n in range(11, 0, -1)]
+    kept = {f"202611{day:02}" for day in range(9, 20)}
+    assert [v for day, v in world.values().items() if day in kept] == expected
+    assert len(world.points()) == 12
+    counts = world.beeminder.state.write_counts("alice", "energy")
+    assert all(found["created"] == 1 for found in counts.values())
+    assert {row.state for row in all_rows(world, Datapoint)} <= {"landed", "held"}
 
 
 def test_the_comment_obeys_the_template_and_gives_no_orders(world: World) -> None:
