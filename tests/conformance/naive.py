@@ -1,4 +1,4 @@
-"""Samples around the edges of days, and what each day of them comes to: `zoneinfo`, nothing of ours.
+"""Samples around the edges of days, and what their days come to: `zoneinfo`, nothing of ours.
 
 A Beeminder day is the local date of (instant - deadline). That is one line, so it can be asked of
 each sample by itself, without a thought of where a day starts or how long it lasts.
@@ -39,7 +39,9 @@ class Place(NamedTuple):
         midnight = datetime.combine(day, time(), ZoneInfo(self.zone))
         return midnight.timestamp() + self.deadline
 
-    def values(self, samples: Samples, aggregation: str, *, since: str, now: float) -> dict:
+    def values(
+        self, samples: Samples, aggregation: str, *, since: str, now: float
+    ) -> dict[str, float]:
         """What each day from `since` on comes to at `now`; a day without samples is left out."""
         days: dict[str, list[float]] = {}
         for at, value in samples:

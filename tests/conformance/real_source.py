@@ -2,7 +2,8 @@
 
 import contextlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from db.engine import Ledger
 from db.models import FeedState, Source
@@ -12,8 +13,8 @@ from tests.conformance.naive import Place
 from tests.tasks.scenes import change_feed
 from tests.world import World
 
-SUMS = {"kyoom": True, "aggday": "sum"}
-STANDS = {"kyoom": False, "aggday": "last"}
+SUMS: Mapping[str, object] = {"kyoom": True, "aggday": "sum"}
+STANDS: Mapping[str, object] = {"kyoom": False, "aggday": "last"}
 
 
 @contextlib.contextmanager
@@ -31,12 +32,20 @@ def world_of(ledger: Ledger, bem: RealBemserver, place: Place, *, at: float) -> 
         yield world
 
 
-def feed(world: World, slug: str, place: Place, *, series: int, counts: dict, **more) -> int:
+def feed(
+    world: World,
+    slug: str,
+    place: Place,
+    *,
+    series: int,
+    counts: Mapping[str, object],
+    params: Mapping[str, object],
+    **columns: Any,
+) -> int:
     """A new goal that counts like this, and its feed; `params` say how the series is read."""
     known = {"gunits": "ppm", "deadline": place.deadline, **counts}
     world.beeminder.state.add_goal("alice", slug, **known)
-    params = {"data_state": "Raw", **more.pop("params")}
-    return world.link(slug, series=series, params=params, **more)
+    return world.link(slug, series=series, params={"data_state": "Raw", **params}, **columns)
 
 
 def worker(world: World, *, lookback: int = 2) -> Runtime:
