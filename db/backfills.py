@@ -8,7 +8,7 @@ datapoints.
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import and_, exists, update
+from sqlalchemy import and_, case, exists, update
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
@@ -28,15 +28,18 @@ class OtherBackfillError(Exception):
 
 
 def ask(session: Session, feed_id: int, *, first: str, last: str, now: float) -> Backfill:
-    """Have these days (YYYYMMDD, both included) read again; an open wish for the same is joined.
+    """Have these days (YYYYMMDD, both included) read again.
 
-    Raises `OtherBackfillError` while other days of this feed are worked on.
+    An open wish from the same day on is joined, and goes on to the later of both last days: "until
+    today" is another day tomorrow. Raises `OtherBackfillError` while this feed has another one.
     """
     feeds.lock(session, col(Feed.id) == feed_id)  # of two people who ask at once, one joins
     found = next(iter(open_for(session, [feed_id])), None)
     if found is not None:
-        if (found.first_day, found.last_day) != (first, last):
+        if found.first_day != first:
             raise OtherBackfillError(found)
+        found.last_day = max(found.last_day, last)
+        session.add(found)
         return found
     made = Backfill(
         feed_id=feed_id, first_day=first, last_day=last, next_day=first, due_at=now, asked_at=now
@@ -95,23 +98,26 @@ def advance(
     held: int,
     now: float,
 ) -> None:
-    """A chunk is done: go on with `next_day`, or end when that is past `last_day`.
+    """A chunk is done: go on with `next_day`, or end when that is past the last day.
 
-    Call it in the transaction that ends the claim. One that was cancelled stays so.
+    The last day is what the row says now (it may have been asked for more), or `last_day` if that
+    is later. Call it in the transaction that ends the claim, once it is known to hold. One that was
+    cancelled stays so.
     """
-    done = next_day > last_day
-    ended = {"state": BackfillState.DONE.value, "finished_at": now} if done else {}
+    last = case((col(Backfill.last_day) < last_day, last_day), else_=col(Backfill.last_day))
+    done = last < next_day
     _update(
         session,
         col(Backfill.id) == backfill_id,
         next_day=next_day,
-        last_day=last_day,
+        last_day=last,
         written=col(Backfill.written) + written,
         held=col(Backfill.held) + held,
         attempts=0,
         due_at=now,
         error=None,
-        **ended,
+        state=case((done, BackfillState.DONE.value), else_=BackfillState.WORKING.value),
+        finished_at=case((done, now), else_=None),
     )
 
 

@@ -49,15 +49,28 @@ def change(world, how, *arguments, **named):
 
 
 def test_the_same_days_are_joined_and_others_refused(world):
-    """A person who asks twice has one backfill; other days wait until it has ended."""
+    """Who asks twice has one backfill; days from another one on wait until it has ended."""
     made = ask(world)
     assert (made.next_day, made.state, made.due_at) == (FIRST, "working", NOON)
     assert ask(world, now=NOON + 5).id == made.id
     with pytest.raises(OtherBackfillError) as refused:
-        ask(world, last="20260401")
+        ask(world, first="20260102")
     assert (refused.value.first_day, refused.value.last_day) == (FIRST, LAST)
     change(world, backfills.cancel, [world.feed_id], NOON)
-    assert ask(world, last="20260401").id != made.id
+    assert ask(world, first="20260102").id != made.id
+
+
+def test_whoever_asks_for_more_has_the_open_one_go_on(world):
+    """Until today, asked again tomorrow: the later last day counts, also while it is worked on."""
+    made = ask(world)
+    assert ask(world, last="20260301").last_day == LAST
+    assert ask(world, last="20260402").id == made.id
+    step = {"last_day": LAST, "written": 3, "held": 2, "now": NOON}
+    change(world, backfills.advance, made.id, next_day="20260401", **step)
+    found = row(world, made.id)
+    assert (found.state, found.last_day, found.finished_at) == ("working", "20260402", None)
+    change(world, backfills.advance, made.id, next_day="20260403", **step)
+    assert row(world, made.id).state == "done"
 
 
 def test_two_who_ask_at_once_get_one(rested):

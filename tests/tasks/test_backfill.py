@@ -3,12 +3,12 @@
 import pytest
 
 from db import backfills
-from db.models import Goal, Lane
+from db.models import Day, Goal, Lane
 from tasks import backfill, sync
 from tasks.providers import Metric
 from tests.tasks import differences
 from tests.tasks.past_days import FIRST, ask, created, day, history, row, work
-from tests.tasks.scenes import TODAY, YESTERDAY, change_feed
+from tests.tasks.scenes import TODAY, YESTERDAY, all_rows, at_once, change_feed
 from tests.world import DAY, NOON, World
 
 
@@ -195,3 +195,25 @@ def test_chunks_cover_every_day_once() -> None:
     found = list(backfill.chunks("20260115", "20260320"))
     assert found == [("20260115", "20260214"), ("20260215", "20260317"), ("20260318", "20260320")]
     assert list(backfill.chunks("20260115", "20260115")) == [("20260115", "20260115")]
+
+
+def test_who_asks_for_more_while_the_last_chunk_ends_loses_nothing(synced: World) -> None:
+    """However the two transactions lie: every day that somebody asked for has been read."""
+    change_feed(synced, every=1e9)
+    ask(synced, first=day(40), last=day(40))
+
+    def act(number: int) -> None:
+        if number:
+            for ago in range(39, 9, -1):
+                ask(synced, first=day(40), last=day(ago))
+        else:
+            for _ in range(10):
+                backfill.run(synced.runtime())
+
+    at_once(2, act)
+    work(synced)
+
+    with synced.reading() as session:
+        assert backfills.open_for(session) == []
+    read = {found.daystamp for found in all_rows(synced, Day)}
+    assert {day(ago) for ago in range(10, 41)} <= read

@@ -84,8 +84,8 @@ def test_without_wait_it_is_stored_and_says_that_nothing_runs(here, world, folde
 
 
 def test_running_it_again_joins_the_open_one(here, awake):
-    """The same days: one backfill. Other days: refused, with what to do."""
-    here("sync", "alice/energy", "--from", dashed(40))
+    """From the same day on: one backfill. From another one on: refused, with what to do."""
+    here("sync", "alice/energy", "--from", dashed(40), "--to", dashed(1))
     assert here("sync", "alice/energy", "--from", dashed(40)).stderr == ""
     line = here.refusal("sync", "alice/energy", "--from", dashed(39))
     assert f"{dashed(40)} to {dashed(0)} is being read already" in line
