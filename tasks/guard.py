@@ -2,8 +2,8 @@
 
 On a day when a goal is red its feeds are synced 60, 15 and 3 minutes before the deadline and one
 minute after it, urgently, whether or not anybody calls. Red or not, each day gets a last look in
-the minutes before it ends: what a level was then counts for that day, and later corrections of
-finished days become rare. The rest is the feed's own schedule.
+the minutes before it ends, since what a level was then counts for that day, and another soon after
+it, which completes it: later it would be a correction. The rest is the feed's own schedule.
 
 Everything is worked out anew at each sync, from the facts that it read: nothing is remembered.
 """
@@ -18,6 +18,7 @@ from tasks.days import Window
 BEFORE = (3600.0, 900.0, 180.0)
 AFTER = 60.0
 LAST_LOOK = (60.0, 240.0)  # seconds before the end of a day that is not red
+FIRST_LOOK = (60.0, 600.0)  # seconds after it, within `tasks.corrections.COMPLETED_SECONDS`
 # From so long before a red deadline nothing of the feed stands behind scheduled work of others.
 HURRY = 7200.0
 # A scheduled sync so shortly before a guarded instant would only read the same twice.
@@ -57,6 +58,8 @@ def next_sync(
         and now < day.ends_at - LAST_LOOK[1]
         and scheduled > day.ends_at - LAST_LOOK[0]
     ]
+    if today.ends_at not in red:
+        looks.append(today.ends_at + rng.uniform(*FIRST_LOOK))
     at = min([scheduled, *looks])
     guarded = min((guard for end in red for guard in instants(end) if guard > now), default=None)
     if guarded is not None and at >= guarded - NEAR:

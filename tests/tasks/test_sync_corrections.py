@@ -7,7 +7,7 @@ from db.models import Datapoint, Notice
 from simulators.faults import Fault
 from tests.tasks.measured import look, ours, row, say, with_options
 from tests.tasks.scenes import TODAY, YESTERDAY, all_rows, change_feed
-from tests.world import World
+from tests.world import DAY, World
 
 BEFORE = {YESTERDAY: 5.0, TODAY: 1.0}
 
@@ -232,6 +232,21 @@ def test_the_last_hour_of_a_do_less_day_is_no_correction(world: World) -> None:
 
     assert world.values()[TODAY] == 3.0
     assert row(world, TODAY).state == "held"
+
+
+def test_a_do_less_day_ends_without_a_question(world: World) -> None:
+    """A meter that counts every minute, a goal that is not red: nothing is held, day after day."""
+    calm = {"losedate": int(world.clock.at + 30 * DAY), "safebuf": 30}
+    world.beeminder.state.change_goal("alice", "energy", yaw=-1, facts=calm)
+    change_feed(world, since=TODAY)
+    began = world.clock.at - DAY / 2
+    values = {began + n * 60.0: 1.0 for n in range(2 * 1440)}
+    world.measure(world.series, values)
+    while world.clock.at < began + 1.2 * DAY:
+        world.work()
+        assert {found.state for found in all_rows(world, Datapoint)} == {"landed"}
+        world.clock.at = max(world.clock.at + 1, world.feed().due_at)
+    assert world.values()[TODAY] == 1440.0
 
 
 def test_a_push_that_failed_before_midnight_goes_on_after_it(world: World) -> None:
