@@ -4,8 +4,8 @@ Beeminder derails a goal the moment that yesterday turns red, whoever wrote the 
 that makes the value of a finished day worse, empties it, or is one of many is held until a person
 lets it pass. What is better is sent; a day without a value gets one; today is open, and goes on.
 
-A total that has grown when it is read just after its day ended is not a correction: the day is
-being completed. Without that every day of a do-less goal would end with a question.
+What a total has grown by, or where a level ended, when it is read just after its day ended is not a
+correction: the day is being completed. Without that most days would end with a question.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ from db.models import Datapoint, DatapointState
 from db.outbox import Action, Judged, Point
 
 MANY = 3  # finished days that may change in one go
-COMPLETED_SECONDS = 900.0  # after its end, a day's total may still grow
+COMPLETED_SECONDS = 900.0  # after its end, a day is being completed for so long
 ADOPTED = (
     "it differs from what was found at Beeminder, which a person may have changed while the "
     "ledger was lost"
@@ -141,9 +141,9 @@ def _harm(stance: Stance, want: Wanted, row: Datapoint, there: float) -> str | N
 
 
 def _completes(stance: Stance, want: Wanted, there: float) -> bool:
-    """Does this only finish what was counted while the day ran?"""
+    """Does this only finish what was read while the day ran?"""
     soon = want.over is not None and want.over <= COMPLETED_SECONDS
-    return stance.grows and soon and want.point.value > there
+    return soon and (want.point.value > there if stance.grows else want.point.value != 0.0)
 
 
 def _there(stance: Stance, row: Datapoint) -> float | None:

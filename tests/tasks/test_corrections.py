@@ -100,7 +100,7 @@ def test_today_always_goes_on(
     assert one(stance(corrections=how, yaw=yaw), new, old, over=None).action == SEND
 
 
-@given(old=values, new=values, yaw=st.sampled_from([1, -1]), over=st.floats(0, 1e7))
+@given(old=values, new=values, yaw=st.sampled_from([1, -1]), over=st.floats(901, 1e7))
 def test_nothing_that_makes_a_day_worse_goes_out_unasked(
     old: float, new: float, yaw: int, over: float
 ) -> None:
@@ -131,13 +131,22 @@ def test_never_means_never(old: float, new: float, yaw: int | None) -> None:
 def test_a_total_that_grew_until_the_day_was_over_completes_it(
     how: Corrections, old: float, new: float, over: float, *, completes: bool
 ) -> None:
-    """On a do-less goal too: the last hour of the day is no correction; a fall, or a level, is."""
+    """On a do-less goal too: the last minutes of a day are no correction; a fall of a total is."""
     kept = HOLD if how == CAREFUL else LEAVE
-    grows, level = (stance(corrections=how, yaw=-1, grows=grows) for grows in (True, False))
+    total = stance(corrections=how, yaw=-1, grows=True)
     sent_as_better = how == CAREFUL and new < old and new != 0.0
     expected = SEND if completes or sent_as_better else kept
-    assert one(grows, new, old, over=over).action == expected
-    assert one(level, new, old, over=over).action == (SEND if sent_as_better else kept)
+    assert one(total, new, old, over=over).action == expected
+
+
+@pytest.mark.parametrize("yaw", [1, -1, None])
+@pytest.mark.parametrize("new", [2.0, 4.0])
+def test_where_a_level_ended_completes_its_day(new: float, yaw: int | None) -> None:
+    """Up or down within a quarter of an hour; later it is a correction, and to nothing always."""
+    level = stance(yaw=yaw, corrections=NEVER)
+    assert one(level, new, 3.0, over=900.0).action == SEND
+    assert one(level, new, 3.0, over=901.0).action == LEAVE
+    assert one(level, 0.0, 3.0, over=0.0).action == LEAVE
 
 
 @pytest.mark.parametrize("there", [1.0, 3.0])
