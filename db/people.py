@@ -3,13 +3,16 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, true, update
+from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
 from db import feeds, inbox, opening, outbox
 from db.models import Cover, Feed, FeedState, Goal, User, UserState
 from db.vault import Vault
+
+NOT_TRUE_SECONDS = 60.0
 
 
 def user_named(session: Session, username: str) -> User | None:
@@ -21,6 +24,18 @@ def user_named(session: Session, username: str) -> User | None:
 
 def _literal(text: str) -> str:
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+def user_declared(session: Session, name: str) -> User | None:
+    """The person whom a file called so when it was applied last, whatever their name is now."""
+    return session.exec(
+        select_rows(User).where(col(User.declared_username) == name).order_by(col(User.id).desc())
+    ).first()
+
+
+def user_with_id(session: Session, beeminder_id: str) -> User | None:
+    """The person with this id at Beeminder, whatever their name."""
+    return session.exec(select_rows(User).where(col(User.beeminder_id) == beeminder_id)).first()
 
 
 def user_with_token(session: Session, hashes: Sequence[str]) -> User | None:
@@ -46,13 +61,55 @@ def set_token(user: User, vault: Vault, *, token: str, kind: str) -> None:
 
 
 def store_user_facts(session: Session, user_id: int, facts: Mapping[str, Any]) -> None:
-    """Write what `users/me.json` said: the columns named in `facts`, and no others."""
-    session.connection().execute(update(User).where(col(User.id) == user_id).values(**facts))
+    """Write what `users/me.json` said: the columns named in `facts`, and no others.
+
+    What somebody else read later stays.
+    """
+    session.connection().execute(
+        update(User).where(col(User.id) == user_id, _no_newer(User, facts)).values(**facts)
+    )
 
 
 def store_goal_facts(session: Session, goal_id: int, facts: Mapping[str, Any]) -> None:
-    """Write what the goal's page said: the columns named in `facts`, and no others."""
-    session.connection().execute(update(Goal).where(col(Goal.id) == goal_id).values(**facts))
+    """Write what the goal's page said: the columns named in `facts`, and no others.
+
+    What somebody else read later stays. With `facts_at` None nothing of it is believed any more.
+    """
+    session.connection().execute(
+        update(Goal).where(col(Goal.id) == goal_id, _no_newer(Goal, facts)).values(**facts)
+    )
+
+
+def _no_newer(table: type[User | Goal], facts: Mapping[str, Any]) -> ColumnElement[bool]:
+    read_at, stored = facts["facts_at"], col(table.facts_at)
+    if read_at is None:
+        return true()
+    # Far in the future nobody can have read anything: a clock was wrong then.
+    return or_(stored.is_(None), stored <= read_at, stored > read_at + NOT_TRUE_SECONDS)
+
+
+def confirm_goals(session: Session, user_id: int, *, read_since: float, now: float) -> None:
+    """Nothing of this person has changed: what was read of their goals since then is true now."""
+    session.connection().execute(
+        update(Goal)
+        .where(col(Goal.user_id) == user_id, col(Goal.facts_at).between(read_since, now))
+        .values(facts_at=now)
+    )
+
+
+def rename_user(session: Session, user_id: int, username: str) -> None:
+    """Follow a new name at Beeminder: whoever has it here by an older look makes room.
+
+    They are found again by their id when their own facts are read.
+    """
+    namesake = user_named(session, username)
+    if namesake is not None and namesake.id != user_id:
+        namesake.username = f"~{namesake.id}"
+        session.add(namesake)
+        session.flush()
+    session.connection().execute(
+        update(User).where(col(User.id) == user_id).values(username=username)
+    )
 
 
 def rename_goals(session: Session, user_id: int, slugs: Mapping[str, str]) -> list[str]:

@@ -1,6 +1,12 @@
-"""Facts about people and goals: read again at Beeminder before they decide anything when old."""
+"""Facts about people and goals: read again at Beeminder before they decide anything when old.
 
-from collections.abc import Sequence
+A person's `updated_at` moves with any change to the person, a goal or a datapoint. So one small
+request tells whether goals may have changed: if it is what it was, what was read of them since
+then still holds, and is not asked for again. The rule that follows from it, and that every
+process keeps to: a goal's facts are good as long as they are no older than its person's.
+"""
+
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import structlog
@@ -8,57 +14,140 @@ import structlog
 import clients
 from clients.errors import AuthFailed, NotFound, Permanent
 from db import people
-from db.models import Goal, User
+from db import resting as rests
+from db.models import Goal, Lane, User
 from tasks.beeminder import Access
 from tasks.runtime import Runtime
 
 log = structlog.get_logger(__name__)
 
 BELIEVED_SECONDS = 600.0
+# A callback comes when a deadline is near: what was moved minutes ago has to be known.
+BELIEVED_URGENT_SECONDS = 60.0
+# Beeminder tells whole seconds: what changed so shortly before it was read may change once more
+# within the same second, and look as if it had not.
+SAME_SECOND = 2.0
 READ_ALL_FROM = 3  # so many stale goals of one person are read in one list
 
 
-def refresh(rt: Runtime, access: Access, user: User, goals: Sequence[Goal]) -> dict[int, Permanent]:
+class SamePersonError(Permanent):
+    """Two people of the ledger are one person at Beeminder."""
+
+    default_reason = "same_person"
+
+
+def believed(lanes: Iterable[int]) -> float:
+    """For how long (seconds) a person's facts are believed by work of these lanes."""
+    return BELIEVED_URGENT_SECONDS if Lane.URGENT in lanes else BELIEVED_SECONDS
+
+
+def refresh(
+    rt: Runtime,
+    access: Access,
+    user: User,
+    goals: Sequence[Goal],
+    *,
+    seconds: float = BELIEVED_SECONDS,
+) -> dict[int, Permanent]:
     """Bring stale facts up to date, in the ledger and in these rows.
 
-    Returns the goals that are not there any more, or whose page is refused, by our id. Raises
+    `seconds`: for so long the person's facts are not looked at again (see `believed`). Returns
+    the goals that are not there any more, or whose page is refused, by our id. Raises
     `clients.errors` when Beeminder does not answer or does not accept the token, and
     `DeferredError` when a limit says to wait.
     """
+    if _stale(user.facts_at, rt.clock.now(), seconds) or user.timezone is None:
+        _confirm(rt, access, user, goals)
     now = rt.clock.now()
-    if _stale(user.facts_at, now) or user.timezone is None:
-        facts = _of_user(access.call(lambda client: client.me()), now)
-        with rt.ledger.write() as session:
-            people.store_user_facts(session, user.id or 0, facts)
-        _set(user, facts)
-    stale = [goal for goal in goals if _stale(goal.facts_at, now)]
-    if not stale:
-        return {}
+    stale = [goal for goal in goals if _to_read(goal, user, now)]
     missing: dict[int, Permanent] = {}
-    listed: dict[str, clients.Goal] = {}
-    if len(stale) >= READ_ALL_FROM:
-        listed = _by_id(access)
+    listed = _by_id(access) if len(stale) >= READ_ALL_FROM else {}
     for goal in stale:
-        goal_id = goal.id or 0
+        seen, archived = listed.get(goal.beeminder_id or ""), False
         try:
-            seen = listed.get(goal.beeminder_id or "") or _find(access, goal)
+            if seen is None:
+                seen, archived = _find(access, goal)
         except AuthFailed:
             raise
         except Permanent as error:
-            missing[goal_id] = error
+            missing[goal.id or 0] = error
             continue
-        facts = _of_goal(seen, now)
-        with rt.ledger.write() as session:
-            if seen.slug != goal.slug:
-                people.rename_goals(session, goal.user_id, {seen.id: seen.slug})
-                log.info("goal.renamed", goal=goal_id, slug=seen.slug)
-            people.store_goal_facts(session, goal_id, facts)
-        _set(goal, facts | {"slug": seen.slug})
+        _store(rt, goal, seen, archived=archived or seen.is_archived(now), now=now)
     return missing
 
 
-def _find(access: Access, goal: Goal) -> clients.Goal:
-    """A goal by its slug, or by its id where the slug has gone or is another goal's now."""
+def _confirm(rt: Runtime, access: Access, user: User, goals: Sequence[Goal]) -> None:
+    """Read the person; where nothing has changed the goals' facts are as fresh as theirs."""
+    read_at = user.facts_at
+    if of_person(rt, access, user) and read_at is not None:
+        for goal in goals:
+            if goal.facts_at is not None and goal.facts_at >= read_at:
+                goal.facts_at = user.facts_at
+
+
+def of_person(rt: Runtime, access: Access, user: User, *, deadline: float = 20.0) -> bool:
+    """Read a person's own facts; True when nothing of theirs has changed since they were read.
+
+    Then what was read of their goals since holds as well, and the ledger says so. A new name is
+    followed. Raises like `refresh`.
+    """
+    now = rt.clock.now()
+    seen = access.call(lambda client: client.me(), deadline=deadline)
+    user_id = user.id or 0
+    read_at, known = user.facts_at, user.beeminder_updated_at
+    unchanged = (
+        read_at is not None
+        and read_at <= now
+        and known == seen.updated_at
+        and known < read_at - SAME_SECOND
+    )
+    facts = _of_user(seen, now)
+    with rt.ledger.write() as session:
+        other = people.user_with_id(session, seen.id)
+        if other is not None and other.id != user_id:
+            message = (
+                f"the tokens of {user.username} and {other.username} are of one person, "
+                f"{seen.username}; take one of the two out of the file"
+            )
+            raise SamePersonError(message)
+        if user.username.lower() != seen.username.lower():
+            people.rename_user(session, user_id, seen.username)
+            log.info("user.renamed", user=user_id, username=seen.username)
+            facts["username"] = seen.username
+        people.store_user_facts(session, user_id, facts)
+        if unchanged and read_at is not None:
+            people.confirm_goals(session, user_id, read_since=read_at, now=now)
+    _set(user, facts)
+    return unchanged
+
+
+def resting(goal: Goal) -> str | None:
+    """Why a goal takes no data for now (one of `db.resting.REASONS`), None when it does.
+
+    A goal that was lost goes on: Beeminder restarts it. Until then it is frozen as well.
+    """
+    if goal.archived:
+        return rests.ARCHIVED
+    if goal.won:
+        return rests.FINISHED
+    return rests.FROZEN if goal.frozen else None
+
+
+def _store(rt: Runtime, goal: Goal, seen: clients.Goal, *, archived: bool, now: float) -> None:
+    facts = _of_goal(seen, now) | {"archived": archived}
+    with rt.ledger.write() as session:
+        if seen.slug != goal.slug:
+            people.rename_goals(session, goal.user_id, {seen.id: seen.slug})
+            log.info("goal.renamed", goal=goal.id, slug=seen.slug)
+        people.store_goal_facts(session, goal.id or 0, facts)
+    _set(goal, facts | {"slug": seen.slug})
+
+
+def _find(access: Access, goal: Goal) -> tuple[clients.Goal, bool]:
+    """A goal by its slug, or by its id where the slug has gone or is another goal's now.
+
+    Also whether it was found among those that are archived.
+    """
     try:
         seen = access.call(lambda client: client.goal(goal.slug))
     except NotFound:
@@ -66,12 +155,20 @@ def _find(access: Access, goal: Goal) -> clients.Goal:
             raise
     else:
         if goal.beeminder_id in (None, seen.id):
-            return seen
-    renamed = _by_id(access).get(goal.beeminder_id or "")
-    if renamed is None:
-        message = f"there is no goal {goal.slug!r} any more"
-        raise NotFound(message, reason="goal_not_found")
-    return renamed
+            return seen, False
+    wanted = goal.beeminder_id or ""
+    renamed = _by_id(access).get(wanted)
+    if renamed is not None:
+        return renamed, False
+    try:
+        archived = access.call(lambda client: client.archived_goals())
+    except NotFound:
+        archived = []
+    for seen in archived:
+        if seen.id == wanted:
+            return seen, True
+    message = f"there is no goal {goal.slug!r} any more"
+    raise NotFound(message, reason="goal_not_found")
 
 
 def _by_id(access: Access) -> dict[str, clients.Goal]:
@@ -79,8 +176,15 @@ def _by_id(access: Access) -> dict[str, clients.Goal]:
     return {seen.id: seen for seen in access.call(lambda client: client.goals())}
 
 
-def _stale(read_at: float | None, now: float) -> bool:
-    return read_at is None or now - read_at > BELIEVED_SECONDS
+def _stale(read_at: float | None, now: float, seconds: float) -> bool:
+    # What was read in the future was read by a clock that was wrong.
+    return read_at is None or not 0.0 <= now - read_at <= seconds
+
+
+def _to_read(goal: Goal, user: User, now: float) -> bool:
+    if goal.facts_at is None or user.facts_at is None:
+        return True
+    return not user.facts_at <= goal.facts_at <= now or resting(goal) is not None
 
 
 def _of_user(seen: clients.User, now: float) -> dict[str, Any]:
@@ -102,8 +206,10 @@ def _of_goal(seen: clients.Goal, now: float) -> dict[str, Any]:
         "aggday": seen.aggday,
         "odom": seen.odom,
         "gunits": seen.gunits,
+        "curval": seen.curval,
         "autodata": seen.autodata,
         "losedate": seen.losedate,
+        "safebuf": seen.safebuf,
         "frozen": seen.frozen,
         "won": seen.won,
         "lost": seen.lost,

@@ -81,3 +81,71 @@ def test_a_token_that_was_replaced_is_not_ended(ledger: Ledger, ends: str) -> No
     assert (alice(ledger).state, alice(ledger).token_cipher is None) == ("active", False)
     with ledger.read() as session:
         assert session.get_one(Feed, feed_id).state == "active"
+
+
+def test_a_new_name_takes_it_from_whoever_has_it_by_an_older_look(ledger: Ledger) -> None:
+    """In any case of letters: the other one makes room, and nobody's name is lost twice."""
+    fill(ledger)
+    with ledger.write() as session:
+        bob = User(username="Bob")
+        session.add(bob)
+        session.flush()
+        bob_id = bob.id
+    with ledger.write() as session:
+        people.rename_user(session, alice(ledger).id or 0, "bob")
+
+    with ledger.read() as session:
+        found = session.exec(select(User.username).order_by(User.id)).all()
+    assert found == ["bob", f"~{bob_id}"]
+
+
+def test_nobody_makes_room_for_their_own_name(ledger: Ledger) -> None:
+    """Renamed to what they are called in other letters: they keep it."""
+    fill(ledger)
+    with ledger.write() as session:
+        people.rename_user(session, alice(ledger).id or 0, "Alice")
+
+    with ledger.read() as session:
+        assert session.exec(select(User.username)).all() == ["Alice"]
+
+
+def test_confirming_reaches_no_further_than_what_was_read_since(ledger: Ledger) -> None:
+    """Goals read before, or never, or of somebody else are not called fresh."""
+    fill(ledger, goals=4)
+    with ledger.write() as session:
+        other = User(username="bob")
+        session.add(other)
+        session.flush()
+        theirs = Goal(user_id=other.id, slug="x", declared_slug="x", facts_at=NOW)
+        session.add(theirs)
+        goals = session.exec(select(Goal).where(Goal.slug != "x").order_by(Goal.slug)).all()
+        for goal, read_at in zip(goals, (NOW - 1, NOW, NOW + 5, None), strict=True):
+            goal.facts_at = read_at
+            session.add(goal)
+    user_id = alice(ledger).id or 0
+    with ledger.write() as session:
+        people.confirm_goals(session, user_id, read_since=NOW, now=NOW + 60)
+
+    with ledger.read() as session:
+        found = session.exec(select(Goal.facts_at).order_by(Goal.slug)).all()
+    assert found == [NOW - 1, NOW + 60, NOW + 60, None, NOW]
+
+
+@pytest.mark.parametrize(
+    ("stored", "written"), [(None, True), (NOW, True), (NOW + 1, False), (NOW + 3600, True)]
+)
+def test_facts_are_not_overwritten_by_older_ones(
+    ledger: Ledger, stored: float | None, *, written: bool
+) -> None:
+    """What was read a moment later stays; what was read in an hour's future does not."""
+    fill(ledger)
+    with ledger.write() as session:
+        goal = session.exec(select(Goal)).one()
+        goal.facts_at = stored
+        session.add(goal)
+        goal_id = goal.id or 0
+    with ledger.write() as session:
+        people.store_goal_facts(session, goal_id, {"facts_at": NOW, "deadline": 60})
+
+    with ledger.read() as session:
+        assert (session.get_one(Goal, goal_id).deadline == 60) is written
