@@ -15,7 +15,10 @@ from sqlmodel import select as select_rows
 
 from db import events, feeds, inbox, resting
 from db.events import ASKS_FOR_FEEDS, EventClaim
-from db.models import Cover, Event, EventState, Feed, Goal, User
+from db.models import Cover, Event, EventState, Feed, Goal, User, UserState
+
+NAMESAKES = 10  # people who may be looked up for one callback
+NAME_BELIEVED_SECONDS = 60.0
 
 
 @dataclass(slots=True)
@@ -45,7 +48,8 @@ def open_callbacks(session: Session, now: float, *, limit: int = 200) -> Opened:
     """Tie new callbacks to their feeds, and make these feeds due at once, urgently.
 
     A callback of an unknown person, or for a feed that its person paused, ends here. One with an
-    unknown slug of a known person is left for `claim`: the goal may have been renamed.
+    unknown slug of a known person is left for `claim`: the goal may have been renamed. So is one
+    of an unknown person while somebody we know may have taken that name.
     """
     found = session.exec(
         select_rows(Event).where(_new(now)).order_by(col(Event.due_at)).limit(limit)
@@ -63,10 +67,10 @@ def open_callbacks(session: Session, now: float, *, limit: int = 200) -> Opened:
             asked |= _tie(session, event, goal, now)
             continue
         user = find_user(session, event)
-        if user is None:
+        if user is None and not may_be(session, event, now):
             inbox.finish(session, [event.id], now, error=no_such_feed("no such person is linked"))
             continue
-        event.user_id = user.id
+        event.user_id = None if user is None else user.id
         event.epoch = 1  # looked at: this pass is over, `claim` takes it from here
         session.add(event)
         opened.unknown += 1
@@ -149,6 +153,29 @@ def find_goal(session: Session, event: Event) -> Goal | None:
     )
     found = ids.scalars().first()
     return None if found is None else session.get(Goal, found)
+
+
+def may_be(session: Session, event: Event, now: float) -> list[User]:
+    """Who of ours may have taken the username that an event carries, and nobody here has.
+
+    People with a goal of that slug, whose own name was not looked at within the last minute: a
+    flood of made-up names costs nothing more. Those looked at longest ago go first.
+    """
+    slug = str(event.payload.get("slug", "")).lower()
+    theirs = select(col(Goal.user_id)).where(col(Goal.slug) == slug)
+    looked_at = func.coalesce(col(User.facts_at), 0.0)
+    return list(
+        session.exec(
+            select_rows(User)
+            .where(
+                col(User.id).in_(theirs),
+                col(User.state) == UserState.ACTIVE,
+                looked_at < now - NAME_BELIEVED_SECONDS,
+            )
+            .order_by(looked_at, col(User.id))
+            .limit(NAMESAKES)
+        )
+    )
 
 
 def no_such_feed(message: str) -> dict[str, str]:

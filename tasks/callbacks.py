@@ -1,16 +1,19 @@
-"""From a stored callback to the feeds it asks for."""
+"""From a stored callback to the feeds it asks for: names are looked up where they have changed."""
 
 import structlog
 
 from clients.errors import ClientError, Permanent
-from db import events, opening, people
+from db import events, opening, people, quotas
 from db.events import ASKS_FOR_FEEDS, EventClaim
-from tasks import policy
-from tasks.beeminder import WHERE, Access
+from db.models import User
+from tasks import facts, gates, policy
+from tasks.beeminder import LEAST_SECONDS, WHERE, Access
 from tasks.gates import DeferredError
 from tasks.runtime import Runtime
 
 log = structlog.get_logger(__name__)
+
+LOOK_UP_SECONDS = 8.0  # ends before the lease of an event does
 
 
 def open_new(rt: Runtime) -> None:
@@ -28,7 +31,7 @@ def open_new(rt: Runtime) -> None:
 
 
 def look_up(rt: Runtime) -> None:
-    """A slug that nobody knows may be a goal with a new name: ask Beeminder, compare by id."""
+    """A name that nobody knows may be new: ask Beeminder, compare by id."""
     while not rt.stopping.is_set():
         now = rt.clock.now()
         with rt.ledger.read() as session:
@@ -42,9 +45,9 @@ def look_up(rt: Runtime) -> None:
 
 
 def _look_up(rt: Runtime, held: EventClaim) -> None:
-    user_id = held.event.user_id or 0
+    look = _by_person if held.event.user_id is None else _by_goal
     try:
-        goals = Access(rt, user_id).call(lambda client: client.goals(), deadline=8.0)
+        look(rt, held)
     except DeferredError as error:
         with rt.ledger.write() as session:
             events.put_back(session, held, due_at=error.until, error=error.error, deferred=True)
@@ -62,9 +65,57 @@ def _look_up(rt: Runtime, held: EventClaim) -> None:
         with rt.ledger.write() as session:
             stored = policy.as_json(error, where=WHERE)
             events.put_back(session, held, due_at=now + seconds, error=stored)
-        return
+
+
+def _by_goal(rt: Runtime, held: EventClaim) -> None:
+    """A slug that nobody knows, of a person whom we know."""
+    user_id = held.event.user_id or 0
+    goals = Access(rt, user_id).call(lambda client: client.goals(), deadline=LOOK_UP_SECONDS)
     with rt.ledger.write() as session:
         renamed = people.rename_goals(session, user_id, {goal.id: goal.slug for goal in goals})
         opening.resolve(session, held, rt.clock.now())
     if renamed:
         log.info("goals.renamed", user=user_id, slugs=renamed)
+
+
+def _by_person(rt: Runtime, held: EventClaim) -> None:
+    """A username that nobody has: somebody with such a goal may be called so now.
+
+    Each of them is asked about once a minute at most, whoever makes names up.
+    """
+    wanted = str(held.event.payload.get("username", "")).lower()
+    ends_at = rt.clock.now() + LOOK_UP_SECONDS
+    with rt.ledger.read() as session:
+        candidates = opening.may_be(session, held.event, rt.clock.now())
+    later: list[float] = []
+    for user in candidates:
+        left = ends_at - rt.clock.now()
+        turn = _turn(rt, user) if left > LEAST_SECONDS else rt.clock.now()
+        if turn is not None:
+            later.append(turn)
+            continue
+        try:
+            facts.of_person(rt, Access(rt, user.id or 0), user, deadline=left)
+        except Permanent as error:
+            log.info("person.not_looked_up", user=user.id, reason=error.reason)
+            continue
+        if user.username.lower() == wanted:
+            later.clear()
+            break
+    if later:
+        message = f"{WHERE}: looking for a person with a new name"
+        raise DeferredError(min(later), {"code": "looking", "message": message})
+    with rt.ledger.write() as session:
+        opening.resolve(session, held, rt.clock.now())
+
+
+def _turn(rt: Runtime, user: User) -> float | None:
+    """None when this person may be looked up now, else when (UTC seconds)."""
+    with rt.ledger.write() as session:
+        turn = quotas.reserve(
+            session,
+            gates.key("person", f"user {user.id}"),
+            now=rt.clock.now(),
+            interval=opening.NAME_BELIEVED_SECONDS,
+        )
+    return None if turn.granted else turn.at

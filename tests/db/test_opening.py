@@ -52,6 +52,39 @@ def test_an_event_waits_for_all_feeds_of_its_goal_that_are_awake(ledger: Ledger)
     assert asked == [1, 0, 1, 0]
 
 
+def test_an_event_waits_for_a_feed_whose_goal_rests(ledger: Ledger) -> None:
+    """Waggle paused it itself: the callback is what finds out that the goal is back."""
+    ids = fill(ledger, feeds_each=2)
+    with ledger.write() as session:
+        for feed_id, reason in zip(ids, ("goal_frozen", "paused by a person"), strict=True):
+            feed = session.get_one(Feed, feed_id)
+            feed.state, feed.reason = FeedState.PAUSED, reason
+            session.add(feed)
+    (event_id,) = stored(ledger, {"username": "alice", "slug": "g0"})
+
+    opened(ledger)
+
+    assert covers(ledger) == {(event_id, ids[0])}
+
+
+def test_a_new_name_may_be_of_whoever_has_such_a_goal(ledger: Ledger) -> None:
+    """Not looked at within a minute: left for a look-up; else, and for other slugs, refused."""
+    fill(ledger)
+    wanted = {"username": "alicia", "slug": "g0"}
+    (other,) = stored(ledger, {"username": "alicia", "slug": "g7"})
+    (event_id,) = stored(ledger, wanted)
+    assert opened(ledger).unknown == 1
+    assert [state(ledger, found) for found in (other, event_id)] == ["failed", "received"]
+    with ledger.write() as session:
+        user = session.exec(select(User)).one()
+        user.facts_at = NOW - 60
+        session.add(user)
+    (again,) = stored(ledger, wanted)
+
+    assert opened(ledger).unknown == 0
+    assert state(ledger, again) == "failed"
+
+
 def test_the_id_of_a_goal_counts_for_more_than_its_name(ledger: Ledger) -> None:
     """A reminder names Beeminder's id: it is found whatever the slug says."""
     (feed_id, _) = fill(ledger, feeds_each=2, goals=2)
@@ -121,7 +154,7 @@ def test_opening_and_claiming_never_wait_in_a_circle(ledger: Ledger) -> None:
 def test_names_of_people_may_hold_wildcards(ledger: Ledger) -> None:
     """`a_ice` is not alice, and `%` is nobody."""
     fill(ledger)
-    ids = stored(ledger, {"username": "a_ice", "slug": "g0"}, {"username": "%", "slug": "g0"})
+    ids = stored(ledger, {"username": "a_ice", "slug": "g9"}, {"username": "%", "slug": "g9"})
 
     opened(ledger)
 

@@ -2,11 +2,12 @@
 
 import pytest
 
-from db.models import Goal
+from db import people
+from db.models import Goal, User
 from simulators.faults import Fault
 from tasks import callbacks
 from tests.tasks.scenes import TODAY, all_rows, change_feed
-from tests.world import World
+from tests.world import TOKEN, World
 
 
 def code(world: World, event_id: str) -> str:
@@ -86,13 +87,101 @@ def test_a_goal_that_is_not_linked_is_refused(world: World) -> None:
 
 
 def test_an_unknown_person_is_refused_without_asking_anybody(world: World) -> None:
-    """A username that is not linked costs no request."""
-    event_id = world.call_back(username="mallory")
+    """A username that is not linked, for a goal that nobody has, costs no request."""
+    event_id = world.call_back("tea", username="mallory")
 
     callbacks.open_new(world.runtime())
 
     assert code(world, event_id) == "no_such_feed"
     assert world.beeminder.faults.count() == 0
+
+
+def person(world: World, name: str) -> int:
+    """Somebody else with a goal `energy`, in the ledger and at Beeminder; returns their id."""
+    world.beeminder.state.add_user(name, token=f"canary-of-{name}")
+    world.beeminder.state.add_goal(name, "energy")
+    with world.ledger.write() as session:
+        user = User(username=name, created_at=world.clock.at)
+        people.set_token(user, world.vault, token=f"canary-of-{name}", kind="personal")
+        session.add(user)
+        session.flush()
+        session.add(Goal(user_id=user.id or 0, slug="energy", declared_slug="energy"))
+        return user.id or 0
+
+
+def test_a_renamed_person_is_found_by_their_token(world: World) -> None:
+    """A callback with a name that nobody has: its owner is asked, followed, and synced."""
+    person(world, "bob")
+    world.work()
+    world.clock.advance(61)
+    world.measure(world.series, {world.clock.at - 30: 1.0})
+    world.beeminder.state.rename_user("alice", "alicia")
+    event_id = world.call_back(username="alicia")
+
+    world.work()
+
+    assert world.event(event_id).state == "done"
+    assert [user.username for user in all_rows(world, User)] == ["alicia", "bob"]
+    assert sum(p.value for p in world.beeminder.state.datapoints("alicia", "energy")) == 10.5
+
+
+def test_made_up_names_cost_one_look_a_minute(world: World) -> None:
+    """A flood of names for a slug that people have: each of these is asked once, and no more."""
+    person(world, "bob")
+    ids = [world.call_back(username=f"mallory{number}") for number in range(30)]
+
+    callbacks.open_new(world.runtime())
+
+    assert {code(world, event_id) for event_id in ids} == {"no_such_feed"}
+    assert world.beeminder.faults.count("users/me.json") == 2
+    world.clock.advance(59)
+    again = world.call_back(username="mallory")
+    callbacks.open_new(world.runtime())
+    assert code(world, again) == "no_such_feed"
+    assert world.beeminder.faults.count() == 2
+
+
+def test_no_more_than_ten_people_are_asked(world: World) -> None:
+    """Everybody calls a goal `energy`: of thirteen ten are asked, then it is nobody."""
+    for number in range(12):
+        person(world, f"p{number}")
+    event_id = world.call_back(username="mallory")
+
+    callbacks.open_new(world.runtime())
+
+    assert code(world, event_id) == "no_such_feed"
+    assert world.beeminder.faults.count() == 10
+
+
+def test_made_up_names_cost_no_more_while_beeminder_is_away(world: World) -> None:
+    """Look-ups fail: whoever waits is tried again, but each person once a minute at most."""
+    world.beeminder.faults.add(Fault(path="users/me", status=500, times=None))
+    ids = [world.call_back(username=f"mallory{number}") for number in range(5)]
+    for _ in range(12):
+        callbacks.open_new(world.runtime())
+        world.clock.advance(5)
+    assert world.beeminder.faults.count() == 1
+
+    world.beeminder.faults.clear()
+    for _ in range(20):
+        world.clock.advance(30)
+        callbacks.open_new(world.runtime())
+
+    assert {code(world, event_id) for event_id in ids} == {"no_such_feed"}
+
+
+def test_somebody_whose_token_is_refused_hinders_nobody(world: World) -> None:
+    """The first one asked has to connect again: the next one is the one with the new name."""
+    bob = person(world, "bob")
+    del world.beeminder.state.personal_tokens[TOKEN]
+    world.beeminder.state.rename_user("bob", "robert")
+    event_id = world.call_back(username="robert")
+
+    callbacks.open_new(world.runtime())
+
+    alice, robert = all_rows(world, User)
+    assert (alice.state, robert.username, robert.id) == ("reauthorize", "robert", bob)
+    assert world.event(event_id).goal_id is not None
 
 
 def test_names_are_compared_without_their_case(world: World) -> None:
