@@ -75,8 +75,11 @@ def _apply(
     users: dict[str, User] = {}
     hooks: dict[str, str] = {}
     problems: list[str] = []
+    known = declare_people.find(session, declaration.users, problems=problems)
     for declared in declaration.users:
-        user, details, new = declare_people.user(session, vault, declared, now=now)
+        user, details, new = declare_people.user(
+            session, vault, declared, row=known[declared.username], now=now
+        )
         if new and user.token_cipher is None:
             problems.append(
                 f"users.{declared.username}.token: is missing, and this person has not connected "

@@ -6,6 +6,7 @@ gone) counts as different: entering it again is the remedy.
 
 import json
 import secrets
+from collections.abc import MutableSequence, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,14 +32,45 @@ class Fresh:
     credentials: bool = False
 
 
+def find(
+    session: Session, declared: Sequence[DeclaredUser], *, problems: MutableSequence[str]
+) -> dict[str, User | None]:
+    """The person of every name in the file; None for those never seen.
+
+    A name means the person that was declared by it, also after a rename at Beeminder; else the
+    one who is called so now. Two names for one person are a problem, and so are two with one token.
+    """
+    tokens: dict[str, str] = {}
+    for user in declared:
+        other = user.token and tokens.setdefault(user.token, user.username)
+        if other and other != user.username:
+            problems.append(f"users.{user.username}.token: is the token of users.{other} as well")
+    names = [user.username for user in declared]
+    found = {name: people.user_declared(session, name) for name in names}
+    taken = {row.id: name for name, row in found.items() if row is not None}
+    for name in (name for name in names if found[name] is None):
+        row = found[name] = people.user_named(session, name)
+        if row is None:
+            continue
+        if row.id in taken:
+            problems.append(
+                f"users.{name}: is the person whom the file also calls {taken[row.id]!r}: they "
+                "were renamed at Beeminder; use one of the two names"
+            )
+            continue
+        row.declared_username = taken[row.id] = name
+        session.add(row)
+    return found
+
+
 def user(
-    session: Session, vault: Vault, declared: DeclaredUser, *, now: float
+    session: Session, vault: Vault, declared: DeclaredUser, *, row: User | None, now: float
 ) -> tuple[User, list[str], bool]:
-    """(the row, what changed about it, whether it is new)."""
-    row = people.user_named(session, declared.username)
+    """(the row, what changed about it, whether it is new); `row` is what `find` found."""
     new = row is None
     if row is None:
-        row = User(username=declared.username, created_at=now)
+        name = declared.username
+        row = User(username=name, declared_username=name, created_at=now)
     details: list[str] = []
     if declared.token is not None:
         if _decrypted(vault, row.token_cipher) != declared.token:

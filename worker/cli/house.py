@@ -78,14 +78,16 @@ def opened() -> Iterator[House]:
 def feeds_of(session: Session, name: str) -> list[Named]:
     """The feeds of USER/GOAL (all of the goal's) or USER/GOAL:LABEL, at least one.
 
-    A goal is found by the name it has now, or by the one in the file. Raises `Refused`.
+    Person and goal are found by the names they have now, or by those in the file. Raises `Refused`.
     """
     parts = split_name(name)
     if parts is None:
         raise failures.Refused(f"{name!r} is not USER/GOAL or USER/GOAL:LABEL")
     username, slug, label = parts
     everything = _all(session)
-    of_user = [found for found in everything if found.user.username.lower() == username]
+    of_user = [found for found in everything if found.user.username.lower() == username] or [
+        found for found in everything if found.user.declared_username == username
+    ]
     if not of_user:
         names = {found.user.username for found in everything}
         raise failures.Refused(
