@@ -1,5 +1,6 @@
 """How a claim ends whose feed is not fresh: tried again, made to wait for a limit, or stopped.
 
+A goal that takes no data for now is no failure: its feeds rest, and wake when the goal does.
 Nothing of a setback is lost: what landed before it is marked, what is still to be pushed waits as
 long as the feed does, and the callbacks that wait are told when there is nothing to wait for.
 """
@@ -14,16 +15,32 @@ from clients.errors import (
     Unavailable,
     UnexpectedResponse,
 )
-from db import covers, feeds, outbox
+from db import covers, feeds, notices, outbox, people, resting
 from db.feeds import FencedError
-from db.models import Lane
-from tasks import policy
+from db.models import FeedState, Lane
+from tasks import facts, policy
+from tasks.beeminder import WHERE
 from tasks.gates import DeferredError
 from tasks.jobs import Job
 from tasks.push import Pushed
 from tasks.runtime import Runtime
 
 log = structlog.get_logger(__name__)
+
+REST_AGAIN = 3600.0  # a goal that rests is looked at so often at most, if nobody calls
+RESTING = {
+    resting.FROZEN: (
+        "is frozen and takes no data; restart it at Beeminder, and its data follows by itself"
+    ),
+    resting.ARCHIVED: (
+        "is archived; bring it back at Beeminder and its data follows by itself, or "
+        "`waggle pause` it for good"
+    ),
+    resting.FINISHED: (
+        "is finished; extend it at Beeminder and its data follows by itself, or "
+        "`waggle pause` it for good"
+    ),
+}
 
 
 def fenced(rt: Runtime, job: Job, pushed: Pushed) -> None:
@@ -42,8 +59,12 @@ def not_now(
     *,
     where: str,
     pushed: Pushed | None = None,
+    by: float | None = None,
 ) -> None:
-    """End a claim whose feed is not fresh: try again, wait for a limit, or stop with the reason."""
+    """End a claim whose feed is not fresh: try again, wait for a limit, or stop with the reason.
+
+    `by`: a feed that stops is looked at again then at the latest (UTC seconds).
+    """
     now = rt.clock.now()
     try:
         with rt.ledger.write() as session:
@@ -55,6 +76,9 @@ def not_now(
             if isinstance(error, Permanent):
                 stored = policy.as_json(error, where=where)
                 next_at = now + policy.check_again(error, every=job.feed.every)
+                next_at = next_at if by is None else min(next_at, by)
+                if where == WHERE:  # what it refused may have changed since its facts were read
+                    people.store_goal_facts(session, job.feed.goal_id, {"facts_at": None})
                 outbox.postpone(session, waiting, due_at=next_at, error=stored["message"])
                 feeds.fail(
                     session,
@@ -81,6 +105,71 @@ def not_now(
         fenced(rt, job, pushed or Pushed())
     finally:
         rt.leases.drop([job.held.feed_id])
+
+
+def rests(rt: Runtime, job: Job) -> bool:
+    """Does this feed's goal take no data for now? Then the claim ends here, with the reason.
+
+    A feed that rested wakes when its goal is back; False then, and the sync goes on. True also
+    when somebody else holds the feed by now.
+    """
+    reason = facts.resting(job.goal)
+    if reason is not None:
+        rest(rt, job, reason)
+        return True
+    if not resting.is_resting(job.feed.state, job.feed.reason):
+        return False
+    now = rt.clock.now()
+    try:
+        with rt.ledger.write() as session:
+            feeds.wake(session, job.held, now)
+            notices.clear(session, subject=_subject(job), kind=resting.NOTICE, now=now)
+    except FencedError:
+        fenced(rt, job, Pushed())
+        rt.leases.drop([job.held.feed_id])
+        return True
+    log.info("feed.woken", feed=job.held.feed_id, reason=job.feed.reason)
+    job.feed.state, job.feed.reason = FeedState.ACTIVE, None
+    return False
+
+
+def rest(rt: Runtime, job: Job, reason: str) -> None:
+    """Pause a feed whose goal takes no data: nothing of it is dropped, and it is looked at again.
+
+    `reason`: one of `db.resting.REASONS`.
+    """
+    now = rt.clock.now()
+    pause = max(job.feed.every, REST_AGAIN) * rt.rng.uniform(0.95, 1.0)
+    try:
+        with rt.ledger.write() as session:
+            feeds.rest(
+                session,
+                job.held,
+                now=now,
+                next_at=now + pause,
+                error={"code": reason, "message": f"{WHERE}: {job.goal.slug} {RESTING[reason]}"},
+            )
+            if job.feed.reason != reason:
+                notices.clear(session, subject=_subject(job), kind=resting.NOTICE, now=now)
+            notices.raise_(
+                session,
+                user_id=job.goal.user_id,
+                subject=_subject(job),
+                kind=resting.NOTICE,
+                key=reason,
+                message=f"{job.name} {RESTING[reason]}",
+                now=now,
+            )
+    except FencedError:
+        fenced(rt, job, Pushed())
+    else:
+        log.info("feed.resting", feed=job.held.feed_id, reason=reason)
+    finally:
+        rt.leases.drop([job.held.feed_id])
+
+
+def _subject(job: Job) -> str:
+    return f"feed:{job.held.feed_id}"
 
 
 def _accident(error: ClientError | DeferredError, *, tries: int) -> ClientError | DeferredError:

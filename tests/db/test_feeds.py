@@ -194,7 +194,7 @@ def test_what_is_not_due_leased_or_asleep_is_not_claimed(ledger: Ledger) -> None
 
 
 @pytest.mark.parametrize("second", ["another worker", "another thread of the same worker"])
-@pytest.mark.parametrize("what", ["finish", "fail", "put_back", "hold", "release"])
+@pytest.mark.parametrize("what", ["finish", "fail", "put_back", "hold", "release", "rest", "wake"])
 def test_everything_that_ends_a_claim_is_fenced(ledger: Ledger, what: str, second: str) -> None:
     """After the feed was claimed again, the first holder changes nothing about it."""
     (feed_id,) = fill(ledger)
@@ -213,6 +213,8 @@ def test_everything_that_ends_a_claim_is_fenced(ledger: Ledger, what: str, secon
         ),
         "hold": lambda s: feeds.hold(s, old, NOW),
         "release": lambda s: feeds.release(s, old),
+        "rest": lambda s: feeds.rest(s, old, now=NOW, next_at=NOW, error=error),
+        "wake": lambda s: feeds.wake(s, old, NOW),
     }
 
     with pytest.raises(FencedError), ledger.write() as session:

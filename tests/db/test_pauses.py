@@ -3,7 +3,7 @@
 import pytest
 from sqlmodel import select
 
-from db import feeds, opening, pauses
+from db import feeds, notices, opening, pauses
 from db.models import Cover, FeedState, Lane
 from tests.world import NOON
 
@@ -32,6 +32,27 @@ def test_a_paused_feed_is_not_claimed(world):
     halt(world, world.feed_id)
     with world.ledger.write() as session:
         assert feeds.claim(session, owner="w", now=NOON, lane=Lane.BULK) == []
+
+
+def test_a_person_takes_over_what_rested(world):
+    """Our pause becomes theirs: it is not claimed any more, and nothing is said about the goal."""
+    with world.ledger.write() as session:
+        feed = world.feed()
+        feed.state, feed.reason = FeedState.PAUSED, "goal_frozen"
+        session.add(feed)
+        notices.raise_(
+            session,
+            user_id=world.user_id,
+            subject=f"feed:{world.feed_id}",
+            kind="resting",
+            message="it is frozen",
+            now=NOON,
+        )
+    halt(world, world.feed_id)
+    assert (world.feed().state, world.feed().reason) == (FeedState.PAUSED, REASON)
+    with world.ledger.write() as session:
+        assert feeds.claim(session, owner="w", now=NOON, lane=Lane.BULK) == []
+        assert notices.open_for(session) == []
 
 
 def test_who_waits_for_it_alone_is_answered(world):

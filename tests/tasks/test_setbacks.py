@@ -58,14 +58,12 @@ def goal_gone(world: World) -> Callable[[], None]:
 
 
 def refused(world: World) -> Callable[[], None]:
-    """Beeminder takes no data for the goal until it is restarted."""
-    goal = world.beeminder.state.goal("alice", "energy")
-    goal.frozen = True
+    """Beeminder refuses whatever is written, and does not say that the goal rests."""
+    no = {"errors": "no"}
+    faults = world.beeminder.faults
+    faults.add(Fault(path="datapoints", method="POST", status=422, body=no, times=None))
 
-    def mend() -> None:
-        goal.frozen = False
-
-    return mend
+    return faults.clear
 
 
 def token_refused(world: World) -> Callable[[], None]:

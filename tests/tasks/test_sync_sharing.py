@@ -68,7 +68,10 @@ def test_a_unit_that_does_not_fit_fails_alone(world: World) -> None:
 
 def test_a_refused_push_of_one_goal_leaves_the_others(world: World) -> None:
     """Beeminder takes no data for one goal: the feeds of the other goals are fresh."""
-    world.beeminder.state.goal("alice", "energy").frozen = True
+    no = {"errors": "no"}
+    world.beeminder.faults.add(
+        Fault(path="energy/datapoints", method="POST", status=422, body=no, times=None)
+    )
     expected = link_many(world, 4)
 
     world.work()

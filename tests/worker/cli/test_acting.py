@@ -4,7 +4,7 @@ import pytest
 from sqlmodel import select
 
 from db import inbox, opening
-from db.models import Event, EventKind, Feed, FeedState
+from db.models import Event, EventKind, Feed, FeedState, User
 
 NOW = 1_793_880_000.0
 
@@ -51,6 +51,25 @@ def test_pause_and_resume_without_a_label_mean_all_feeds(applied, ledger):
     applied("resume", "alice/energy")
     assert {feed.state for feed in feeds(ledger).values()} == {FeedState.ACTIVE}
     assert feeds(ledger)[""].due_at < 9e9
+
+
+def test_what_rests_is_paused_and_resumed_by_a_person(applied, ledger):
+    """Our own pause does not stand in the way of theirs, and `resume` ends it."""
+    put(ledger, "", state=FeedState.PAUSED, reason="goal_frozen")
+    assert "alice/energy is paused\n" in applied("pause", "alice/energy").stdout
+    assert feeds(ledger)[""].reason == "paused by a person"
+    applied("resume", "alice/energy")
+    assert (feeds(ledger)[""].state, feeds(ledger)[""].reason) == (FeedState.ACTIVE, None)
+
+
+def test_a_renamed_person_is_found_by_both_names(applied, ledger):
+    """Commands understand the name at Beeminder and the one in the file."""
+    with ledger.write() as session:
+        user = session.exec(select(User)).one()
+        user.username = "alicia"
+        session.add(user)
+    for name in ("alice", "alicia"):
+        assert "alicia/energy is" in applied("pause", f"{name}/energy").stdout
 
 
 def test_a_label_means_one_feed(applied, ledger):
