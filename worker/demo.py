@@ -17,7 +17,9 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from simulators import demo_world
 from simulators import main as simulators_main
@@ -32,7 +34,9 @@ from worker import demo_report, demo_sources
 from worker.demo_sources import Plant
 
 READY_SECONDS = 60.0
+FOREIGN = ("WAGGLE_", "DATABASE_URL", "BROKER_URL", "CLOUDAMQP_URL", "RABBITMQ_URL", "REDIS_URL")
 CROWD = 20
+DAY = 86400.0
 USER = demo_world.USERNAME
 SECRET = "demo-callback-secret-0123456789abcdef"  # noqa: S105 -- made up, for loopback only
 
@@ -70,6 +74,10 @@ class Demo:
         """A reminder goes to the person's hook."""
         hook = self.waggle("hook", USER).strip().splitlines()[-1].split()[-1]
         self._note(story, self.simulators.beeminder.calls.remind(USER, slug, url=hook))
+
+    def command(self, *arguments: str, story: str) -> None:
+        """What a person does on the command line, and what that prints."""
+        self.report.command(story, " ".join(arguments), self.waggle(*arguments))
 
     def waggle(self, *arguments: str) -> str:
         """Run a command of Waggle's; its standard output."""
@@ -134,6 +142,11 @@ def _play(demo: Demo) -> None:
     faults.add(Fault(path="/bemserver/", status=500))
     demo.refresh("energy", "the source fails once")
     demo.crowd("energy", f"{CROWD} refreshes at the same moment")
+    past = now - 2 * DAY
+    day = datetime.fromtimestamp(past, ZoneInfo(demo_world.ZONE)).date().isoformat()
+    demo.plant.grow(demo_world.HOME_SERIES, past, 3.0)
+    demo.refresh("energy", "3 kWh more on a day that is over: it could derail, so it is kept back")
+    demo.command("approve", f"{USER}/energy", day, story="somebody says that it is right")
     demo.plant.grow(demo_world.ROOF_SERIES, now - 30, 0.5)
     demo.remind("output", "a reminder: `output` is about to derail")
 
@@ -209,16 +222,8 @@ def _environment(home: Path, port: int, beeminder: str) -> dict[str, str]:
         "DEMO_PLANT_PASSWORD": demo_world.PASSWORD,
     }
     # The demo is the embedded default whatever this shell is set up for.
-    foreign = (
-        "WAGGLE_",
-        "DATABASE_URL",
-        "BROKER_URL",
-        "CLOUDAMQP_URL",
-        "RABBITMQ_URL",
-        "REDIS_URL",
-    )
     return {
-        name: value for name, value in os.environ.items() if not name.startswith(foreign)
+        name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)
     } | ours
 
 

@@ -35,6 +35,12 @@ class Report:
             f"[dim]{escape(_answer(result))}[/dim]"
         )
 
+    def command(self, story: str, command: str, printed: str) -> None:
+        """One command of a person's, and the last line that it printed."""
+        said = printed.strip().splitlines()
+        self._out.print(f"  {story}\n    waggle {command}", markup=False)
+        self._out.print(f"      [dim]{escape(said[-1] if said else '')}[/dim]")
+
     def goal(
         self,
         slug: str,

@@ -64,6 +64,15 @@ def test_a_call_is_one_story_and_one_answer(report, capsys, status, body, error,
     assert answer.strip() == f"autofetch alice/energy → {shown}"
 
 
+@pytest.mark.parametrize(("printed", "last"), [("a\nb [c]\n", "b [c]"), ("", "")])
+def test_a_command_is_shown_with_what_it_came_to(report, capsys, printed, last):
+    """The story, the command as a person types it, and its last line, whatever is in it."""
+    report.command("somebody decides", "approve alice/energy 2026-11-20", printed)
+
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    assert lines == ["somebody decides", "waggle approve alice/energy 2026-11-20", last]
+
+
 @pytest.mark.parametrize("body", ["[]", '"late"', "null", "7"])
 def test_an_answer_that_is_no_object_is_shown_as_it_is(report, capsys, body):
     """What stands between Waggle and Beeminder may answer anything."""
