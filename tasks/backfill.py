@@ -118,6 +118,8 @@ def _work(rt: Runtime, chunk: _Chunk) -> None:
     if missing:
         message = f"there is no goal {job.goal.slug!r} any more; link another one"
         raise NotFound(message, reason="goal_not_found")
+    if setbacks.rests(rt, job):
+        return  # the backfill waits for the goal as the feed does
     outcome = _read(rt, chunk)
     with rt.ledger.write() as session:
         now = rt.clock.now()

@@ -53,8 +53,9 @@ def _work(rt: Runtime, batch: Batch) -> None:
 def alive(rt: Runtime, batch: Batch, access: Access) -> list[Job]:
     """The jobs whose goals are there and count; the others are settled here."""
     goals = [job.goal for job in batch.jobs]
+    seconds = facts.believed(job.held.lane for job in batch.jobs)
     try:
-        missing = facts.refresh(rt, access, batch.user, goals)
+        missing = facts.refresh(rt, access, batch.user, goals, seconds=seconds)
     except (ClientError, DeferredError) as error:
         for job in batch.jobs:
             setbacks.not_now(rt, job, error, where=WHERE)
@@ -64,7 +65,7 @@ def alive(rt: Runtime, batch: Batch, access: Access) -> list[Job]:
         gone = missing.get(job.goal.id or 0)
         if gone is not None:
             setbacks.not_now(rt, job, _no_goal(job, gone), where=WHERE)
-        else:
+        elif not setbacks.rests(rt, job):
             awake.append(job)
     return awake
 
