@@ -18,7 +18,8 @@ from clients.errors import (
 from db import covers, feeds, notices, outbox, people, resting
 from db.feeds import FencedError
 from db.models import FeedState, Lane
-from tasks import facts, policy
+from tasks import alarms, facts, policy
+from tasks.alarms import LATE_SECONDS
 from tasks.beeminder import WHERE
 from tasks.gates import DeferredError
 from tasks.jobs import Job
@@ -59,11 +60,11 @@ def not_now(
     *,
     where: str,
     pushed: Pushed | None = None,
-    by: float | None = None,
 ) -> None:
     """End a claim whose feed is not fresh: try again, wait for a limit, or stop with the reason.
 
-    `by`: a feed that stops is looked at again then at the latest (UTC seconds).
+    On a day on which its goal derails a feed that stopped is looked at before the deadline all the
+    same, and its owner is told.
     """
     now = rt.clock.now()
     try:
@@ -73,10 +74,14 @@ def not_now(
             waiting = [row.id or 0 for row in outbox.pending(session, job.held.feed_id)]
             trouble = _trouble(session, job, now)
             error = _accident(error, tries=trouble[0])
+            red = alarms.red(session, job, now)
+            if red is not None and (isinstance(error, Permanent) or trouble[1] >= LATE_SECONDS):
+                alarms.tell(session, job, red, f"{where}: {error}", now)
             if isinstance(error, Permanent):
                 stored = policy.as_json(error, where=where)
                 next_at = now + policy.check_again(error, every=job.feed.every)
-                next_at = next_at if by is None else min(next_at, by)
+                if red is not None and red.guarded is not None:
+                    next_at = min(next_at, red.guarded)
                 if where == WHERE:  # what it refused may have changed since its facts were read
                     people.store_goal_facts(session, job.feed.goal_id, {"facts_at": None})
                 outbox.postpone(session, waiting, due_at=next_at, error=stored["message"])
