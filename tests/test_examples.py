@@ -18,7 +18,9 @@ SHOWN = "\n".join(re.findall(r"```toml\n(.*?)```", README, re.DOTALL))
     ("text", "feeds"),
     [
         pytest.param(
-            EXAMPLE, ["alice/energy", "alice/solar:roof", "alice/solar:shed"], id="examples"
+            EXAMPLE,
+            ["alice/energy", "alice/solar:roof", "alice/solar:shed", "alice/water"],
+            id="examples",
         ),
         pytest.param(SHOWN, ["alice/energy"], id="README"),
     ],
