@@ -12,7 +12,8 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 
 from db import inbox
-from db.models import Cover, Event, EventState, Feed
+from db.models import Cover, Event, Feed
+from db.states import EventState
 
 
 def stamp(session: Session, feed_ids: Sequence[int]) -> None:

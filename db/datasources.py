@@ -13,7 +13,8 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
-from db.models import Feed, FeedState, Goal, Notice
+from db.models import Feed, Goal, Notice
+from db.states import FeedState
 
 KEEP = "keep"
 

@@ -13,7 +13,8 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 
 from db.inbox import ENDED
-from db.models import Cover, Event, EventKind, EventState
+from db.models import Cover, Event
+from db.states import EventKind, EventState
 
 LEASE_SECONDS = 10.0
 ASKS_FOR_FEEDS = (EventKind.AUTOFETCH, EventKind.REMINDER, EventKind.SYNC)

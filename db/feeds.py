@@ -18,7 +18,8 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 
 from db import covers, resting
-from db.models import Datapoint, DatapointState, Event, Feed, FeedState, Lane
+from db.models import Datapoint, Event, Feed
+from db.states import DatapointState, FeedState, Lane
 
 LEASE_SECONDS = 10.0
 BATCH = 50

@@ -13,7 +13,8 @@ from typing import Any
 from sqlalchemy import insert, select, update
 from sqlmodel import Session, col
 
-from db.models import Event, EventKind, EventState
+from db.models import Event
+from db.states import EventKind, EventState
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford: no i, l, o, u to misread
 ENDED = (EventState.DONE, EventState.FAILED, EventState.DEAD)

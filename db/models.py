@@ -6,11 +6,12 @@ Secrets stand only in `*_cipher` columns (see `db.vault`) and as keyed hashes in
 No `from __future__ import annotations` here: SQLModel reads the annotations at import.
 """
 
-from enum import IntEnum, StrEnum
 from typing import Any
 
 from sqlalchemy import JSON, Column, Index, MetaData, UniqueConstraint
 from sqlmodel import Field, SQLModel
+
+from db import states
 
 SQLModel.metadata.naming_convention = {
     "ix": "ix_%(column_0_label)s",
@@ -19,77 +20,6 @@ SQLModel.metadata.naming_convention = {
     "pk": "pk_%(table_name)s",
 }
 METADATA: MetaData = SQLModel.metadata
-
-
-class Lane(IntEnum):
-    """What goes first when rows are claimed; each lane is a queue of the same name."""
-
-    URGENT = 0
-    DEFAULT = 1
-    BULK = 2
-
-
-class UserState(StrEnum):
-    """Whether we may write for a person."""
-
-    ACTIVE = "active"
-    REAUTHORIZE = "reauthorize"
-    DEAUTHORIZED = "deauthorized"
-
-
-class SourceState(StrEnum):
-    """Whether a source answers us."""
-
-    ACTIVE = "active"
-    FAILING = "failing"
-    REAUTHORIZE = "reauthorize"
-
-
-class FeedState(StrEnum):
-    """Whether a feed is synced, and who stopped it."""
-
-    ACTIVE = "active"
-    PAUSED = "paused"  # by a person; only a person resumes it
-    FAILING = "failing"  # by Waggle; wakes when the cause is gone
-    STOPPED = "stopped"  # unlinked or de-authorized
-
-
-class EventKind(StrEnum):
-    """What came in."""
-
-    AUTOFETCH = "autofetch"
-    REMINDER = "reminder"
-    SYNC = "sync"  # a person asked
-    DEAUTHORIZED = "deauthorized"
-
-
-class EventState(StrEnum):
-    """How far an event has come."""
-
-    RECEIVED = "received"
-    WORKING = "working"
-    DONE = "done"
-    FAILED = "failed"
-    DEAD = "dead"
-
-
-class DatapointState(StrEnum):
-    """How far a datapoint has come."""
-
-    PENDING = "pending"
-    HELD = "held"
-    LANDED = "landed"
-    REJECTED = "rejected"
-    WITHDRAWN = "withdrawn"
-
-
-class BackfillState(StrEnum):
-    """How far a backfill has come."""
-
-    WORKING = "working"
-    DONE = "done"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
 
 
 def _json() -> Any:  # noqa: ANN401 -- a Column typed for SQLModel's sa_column
@@ -112,7 +42,7 @@ class User(SQLModel, table=True):
     token_version: int = 0
     hook_cipher: str | None = None
     hook_hash: str | None = Field(default=None, unique=True)
-    state: str = UserState.ACTIVE
+    state: str = states.UserState.ACTIVE
     facts_at: float | None = None
     beeminder_updated_at: int | None = None
     created_at: float = 0.0
@@ -136,7 +66,7 @@ class Source(SQLModel, table=True):
     refresh_owner: str | None = None
     refresh_until: float = 0.0
     used_at: float | None = None
-    state: str = SourceState.ACTIVE
+    state: str = states.SourceState.ACTIVE
     last_error: str | None = None
     created_at: float = 0.0
 
@@ -208,9 +138,9 @@ class Feed(SQLModel, table=True):
     digest: str | None = None
     since: str | None = None
     every: float = 3600.0
-    state: str = FeedState.ACTIVE
+    state: str = states.FeedState.ACTIVE
     reason: str | None = None
-    lane: int = Lane.DEFAULT
+    lane: int = states.Lane.DEFAULT
     asked: int = 0
     due_at: float = 0.0
     lease_owner: str | None = Field(default=None, index=True)
@@ -241,7 +171,7 @@ class Event(SQLModel, table=True):
     user_id: int | None = None
     goal_id: int | None = Field(default=None, index=True)
     payload: dict[str, Any] = Field(default_factory=dict, sa_column=_json())
-    state: str = EventState.RECEIVED
+    state: str = states.EventState.RECEIVED
     attempts: int = 0
     deferrals: int = 0
     due_at: float = 0.0
@@ -325,7 +255,7 @@ class Datapoint(SQLModel, table=True):
     dropped_hash: str | None = None
     frozen: str | None = None
     held_at: float | None = None
-    state: str = DatapointState.PENDING
+    state: str = states.DatapointState.PENDING
     beeminder_id: str | None = None
     attempts: int = 0
     due_at: float = 0.0
@@ -367,7 +297,7 @@ class Backfill(SQLModel, table=True):
     first_day: str
     last_day: str
     next_day: str
-    state: str = BackfillState.WORKING
+    state: str = states.BackfillState.WORKING
     written: int = 0
     held: int = 0
     attempts: int = 0

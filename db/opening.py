@@ -15,7 +15,8 @@ from sqlmodel import select as select_rows
 
 from db import events, feeds, inbox, resting
 from db.events import ASKS_FOR_FEEDS, EventClaim
-from db.models import Cover, Event, EventState, Feed, Goal, User, UserState
+from db.models import Cover, Event, Feed, Goal, User
+from db.states import EventState, UserState
 
 NAMESAKES = 10  # people who may be looked up for one callback
 NAME_BELIEVED_SECONDS = 60.0

@@ -14,7 +14,8 @@ from sqlalchemy import update
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
-from db.models import Datapoint, DatapointState, Day
+from db.models import Datapoint, Day
+from db.states import DatapointState
 
 
 class Action(StrEnum):

@@ -11,17 +11,8 @@ from sqlalchemy import Executable, RowMapping, Select, and_, func, or_, select
 from sqlmodel import Session, col
 
 from db import resting
-from db.models import (
-    Datapoint,
-    DatapointState,
-    Event,
-    EventState,
-    Feed,
-    Goal,
-    Run,
-    Source,
-    User,
-)
+from db.models import Datapoint, Event, Feed, Goal, Run, Source, User
+from db.states import DatapointState, EventState
 
 DAY = 86400.0
 WAITING = (DatapointState.PENDING, DatapointState.HELD)

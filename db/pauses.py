@@ -10,9 +10,10 @@ from sqlalchemy import case, exists, select, update
 from sqlmodel import Session, col
 
 from db import inbox, notices
-from db.models import Cover, Event, EventState, Feed, FeedState, Goal, Lane
+from db.models import Cover, Event, Feed, Goal
 from db.opening import no_such_feed
 from db.resting import NOTICE
+from db.states import EventState, FeedState, Lane
 
 # Why a feed does not run that runs again with a new token.
 ENDED_BY_TOKEN = ("deauthorized", "reauthorize", "auth_failed")

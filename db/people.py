@@ -9,7 +9,8 @@ from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
 from db import feeds, inbox, opening, outbox
-from db.models import Cover, Feed, FeedState, Goal, User, UserState
+from db.models import Cover, Feed, Goal, User
+from db.states import FeedState, UserState
 from db.vault import Vault
 
 NOT_TRUE_SECONDS = 60.0

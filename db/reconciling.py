@@ -15,7 +15,8 @@ from sqlmodel import select as select_rows
 
 from db import feeds, outbox
 from db.feeds import Claim
-from db.models import Datapoint, DatapointState, Day, Feed, FeedState, Goal, User
+from db.models import Datapoint, Day, Feed, Goal, User
+from db.states import DatapointState, FeedState
 
 PERIOD = 86400.0
 SPREAD_MINUTES = 120

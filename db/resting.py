@@ -9,7 +9,8 @@ from sqlalchemy import and_, or_
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import col
 
-from db.models import Feed, FeedState
+from db.models import Feed
+from db.states import FeedState
 
 RUNNING = (FeedState.ACTIVE, FeedState.FAILING)
 FROZEN, ARCHIVED, FINISHED = "goal_frozen", "goal_archived", "goal_finished"

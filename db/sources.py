@@ -12,7 +12,8 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlmodel import Session, col
 
-from db.models import Source, SourceState
+from db.models import Source
+from db.states import SourceState
 from db.vault import Vault
 
 # Longer than the deadline of one login, and short enough that a callback outlives the one of a

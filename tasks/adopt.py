@@ -13,8 +13,9 @@ from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
 import clients
-from db.models import Datapoint, DatapointState, Feed
+from db.models import Datapoint, Feed
 from db.outbox import Point
+from db.states import DatapointState
 from tasks import holdings, identity
 from tasks.beeminder import Access
 from tasks.decide import Rules

@@ -16,8 +16,9 @@ from sqlmodel import Session
 from clients.errors import ClientError, NotFound, Permanent, Transient, UnexpectedResponse
 from db import backfills, feeds, outbox
 from db.feeds import FencedError
-from db.models import Backfill, Datapoint, Feed, Lane
+from db.models import Backfill, Datapoint, Feed
 from db.outbox import Action
+from db.states import Lane
 from tasks import callbacks, days, edits, facts, jobs, policy, push, reading, setbacks
 from tasks.beeminder import WHERE, Access
 from tasks.fit import Shape

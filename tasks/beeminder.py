@@ -10,7 +10,8 @@ from typing import TypeVar
 import clients
 from clients.errors import AuthFailed
 from db import people
-from db.models import User, UserState
+from db.models import User
+from db.states import UserState
 from db.vault import VaultError
 from tasks import gates
 from tasks.runtime import Runtime, UnreadableSecretError

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import structlog
 from celery import Task, shared_task
 
-from db.models import Lane
+from db.states import Lane
 from tasks import (
     backfill,
     datasource_change,

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import clients
-from db.models import Datapoint, DatapointState
+from db.models import Datapoint
+from db.states import DatapointState
 
 
 class Kind(StrEnum):

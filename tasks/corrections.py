@@ -12,8 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from db.models import Datapoint, DatapointState
+from db.models import Datapoint
 from db.outbox import Action, Judged, Point
+from db.states import DatapointState
 
 MANY = 3  # finished days that may change in one go
 COMPLETED_SECONDS = 900.0  # after its end, a day is being completed for so long

@@ -17,7 +17,8 @@ from clients.errors import (
     UnexpectedResponse,
 )
 from db import datasources, notices
-from db.models import Goal, User, UserState
+from db.models import Goal, User
+from db.states import UserState
 from tasks import datasource, policy
 from tasks.beeminder import WHERE, Access
 from tasks.gates import DeferredError

@@ -9,7 +9,8 @@ import structlog
 from clients.errors import AuthFailed, ClientError
 from db import events, people
 from db.events import EventClaim
-from db.models import EventKind, User
+from db.models import User
+from db.states import EventKind
 from tasks import gates, policy
 from tasks.beeminder import WHERE, client_of, quota_of
 from tasks.gates import DeferredError

@@ -13,7 +13,8 @@ from sqlmodel import select as select_rows
 
 from db import datasources, outbox, pauses
 from db.engine import Ledger
-from db.models import Feed, FeedState, Goal, Lane, Source, User
+from db.models import Feed, Goal, Source, User
+from db.states import FeedState, Lane
 from db.vault import Vault
 from tasks import declare_goals, declare_people
 from tasks.declare_people import Fresh

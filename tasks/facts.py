@@ -15,7 +15,8 @@ import clients
 from clients.errors import AuthFailed, NotFound, Permanent
 from db import people
 from db import resting as rests
-from db.models import Goal, Lane, User
+from db.models import Goal, User
+from db.states import Lane
 from tasks.beeminder import Access
 from tasks.runtime import Runtime
 

@@ -7,7 +7,8 @@ from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
 from db import feeds, notices, sources
-from db.models import Datapoint, DatapointState, Lane, SourceState
+from db.models import Datapoint
+from db.states import DatapointState, Lane, SourceState
 from tasks import datasource, days, fit, guard, jobs
 from tasks.guard import Next
 from tasks.jobs import Batch, Job

@@ -12,7 +12,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from db.models import Lane
+from db.states import Lane
 from tasks.days import Window
 
 BEFORE = (3600.0, 900.0, 180.0)

@@ -12,7 +12,8 @@ from sqlmodel import Session, col
 from clients.errors import Permanent
 from db import sources
 from db.feeds import Claim
-from db.models import Day, Feed, FeedState, Goal, Source, User
+from db.models import Day, Feed, Goal, Source, User
+from db.states import FeedState
 from db.vault import VaultError
 from tasks import bounds, days, decide, fit, gates, identity
 from tasks.corrections import Corrections, Stance

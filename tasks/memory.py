@@ -7,8 +7,9 @@ from sqlalchemy import or_
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
-from db.models import Datapoint, DatapointState, Day, Feed
+from db.models import Datapoint, Day, Feed
 from db.outbox import Action, Judged
+from db.states import DatapointState
 from tasks.bounds import Known
 from tasks.days import Window
 from tasks.decide import Past, Verdict

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 from clients.errors import NotFound
 from db.feeds import Claim
-from db.models import Feed, Lane
+from db.models import Feed
 from db.outbox import Action, Judged, Point
+from db.states import Lane
 from tasks import facts, jobs, reading
 from tasks.beeminder import Access
 from tasks.decide import Verdict

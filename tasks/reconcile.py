@@ -14,8 +14,9 @@ from sqlmodel import select as select_rows
 from clients.errors import ClientError
 from db import feeds, reconciling, sendings
 from db.feeds import Claim, FencedError
-from db.models import Datapoint, DatapointState, Feed, Goal, User
+from db.models import Datapoint, Feed, Goal, User
 from db.reconciling import Subject
+from db.states import DatapointState
 from tasks import (
     comparison,
     days,

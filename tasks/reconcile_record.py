@@ -6,8 +6,9 @@ from sqlmodel import Session
 
 from db import feeds, notices, reconciling, sendings
 from db.feeds import Claim
-from db.models import Datapoint, DatapointState
+from db.models import Datapoint
 from db.reconciling import Subject
+from db.states import DatapointState
 from tasks import declared, repairs
 from tasks.comparison import Finding
 from tasks.reconcile_report import Done, Told

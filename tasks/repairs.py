@@ -7,7 +7,8 @@ only they have it written over. What was deleted is never restored.
 from collections.abc import Mapping, Sequence
 from enum import IntEnum, StrEnum
 
-from db.models import Datapoint, DatapointState, Feed
+from db.models import Datapoint, Feed
+from db.states import DatapointState
 from tasks.comparison import WAITING, Finding, Kind
 
 MANY = 3

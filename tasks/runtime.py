@@ -16,7 +16,7 @@ from clients.errors import AuthFailed, Permanent
 from db import feeds
 from db.clock import Clock
 from db.engine import Ledger
-from db.models import Lane
+from db.states import Lane
 from db.vault import Vault
 from tasks.providers import Connection, Provider
 

@@ -17,7 +17,7 @@ from clients.errors import (
 )
 from db import covers, feeds, notices, outbox, people, resting
 from db.feeds import FencedError
-from db.models import FeedState, Lane
+from db.states import FeedState, Lane
 from tasks import alarms, facts, policy
 from tasks.alarms import LATE_SECONDS
 from tasks.beeminder import WHERE

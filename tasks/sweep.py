@@ -9,7 +9,7 @@ import structlog
 from db import backfills, datasources, feeds, opening, reconciling, workers
 from db import events as inbox_events
 from db.events import ASKS_FOR_FEEDS
-from db.models import Lane
+from db.states import Lane
 from tasks import deauthorize, policy
 from tasks.runtime import Runtime
 

@@ -9,7 +9,7 @@ import structlog
 from clients.errors import AuthFailed, ClientError, NotFound, Permanent
 from db import feeds, outbox, sources
 from db.feeds import FencedError
-from db.models import Lane, SourceState
+from db.states import Lane, SourceState
 from tasks import callbacks, edits, facts, finishing, jobs, push, reading, setbacks
 from tasks.beeminder import WHERE, Access
 from tasks.gates import DeferredError

@@ -13,8 +13,8 @@ import structlog
 
 from clients.errors import AuthFailed, Unavailable
 from db import sources
-from db.models import SourceState
 from db.sources import SessionTokens
+from db.states import SourceState
 from db.vault import VaultError
 from tasks.providers import Authenticate, Grant
 from tasks.runtime import LoginTurn, Runtime

@@ -46,6 +46,7 @@ LEAF_MODULES = {
 TESTED_WITH = {
     "tasks/declared.py": "tests/tasks/test_declare.py",
     "db/models.py": "tests/db/test_schema.py",
+    "db/states.py": "tests/db/test_schema.py",
 }
 BINARY = {".png", ".ico", ".jpg", ".woff2"}
 TOP = {".md", ".toml", "Makefile", "Procfile"}

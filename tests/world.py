@@ -16,7 +16,8 @@ from sqlmodel import Session, select
 
 from db import inbox, people
 from db.engine import Ledger
-from db.models import Event, EventKind, Feed, Goal, Lane, Source, User
+from db.models import Event, Feed, Goal, Source, User
+from db.states import EventKind, Lane
 from db.vault import Vault
 from simulators.beeminder import Beeminder
 from simulators.beeminder_state import Datapoint

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from db.inbox import Outcome
-from db.models import EventKind, EventState
+from db.states import EventKind, EventState
 from webhooks import bodies, errors
 from webhooks.errors import AnswerError
 from webhooks.receiver import Receiver, receiver_of

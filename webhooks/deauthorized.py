@@ -8,7 +8,7 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from db.models import EventKind
+from db.states import EventKind
 from webhooks import bodies, errors
 from webhooks.errors import AnswerError
 from webhooks.receiver import receiver_of

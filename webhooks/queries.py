@@ -8,7 +8,8 @@ from sqlalchemy.orm import Mapped
 from sqlmodel import Session, col
 
 from db import workers
-from db.models import Datapoint, DatapointState, Event, EventState, Feed, Worker
+from db.models import Datapoint, Event, Feed, Worker
+from db.states import DatapointState, EventState
 
 
 def inbox_by_state(session: Session) -> dict[str, int]:

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from db import people
-from db.models import EventKind
+from db.states import EventKind
 from webhooks import bodies, errors
 from webhooks.errors import AnswerError
 from webhooks.receiver import Receiver, receiver_of

@@ -13,7 +13,8 @@ from sqlmodel import Session
 from starlette.requests import Request
 from starlette.responses import Response
 
-from db.models import User, UserState
+from db.models import User
+from db.states import UserState
 from webhooks.receiver import Receiver
 
 COOKIE = "waggle_session"

@@ -9,7 +9,8 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 
 from db import approvals, overview
-from db.models import Datapoint, DatapointState, Day, Event, Feed, Goal, Run, Source, User
+from db.models import Datapoint, Day, Event, Feed, Goal, Run, Source, User
+from db.states import DatapointState
 
 MOST_FEEDS = 500
 

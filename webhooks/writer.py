@@ -16,7 +16,7 @@ import structlog
 from db import inbox
 from db.clock import Clock
 from db.engine import Ledger
-from db.models import EventKind, Lane
+from db.states import EventKind, Lane
 from webhooks.metrics import Metrics
 from webhooks.ringer import Bell, Ringer
 from webhooks.solo import SoloThread

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from db.engine import Ledger
-from db.models import FeedState, Source
+from db.models import Source
+from db.states import FeedState
 from simulators.real_bemserver import RealBemserver
 from tasks.runtime import Options, Runtime
 from tests.conformance.naive import Place

@@ -4,7 +4,8 @@ import pytest
 
 from db import backfills, feeds
 from db.backfills import OtherBackfillError
-from db.models import Backfill, BackfillState, FeedState, Lane
+from db.models import Backfill
+from db.states import BackfillState, FeedState, Lane
 from tests.tasks.scenes import LEASE_OVER, at_once, change_feed
 from tests.world import DAY, NOON
 

@@ -3,7 +3,8 @@
 import pytest
 
 from db import datasources, pauses
-from db.models import FeedState, Goal
+from db.models import Goal
+from db.states import FeedState
 from tests.world import NOON
 
 

@@ -5,7 +5,8 @@ from sqlmodel import select
 from db import events, inbox
 from db.engine import Ledger
 from db.events import EventClaim
-from db.models import Cover, Event, EventKind
+from db.models import Cover, Event
+from db.states import EventKind
 from tests.db.test_feeds import call_back, fill
 from tests.tasks.scenes import at_once
 

@@ -8,7 +8,8 @@ from sqlmodel import col, select
 from db import feeds, inbox, opening
 from db.engine import Ledger
 from db.feeds import FencedError
-from db.models import Cover, Datapoint, Event, EventKind, Feed, FeedState, Goal, Lane, Source, User
+from db.models import Cover, Datapoint, Event, Feed, Goal, Source, User
+from db.states import EventKind, FeedState, Lane
 from tests.tasks.scenes import at_once
 
 NOW = 1_800_000_000.0

@@ -5,7 +5,8 @@ from sqlmodel import select
 
 from db import feeds, resting
 from db.engine import Ledger
-from db.models import Feed, FeedState, Lane
+from db.models import Feed
+from db.states import FeedState, Lane
 from tests.db.test_feeds import NOW, claim, fill, row
 
 

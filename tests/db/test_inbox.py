@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from db import inbox
 from db.engine import Ledger
-from db.models import EventKind, EventState
+from db.states import EventKind, EventState
 
 NOW = 1_800_000_000.0
 

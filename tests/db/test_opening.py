@@ -6,7 +6,8 @@ from sqlmodel import Session, select
 
 from db import feeds, inbox, opening
 from db.engine import Ledger
-from db.models import Cover, Event, EventKind, EventState, Feed, FeedState, Goal, User
+from db.models import Cover, Event, Feed, Goal, User
+from db.states import EventKind, EventState, FeedState
 from tests.db.test_feeds import NOW, claim, fill, finish, state
 from tests.tasks.scenes import at_once
 

@@ -5,9 +5,10 @@ from sqlmodel import select
 
 from db import outbox, sendings
 from db.engine import Ledger
-from db.models import Datapoint, DatapointState, Day, Feed
+from db.models import Datapoint, Day, Feed
 from db.outbox import Action, Judged, Point, SeenDay
 from db.sendings import Answered
+from db.states import DatapointState
 from tests.db.test_feeds import NOW, fill
 
 

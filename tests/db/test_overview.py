@@ -3,18 +3,8 @@
 import pytest
 
 from db import inbox, overview
-from db.models import (
-    Datapoint,
-    Event,
-    EventKind,
-    EventState,
-    Feed,
-    FeedState,
-    Goal,
-    Run,
-    Source,
-    User,
-)
+from db.models import Datapoint, Event, Feed, Goal, Run, Source, User
+from db.states import EventKind, EventState, FeedState
 
 NOW = 1_793_880_000.0  # 2026-11-05T12:00:00Z
 DAY = 86400.0

@@ -4,7 +4,8 @@ import pytest
 from sqlmodel import select
 
 from db import feeds, notices, opening, pauses
-from db.models import Cover, FeedState, Lane
+from db.models import Cover
+from db.states import FeedState, Lane
 from tests.world import NOON
 
 REASON = "paused by a person"

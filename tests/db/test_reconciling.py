@@ -5,7 +5,8 @@ import pytest
 from db import reconciling
 from db.engine import Ledger
 from db.feeds import Claim
-from db.models import Datapoint, Feed, FeedState, Goal, Source, User
+from db.models import Datapoint, Feed, Goal, Source, User
+from db.states import FeedState
 
 NOW = 1_800_000_000.0
 DAY = 86400.0

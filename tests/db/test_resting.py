@@ -7,7 +7,8 @@ from sqlmodel import col, select
 
 from db import overview, resting
 from db.engine import Ledger
-from db.models import Feed, FeedState
+from db.models import Feed
+from db.states import FeedState
 from tests.db.test_feeds import NOW, fill
 
 WHY = (None, "goal_frozen", "goal_archived", "goal_finished", "paused by a person", "auth_failed")

@@ -4,8 +4,9 @@ from sqlmodel import select
 
 from db import sources
 from db.engine import Ledger
-from db.models import Source, SourceState
+from db.models import Source
 from db.sources import SessionTokens
+from db.states import SourceState
 from db.vault import Vault
 from tests.db.test_feeds import NOW, fill
 from tests.tasks.scenes import at_once

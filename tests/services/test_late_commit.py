@@ -7,7 +7,8 @@ from sqlmodel import Session
 
 from db import feeds, inbox, opening
 from db.engine import Ledger
-from db.models import Event, EventKind, Feed, Lane
+from db.models import Event, Feed
+from db.states import EventKind, Lane
 from tests.db.test_feeds import NOW, claim, fill, finish
 from tests.tasks.scenes import InThread
 

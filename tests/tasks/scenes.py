@@ -8,7 +8,8 @@ import httpx
 from sqlmodel import SQLModel, select
 
 from db import feeds
-from db.models import Cover, Datapoint, Event, Feed, Lane, Source
+from db.models import Cover, Datapoint, Event, Feed, Source
+from db.states import Lane
 from tasks import sync
 from tasks.runtime import Runtime
 from tests.world import CrashError, World

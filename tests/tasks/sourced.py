@@ -5,7 +5,8 @@ import contextlib
 import httpx
 
 from db import datasources, notices, outbox, pauses
-from db.models import FeedState, Goal
+from db.models import Goal
+from db.states import FeedState
 from tasks import datasource, datasource_change
 from tasks.runtime import Options
 from tests.tasks.scenes import Stall

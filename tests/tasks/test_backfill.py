@@ -3,7 +3,8 @@
 import pytest
 
 from db import backfills
-from db.models import Day, Goal, Lane
+from db.models import Day, Goal
+from db.states import Lane
 from tasks import backfill, sync
 from tasks.providers import Metric
 from tests.tasks import differences

@@ -3,7 +3,8 @@
 import pytest
 
 from db import people
-from db.models import User, UserState
+from db.models import User
+from db.states import UserState
 from tasks.beeminder import Access, ReauthorizeError, client_of
 from tasks.runtime import UnreadableSecretError
 from tests.tasks.scenes import all_rows

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from celery import Task
 
-from db.models import Lane
+from db.states import Lane
 from tasks import bells
 from tests.tasks.scenes import TODAY
 from tests.world import World

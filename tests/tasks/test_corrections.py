@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from db.models import Datapoint, DatapointState
+from db.models import Datapoint
 from db.outbox import Action, Judged, Point
+from db.states import DatapointState
 from tasks import corrections
 from tasks.corrections import Corrections, Stance, Wanted
 

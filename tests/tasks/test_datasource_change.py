@@ -4,7 +4,8 @@ import pytest
 from sqlmodel import select
 
 from db import datasources, pauses
-from db.models import User, UserState
+from db.models import User
+from db.states import UserState
 from simulators.faults import Fault
 from tasks import datasource_change, policy
 from tests.tasks.scenes import InThread, at_once

@@ -5,7 +5,8 @@ from cryptography.fernet import Fernet
 
 from db import events, people
 from db.inbox import NewEvent, store
-from db.models import Datapoint, EventKind, User
+from db.models import Datapoint, User
+from db.states import EventKind
 from db.vault import Vault
 from simulators.faults import Fault
 from tasks import deauthorize

@@ -2,7 +2,8 @@
 
 import pytest
 
-from db.models import Datapoint, FeedState
+from db.models import Datapoint
+from db.states import FeedState
 from simulators.faults import Fault
 from tasks import deliver
 from tests.tasks.scenes import TODAY, YESTERDAY, all_rows, change_feed

@@ -3,7 +3,8 @@
 import pytest
 
 from db import approvals
-from db.models import Day, Lane, Notice
+from db.models import Day, Notice
+from db.states import Lane
 from simulators.faults import Fault
 from tasks import sync
 from tests.tasks.measured import delete, edit, look, morning, ours, row, say

@@ -4,7 +4,8 @@ import pytest
 
 from clients.errors import Permanent
 from db import people
-from db.models import Goal, Lane, User
+from db.models import Goal, User
+from db.states import Lane
 from simulators.faults import Fault
 from tasks import facts
 from tasks.beeminder import Access

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from db.models import Lane
+from db.states import Lane
 from tasks import days, guard
 from tasks.corrections import COMPLETED_SECONDS
 from tasks.days import Window

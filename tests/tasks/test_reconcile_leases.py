@@ -3,7 +3,7 @@
 import pytest
 
 from db import feeds
-from db.models import FeedState
+from db.states import FeedState
 from simulators.faults import Fault
 from tasks import reconcile
 from tasks.repairs import Repair

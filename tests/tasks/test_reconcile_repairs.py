@@ -3,7 +3,8 @@
 import pytest
 
 from clients.errors import ClientError
-from db.models import DatapointState, Day
+from db.models import Day
+from db.states import DatapointState
 from simulators.faults import Fault
 from tasks.comparison import Kind
 from tasks.repairs import Repair

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from db.models import Lane
+from db.states import Lane
 from tasks.runtime import HELD_AT_MOST_SECONDS, Leases, Slots, Stopping
 from tests.tasks.scenes import LEASE_OVER, at_once, die
 from tests.world import World, crash_at

@@ -5,7 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from db import people
-from db.models import Datapoint, FeedState, Goal, Source, User
+from db.models import Datapoint, Goal, Source, User
+from db.states import FeedState
 from simulators.bemserver_state import User as Login
 from simulators.faults import Fault
 from tests.tasks.scenes import TODAY, YESTERDAY, all_rows, change_feed, only_today

@@ -6,7 +6,8 @@ import pytest
 from sqlmodel import Session
 
 from db import feeds, notices, pauses
-from db.models import Datapoint, FeedState, Lane, Notice
+from db.models import Datapoint, Notice
+from db.states import FeedState, Lane
 from simulators.faults import Fault
 from tasks import sweep
 from tests.tasks.scenes import TODAY, YESTERDAY, all_rows, change_feed, die

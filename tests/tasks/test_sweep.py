@@ -4,7 +4,8 @@ import pytest
 
 from db import workers
 from db.inbox import NewEvent, store
-from db.models import Datapoint, EventKind, Goal, Lane, Worker
+from db.models import Datapoint, Goal, Worker
+from db.states import EventKind, Lane
 from simulators.faults import Fault
 from tasks import policy, sweep
 from tests.tasks.scenes import all_rows, at_once, change_feed, die, second_source

@@ -2,7 +2,8 @@
 
 from db import feeds, opening
 from db.inbox import NewEvent, store
-from db.models import Cover, EventKind, Lane, Source
+from db.models import Cover, Source
+from db.states import EventKind, Lane
 from simulators.faults import Fault
 from tasks import sync
 from tests.tasks.scenes import TODAY, all_rows, at_once, second_source

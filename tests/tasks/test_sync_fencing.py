@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from db import feeds
-from db.models import Lane
+from db.states import Lane
 from simulators.faults import Fault
 from tasks import sync
 from tasks.runtime import Runtime

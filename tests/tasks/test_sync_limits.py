@@ -6,7 +6,7 @@ from email.utils import formatdate
 
 import pytest
 
-from db.models import Lane
+from db.states import Lane
 from simulators.faults import Fault
 from tasks import refresh
 from tests.tasks.scenes import TODAY, change_feed

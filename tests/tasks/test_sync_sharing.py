@@ -2,7 +2,8 @@
 
 import pytest
 
-from db.models import Feed, FeedState
+from db.models import Feed
+from db.states import FeedState
 from simulators.faults import Fault
 from tests.tasks.scenes import TODAY, all_rows, change_feed
 from tests.world import World

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from db.models import EventState
+from db.states import EventState
 
 PATH = "/beeminder/autofetch/path-secret-1"
 NO_SUCH_FEED = {"code": "no_such_feed", "message": "this goal is not linked"}

@@ -4,7 +4,8 @@ import threading
 
 import pytest
 
-from db.models import Event, Feed, FeedState, Goal, Source, User, Worker
+from db.models import Event, Feed, Goal, Source, User, Worker
+from db.states import FeedState
 from webhooks import probe
 
 

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from db import inbox
-from db.models import EventKind, EventState
+from db.states import EventKind, EventState
 from webhooks import holds as holds_module
 from webhooks.holds import Holds
 from webhooks.metrics import Metrics

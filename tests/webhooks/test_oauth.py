@@ -5,7 +5,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from sqlmodel import select
 
-from db.models import Feed, FeedState, Goal, Source, User, UserState
+from db.models import Feed, Goal, Source, User
+from db.states import FeedState, UserState
 from webhooks.services import Identity, ServiceError
 
 TOKEN = "canary-oauth-token"

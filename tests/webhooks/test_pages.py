@@ -6,19 +6,8 @@ import pytest
 from sqlmodel import select
 
 from db import inbox, notices
-from db.models import (
-    Datapoint,
-    DatapointState,
-    Day,
-    EventKind,
-    Feed,
-    FeedState,
-    Goal,
-    LoginLink,
-    Run,
-    Source,
-    User,
-)
+from db.models import Datapoint, Day, Feed, Goal, LoginLink, Run, Source, User
+from db.states import DatapointState, EventKind, FeedState
 from webhooks.services import Identity
 
 PAGES = ("/", "/events", "/runs", "/feeds/alice/energy")

@@ -2,7 +2,8 @@
 
 import pytest
 
-from db.models import User, UserState
+from db.models import User
+from db.states import UserState
 
 HOOK = "hook-of-alice"
 PATH = f"/beeminder/reminder/{HOOK}"

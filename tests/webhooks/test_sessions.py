@@ -3,7 +3,8 @@
 import itsdangerous
 import pytest
 
-from db.models import User, UserState
+from db.models import User
+from db.states import UserState
 from webhooks.services import Identity
 
 TOKEN = "t"

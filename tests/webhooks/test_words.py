@@ -2,7 +2,7 @@
 
 import pytest
 
-from db.models import DatapointState, EventKind, EventState, FeedState
+from db.states import DatapointState, EventKind, EventState, FeedState
 from webhooks import words
 
 

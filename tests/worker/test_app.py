@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from db.models import Lane
+from db.states import Lane
 from worker import app as celery_app
 from worker import settings
 

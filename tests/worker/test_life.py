@@ -8,7 +8,8 @@ from sqlalchemy.exc import OperationalError
 from sqlmodel import select
 
 from db import feeds, workers
-from db.models import Lane, Worker
+from db.models import Worker
+from db.states import Lane
 from worker import life as worker_life
 from worker.life import Life
 

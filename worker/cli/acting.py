@@ -3,7 +3,8 @@
 import click
 
 from db import inbox, pauses, resting
-from db.models import Event, EventKind, FeedState
+from db.models import Event
+from db.states import EventKind, FeedState
 from worker.cli import failures, ringing
 from worker.cli.house import House, feeds_of, opened
 

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from sqlmodel import Session
 
 from db import feeds, resting
-from db.models import Backfill, BackfillState, Feed, Lane
+from db.models import Backfill, Feed
+from db.states import BackfillState, Lane
 from worker.cli import backfill_progress, ringing, working
 from worker.cli.backfill_progress import Tracked
 from worker.cli.house import House

@@ -8,7 +8,8 @@ from sqlmodel import Session
 
 from db import backfills, resting
 from db.backfills import OtherBackfillError
-from db.models import Backfill, BackfillState, Source
+from db.models import Backfill, Source
+from db.states import BackfillState
 from tasks import days
 from worker.cli import backfill_progress, backfill_waiting, daystamps, failures, output
 from worker.cli.backfill_progress import Tracked

@@ -17,7 +17,8 @@ from sqlmodel import col, select
 import clients
 from clients.errors import ClientError
 from db import inbox, workers
-from db.models import Event, EventKind, EventState
+from db.models import Event
+from db.states import EventKind, EventState
 from tasks import datasource
 from tasks.beeminder import Access
 from tasks.gates import DeferredError

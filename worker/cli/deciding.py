@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import click
 
 from db import approvals, workers
-from db.models import Datapoint, DatapointState, FeedState
+from db.models import Datapoint
+from db.states import DatapointState, FeedState
 from tasks.days import Window
 from worker.cli import daystamps, failures, output, ringing
 from worker.cli.house import Named, feeds_of, opened

@@ -8,7 +8,8 @@ import httpx
 from sqlmodel import col, select
 
 from clients.errors import AuthFailed, ClientError
-from db.models import Feed, Source, User, UserState
+from db.models import Feed, Source, User
+from db.states import UserState
 from db.vault import VaultError
 from tasks import days, jobs
 from tasks.beeminder import Access

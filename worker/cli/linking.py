@@ -5,7 +5,8 @@ from typing import Any
 import click
 
 from db import datasources, pauses, people
-from db.models import FeedState, Goal
+from db.models import Goal
+from db.states import FeedState
 from tasks import datasource, datasource_change
 from tasks.beeminder import Access
 from tasks.runtime import Runtime

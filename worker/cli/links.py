@@ -10,7 +10,8 @@ from sqlmodel import col, select
 
 import clients
 from clients.errors import ClientError
-from db.models import Day, FeedState, Source
+from db.models import Day, Source
+from db.states import FeedState
 from tasks import datasource, fit, jobs
 from tasks.beeminder import Access
 from tasks.fit import Fit

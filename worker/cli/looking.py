@@ -6,8 +6,8 @@ from typing import Any, TypeVar
 import click
 
 from db import needs, overview, workers
-from db.models import EventState
 from db.needs import Need
+from db.states import EventState
 from worker.cli import backfilling, failures, output
 from worker.cli.house import feeds_of, opened
 

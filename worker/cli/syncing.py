@@ -11,7 +11,7 @@ from rich.console import Console
 
 from db import inbox, overview, resting, workers
 from db.inbox import NewEvent, Outcome
-from db.models import EventKind, EventState, Lane
+from db.states import EventKind, EventState, Lane
 from worker.cli import backfilling, failures, output, previewing, ringing, working
 from worker.cli.house import House, Named, feeds_of, opened
 

@@ -3,7 +3,8 @@
 import click
 
 from db import datasources, outbox, pauses
-from db.models import FeedState, Goal
+from db.models import Goal
+from db.states import FeedState
 from tasks import datasource, datasource_change
 from worker.cli import failures, links, output, questions
 

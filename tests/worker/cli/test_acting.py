@@ -4,7 +4,8 @@ import pytest
 from sqlmodel import select
 
 from db import inbox, opening
-from db.models import Event, EventKind, Feed, FeedState, User
+from db.models import Event, Feed, User
+from db.states import EventKind, FeedState
 
 NOW = 1_793_880_000.0
 

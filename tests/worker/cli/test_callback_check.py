@@ -6,7 +6,8 @@ import pytest
 
 from db import inbox
 from db.inbox import NewEvent
-from db.models import EventKind, Worker
+from db.models import Worker
+from db.states import EventKind
 from simulators.server import LocalServer
 from tests.worker.cli.goals import APP, there, with_app
 

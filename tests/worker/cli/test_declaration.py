@@ -3,7 +3,8 @@
 from sqlmodel import select
 
 from db import people
-from db.models import Feed, FeedState, User
+from db.models import Feed, User
+from db.states import FeedState
 
 
 def test_apply_says_what_it_made_and_then_that_nothing_changed(waggle, file):

@@ -2,7 +2,8 @@
 
 import pytest
 
-from db.models import Day, Feed, FeedState, Goal
+from db.models import Day, Feed, Goal
+from db.states import FeedState
 from simulators.faults import Fault
 from tests.worker.cli.goals import APP, answering, row, there, with_app
 

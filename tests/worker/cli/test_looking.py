@@ -4,7 +4,8 @@ import pytest
 from sqlmodel import select
 
 from db import inbox, notices
-from db.models import Datapoint, Event, EventKind, Feed, Run, Source, Worker
+from db.models import Datapoint, Event, Feed, Run, Source, Worker
+from db.states import EventKind
 
 NOW = 1_793_880_000.0
 

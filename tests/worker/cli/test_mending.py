@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from db.models import Feed, FeedState
+from db.models import Feed
+from db.states import FeedState
 from simulators.beeminder_datapoints import create
 from tests.worker.cli.goals import answering, row, there, with_app
 

@@ -1,0 +1,74 @@
+"""The states that rows of the ledger go through, and what goes first when they are claimed."""
+
+from enum import IntEnum, StrEnum
+
+
+class Lane(IntEnum):
+    """What goes first when rows are claimed; each lane is a queue of the same name."""
+
+    URGENT = 0
+    DEFAULT = 1
+    BULK = 2
+
+
+class UserState(StrEnum):
+    """Whether we may write for a person."""
+
+    ACTIVE = "active"
+    REAUTHORIZE = "reauthorize"
+    DEAUTHORIZED = "deauthorized"
+
+
+class SourceState(StrEnum):
+    """Whether a source answers us."""
+
+    ACTIVE = "active"
+    FAILING = "failing"
+    REAUTHORIZE = "reauthorize"
+
+
+class FeedState(StrEnum):
+    """Whether a feed is synced, and who stopped it."""
+
+    ACTIVE = "active"
+    PAUSED = "paused"  # by a person; only a person resumes it
+    FAILING = "failing"  # by Waggle; wakes when the cause is gone
+    STOPPED = "stopped"  # unlinked or de-authorized
+
+
+class EventKind(StrEnum):
+    """What came in."""
+
+    AUTOFETCH = "autofetch"
+    REMINDER = "reminder"
+    SYNC = "sync"  # a person asked
+    DEAUTHORIZED = "deauthorized"
+
+
+class EventState(StrEnum):
+    """How far an event has come."""
+
+    RECEIVED = "received"
+    WORKING = "working"
+    DONE = "done"
+    FAILED = "failed"
+    DEAD = "dead"
+
+
+class DatapointState(StrEnum):
+    """How far a datapoint has come."""
+
+    PENDING = "pending"
+    HELD = "held"
+    LANDED = "landed"
+    REJECTED = "rejected"
+    WITHDRAWN = "withdrawn"
+
+
+class BackfillState(StrEnum):
+    """How far a backfill has come."""
+
+    WORKING = "working"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
