@@ -47,15 +47,18 @@ class User:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Goal:
-    """A goal. `deadline`: seconds after midnight, negative before it; `yaw`: the good side."""
+    """A goal. `deadline`: seconds after midnight, negative before it; `yaw`: the good side.
+
+    What decides about money is None where Beeminder does not say it: nothing is guessed.
+    """
 
     id: str
     slug: str
     title: str | None = None
     deadline: int = 0
-    yaw: int = 1
-    dir: int = 1
-    kyoom: bool = False
+    yaw: int | None = None
+    dir: int | None = None
+    kyoom: bool | None = None
     aggday: str | None = None
     odom: bool = False
     autodata: str | None = None

@@ -52,7 +52,7 @@ class Counting:
     """How a goal counts: the aggregate of a day's points, and whether the days are added up."""
 
     aggday: str
-    kyoom: bool
+    kyoom: bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +106,8 @@ def outlook(
     """Count a goal both ways; `points` are all of its datapoints, `tz` is its owner's zone."""
     today = days.parse(days.day_of(now, tz, goal.deadline))
     past = [today - timedelta(days=back) for back in range(SHOWN_DAYS - 1, -1, -1)]
+    before = Counting(goal.aggday or "", kyoom=goal.kyoom)
     try:
-        before = Counting(goal.aggday or "", kyoom=goal.kyoom)
         old = _stands(points, before, odom=goal.odom)
         _check(goal, old)
         new = _stands(points, after, odom=goal.odom)
@@ -176,6 +176,8 @@ def _aggregate(aggday: str, values: Sequence[float]) -> float:
 
 def _check(goal: clients.GoalWithRoad, old: dict[str, float]) -> None:
     """Is the goal's value what we think it is? Else we know nothing about another way either."""
+    if goal.kyoom is None or goal.yaw is None:
+        raise UntoldError("Beeminder does not say how the goal counts")
     found = _newest(old)
     if found is None or goal.curval is None:
         raise UntoldError("the goal has no value yet")
@@ -195,7 +197,7 @@ def _row(
     tz: ZoneInfo,
 ) -> Row:
     stamp = days.stamp(day)
-    line = line_on(goal.fullroad, day, tz, yaw=goal.yaw)
+    line = line_on(goal.fullroad, day, tz, yaw=goal.yaw or 1)
     after = _at(new, stamp)
     return Row(stamp, _at(old, stamp), after, line, red_after=_is_red(goal, after, line))
 
@@ -203,7 +205,7 @@ def _row(
 def _is_red(goal: clients.Goal, value: float | None, line: float | None) -> bool:
     if value is None or line is None:
         return False
-    return goal.yaw * (value - line) < -CLOSE * max(1.0, abs(value))
+    return (goal.yaw or 1) * (value - line) < -CLOSE * max(1.0, abs(value))
 
 
 def _at(stands: dict[str, float], daystamp: str) -> float | None:

@@ -202,7 +202,8 @@ def test_reading(client, vendor, recorded):
     )
     assert vendor.targets[0].startswith("GET /api/v1/users/me/goals/power.json?emaciated=true&")
     vendor.answers(recorded("goal_fresh"))
-    assert (client.goal("new").yaw, client.goal("new").safebuf) == (1, None)
+    new = client.goal("new")
+    assert (new.yaw, new.kyoom, new.safebuf) == (None, None, None)  # not said, and not guessed
     vendor.answers(recorded("datapoints"))
     ours, first = client.datapoints("power", sort="daystamp", count=5)
     assert (ours.requestid, ours.value, ours.daystamp) == ("wgl-1", 3.5, "20260120")

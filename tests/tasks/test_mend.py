@@ -261,3 +261,11 @@ def test_what_is_proposed_fits(kinds, aggday, kyoom):
         )
         natural = fit.Shape.EVENTS if kind == "events" else fit.Shape.AS_IS
         assert (judged.shape, judged.problem) == (natural, None)
+
+
+@pytest.mark.parametrize("unsaid", ["kyoom", "yaw"])
+def test_what_beeminder_does_not_say_is_not_guessed(unsaid):
+    """Without the good side, or the way of counting, nobody knows what would turn red."""
+    found = look(goal(3, flat=1, **{unsaid: None}), points(1, 2, 3), SUM)
+    assert found.refused is not None
+    assert "does not say" in found.refused
