@@ -1,6 +1,7 @@
 """What needs a person: open notices, under the names by which people call what they are about.
 
-What a person did at Beeminder themselves is news and nothing to do: it is shown for two weeks.
+What a person did or chose at Beeminder themselves is news, and need not be undone: it is shown for
+two weeks.
 """
 
 from collections.abc import Collection
@@ -13,7 +14,7 @@ from db import notices
 from db.models import Feed, Goal, User
 from db.overview import feed_name
 
-NEWS = {"edited", "deleted"}
+NEWS = {"edited", "deleted", "datasource"}
 NEWS_SECONDS = 14 * 86400.0
 
 

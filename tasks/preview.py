@@ -2,16 +2,20 @@
 
 from dataclasses import dataclass
 
-from clients.errors import NotFound
+from clients.errors import NotFound, Permanent
 from db.feeds import Claim
 from db.models import Feed
 from db.outbox import Action, Judged, Point
 from db.states import Lane
-from tasks import facts, jobs, reading
+from tasks import facts, jobs, reading, setbacks
 from tasks.beeminder import Access
 from tasks.decide import Verdict
 from tasks.reading import Question
 from tasks.runtime import Runtime
+
+
+class RestingError(Permanent):
+    """The goal takes no data for now: nothing would be sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,9 @@ def preview(
     if missing:
         message = f"there is no goal {job.goal.slug!r} at Beeminder"
         raise NotFound(message, reason="goal_not_found")
+    rests = facts.resting(job.goal)
+    if rests is not None:
+        raise RestingError(f"{job.goal.slug} {setbacks.RESTING[rests]}", reason=rests)
     windows = None
     if first is not None and last is not None:
         windows = reading.days_between(rt, batch, job, first, last)

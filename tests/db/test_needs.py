@@ -59,8 +59,11 @@ def test_a_person_without_goals_has_needs_too(ledger: Ledger) -> None:
 
 def test_news_are_shown_for_two_weeks(ledger: Ledger) -> None:
     """What there is nothing to do about goes by itself; what waits for a person does not."""
-    for kind in ("edited", "held"):
+    for kind in ("edited", "datasource", "held"):
         tell(ledger, "feed:7", kind=kind)
-    for now, kinds in ((NOW + 14 * 86400 - 1, ["edited", "held"]), (NOW + 14 * 86400, ["held"])):
+    for now, kinds in (
+        (NOW + 14 * 86400 - 1, ["edited", "datasource", "held"]),
+        (NOW + 14 * 86400, ["held"]),
+    ):
         with ledger.read() as session:
             assert [need.kind for need in needs.of(session, now)] == kinds

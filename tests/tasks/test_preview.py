@@ -39,3 +39,11 @@ def test_a_goal_that_is_gone_is_said(world: World) -> None:
     world.beeminder.state.delete_goal("alice", "energy")
     with pytest.raises(NotFound):
         actions(world)
+
+
+def test_a_goal_that_takes_no_data_is_said(world: World) -> None:
+    """A frozen goal gets nothing, so there is no list of what it would get."""
+    world.beeminder.state.change_goal("alice", "energy", frozen=True)
+    with pytest.raises(preview.RestingError, match="frozen") as caught:
+        preview.preview(world.runtime(), world.feed_id)
+    assert caught.value.reason == "goal_frozen"
