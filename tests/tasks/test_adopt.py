@@ -53,6 +53,7 @@ def test_nothing_is_written_that_is_there(world: World) -> None:
     assert {found.state for found in rows} == {"landed"}
     assert {found.daystamp: found.landed_value for found in rows} == BEFORE
     assert all(found.sent_at is None for found in rows)
+    assert all(found.landed_hash == found.content_hash for found in rows)
 
 
 @pytest.mark.parametrize("value", [3.0, 6.0, 0.0])

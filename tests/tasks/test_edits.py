@@ -192,6 +192,26 @@ def test_our_own_unanswered_write_is_no_edit(world: World, action: str) -> None:
     assert row(world, YESTERDAY).frozen is None
 
 
+def test_an_older_unanswered_write_of_ours_is_no_edit_either(world: World) -> None:
+    """The first landed without an answer, the second was lost on the way: there is the first."""
+    begin(world)
+    for yesterday, action in ((6.0, "lose_reply"), (7.0, "reset")):
+        # The batch has this trouble, and so has what is tried after it.
+        fault = Fault(action=action, method="POST", path="datapoints", times=1)
+        world.beeminder.faults.add(fault)
+        say(world, {YESTERDAY: yesterday, TODAY: 1.0})
+        world.clock.advance(20)
+        change_feed(world, due_at=world.clock.at)
+        sync.run(world.runtime(), Lane.BULK)
+        assert fault.hits == 1
+    assert world.values()[YESTERDAY] == 6.0
+
+    better(world, yesterday=8.0)
+
+    assert world.values()[YESTERDAY] == 8.0
+    assert row(world, YESTERDAY).frozen is None
+
+
 def test_an_edit_to_a_value_of_ours_is_no_edit(world: World) -> None:
     """Whoever types what we wrote ourselves has not disagreed with us."""
     begin(world)
