@@ -130,6 +130,45 @@ def test_a_held_correction_does_not_pull_today_down(world: World, said: dict) ->
     }
 
 
+def test_a_running_total_of_another_series_goes_on_from_the_same_base(world: World) -> None:
+    """A changed parameter: the days that are looked at are counted anew, in the same points."""
+    goal(world, kyoom=False, aggday="last")
+    by_hand(world, "20261115", 100.0)
+    say(world, {YESTERDAY: 5.0, TODAY: 1.0})
+    say(world, {YESTERDAY: 6.0, TODAY: 2.0}, series=world.other_series)
+    world.work()
+
+    read_as(world, timeseries=world.other_series)
+    look(world)
+    look(world)
+
+    assert world.values() == {YESTERDAY: 106.0, TODAY: 108.0}
+    assert len(world.points()) == 2
+
+
+def test_many_held_days_do_not_pull_today_along(world: World) -> None:
+    """Late data moves ten finished days, and that is asked about: today goes on from the last."""
+    rt = with_options(world, lookback_days=10)
+    goal(world, kyoom=False, aggday="last")
+    by_hand(world, "20261101", 100.0)
+    stamps = [f"202611{day}" for day in range(10, 20)]
+    say(world, dict.fromkeys(stamps, 1.0) | {TODAY: 1.0})
+    world.work(rt)
+    assert world.values()[TODAY] == 111.0
+
+    say(world, dict.fromkeys(stamps, 1.0) | {stamps[0]: 3.0, TODAY: 2.0})
+    look(world, rt=rt)
+    assert world.values()[YESTERDAY] == 110.0
+    assert world.values()[TODAY] == 112.0
+
+    with world.ledger.write() as session:
+        approvals.approve(session, [world.feed_id], daystamp=None, now=world.clock.at)
+    look(world, rt=rt)
+    look(world, rt=rt)
+    assert [world.values()[day] for day in stamps] == [103.0 + n for n in range(10)]
+    assert world.values()[TODAY] == 114.0
+
+
 def test_a_total_that_vanished_does_not_pull_later_days_down(world: World) -> None:
     """The source knows nothing of the day before any more: what was counted stays counted."""
     goal(world, kyoom=False, aggday="last", yaw=-1)
