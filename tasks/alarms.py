@@ -45,7 +45,7 @@ def red(session: Session, job: Job, now: float) -> Red | None:
 def tell(session: Session, job: Job, found: Red, why: str, now: float) -> bool:
     """Raise the notice; True when it is news."""
     offer = datasource.offer(job.goal, now, name=found.name)
-    message = f"{job.name} derails today and its data is not there: {why}"
+    message = f"the goal derails today and its data is not there: {why}"
     return notices.raise_(
         session,
         user_id=job.goal.user_id,

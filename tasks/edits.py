@@ -91,7 +91,7 @@ def _freeze(
                 subject=f"feed:{job.held.feed_id}",
                 kind=how,
                 key=point.daystamp or point.requestid,
-                message=f"{job.name}: {why}",
+                message=why,
                 now=now,
             )
     log.warning("day.frozen", feed=job.held.feed_id, points=len(frozen))

@@ -18,6 +18,7 @@ from tasks.runtime import Runtime
 
 log = structlog.get_logger(__name__)
 
+SHOWN = 3  # days that a notice names
 HELD_AGAIN = 3600.0  # a held correction is read again after an hour
 
 
@@ -102,7 +103,7 @@ def _tell(
             user_id=batch.user.id or 0,
             subject=subject,
             kind=kind,
-            message=f"{job.name}: {message}",
+            message=message,
             now=now,
         )
 
@@ -110,10 +111,11 @@ def _tell(
 def _words(held: Sequence[Datapoint]) -> str | None:
     if not held:
         return None
-    days = sorted({row.daystamp or "" for row in held})
-    shown = ", ".join(f"{day[:4]}-{day[4:6]}-{day[6:]}" for day in days[:5])
-    more = f" and {len(days) - 5} more" if len(days) > 5 else ""  # noqa: PLR2004 -- those shown
+    by_day = {row.daystamp or "": row.error for row in held}
+    days = sorted(by_day)
+    shown = [f"{day[:4]}-{day[4:6]}-{day[6:]} ({by_day[day]})" for day in days[:SHOWN]]
+    more = f" and {len(days) - SHOWN} more" if len(days) > SHOWN else ""
     return (
-        f"kept back for a person to decide: {shown}{more} ({held[0].error}); "
-        f"`waggle approve` sends it, with --drop it is forgotten"
+        f"kept back for a person to decide: {', '.join(shown)}{more}; `waggle approve` sends it, "
+        "with --drop it is forgotten"
     )

@@ -9,7 +9,7 @@ from db.feeds import Claim
 from db.models import Datapoint
 from db.reconciling import Subject
 from db.states import DatapointState
-from tasks import declared, repairs
+from tasks import repairs
 from tasks.comparison import Finding
 from tasks.reconcile_report import Done, Told
 from tasks.repairs import Deed
@@ -71,7 +71,6 @@ def _freeze(
     why = repairs.words(finding)
     if row.state == DatapointState.HELD:
         reconciling.stand_for(session, row, repairs.value_of(row))
-    label = subject.feeds[row.feed_id].label
     sendings.freeze(session, point_id=row.id or 0, how=how, there=_value_there(finding), why=why)
     notices.raise_(
         session,
@@ -79,7 +78,7 @@ def _freeze(
         subject=f"feed:{row.feed_id}",
         kind=how,
         key=_key(row),
-        message=f"{declared.feed_name(subject.user.username, subject.goal.slug, label)}: {why}",
+        message=why,
         now=now,
     )
 

@@ -162,7 +162,7 @@ def rest(rt: Runtime, job: Job, reason: str) -> None:
                 subject=_subject(job),
                 kind=resting.NOTICE,
                 key=reason,
-                message=f"{job.name} {RESTING[reason]}",
+                message=f"the goal {RESTING[reason]}",
                 now=now,
             )
     except FencedError:

@@ -78,7 +78,7 @@ def test_a_notice_of_a_hold_names_the_days_and_what_to_do(world: World) -> None:
     look(world)
 
     (notice,) = told(world, "held")
-    for words in ("energy", "2026-11-18", "2026-11-19", "4 → 2", "waggle approve"):
+    for words in ("2026-11-18", "2026-11-19", "4 → 2", "→ 3", "waggle approve"):
         assert words in notice.message
     assert notice.user_id == world.user_id
 

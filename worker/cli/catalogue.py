@@ -90,12 +90,19 @@ def _field(name: str, field: FieldInfo, *, secret: bool = False) -> dict[str, An
     }
 
 
+TYPES = {
+    "str": "text",
+    "SecretStr": "text",
+    "int": "whole number",
+    "float": "number",
+    "bool": "true | false",
+}
+
+
 def _type(annotation: Any) -> str:  # noqa: ANN401 -- any type that a model may use
     choices = getattr(annotation, "__args__", None)
     if choices is None:
-        return {"str": "text", "int": "whole number", "float": "number", "SecretStr": "text"}.get(
-            getattr(annotation, "__name__", ""), str(annotation)
-        )
+        return TYPES.get(getattr(annotation, "__name__", ""), str(annotation))
     if all(isinstance(choice, str) for choice in choices):
         return " | ".join(f'"{choice}"' for choice in choices)
     return " or ".join(_type(choice) for choice in choices if choice is not type(None))

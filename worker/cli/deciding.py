@@ -108,7 +108,7 @@ def pin(*, name: str, day: str, off: bool) -> None:
         if off:
             click.echo(f"{feed}: {date} is no longer pinned; the next sync looks at it again")
             continue
-        what = f"; {len(rows)} waiting datapoint(s) not sent" if rows else ""
+        what = "; what waited to be sent is not" if rows else ""
         click.echo(f"{feed}: {date} is left as it is at Beeminder{what}")
 
 

@@ -137,7 +137,7 @@ def test_today_is_pinned_and_unpinned(applied, ledger):
     hold(ledger, today, state="pending", error=None)
     told = applied("pin", "alice/energy", "today").stdout
     assert "alice/energy:roof: " in told
-    assert "1 waiting datapoint(s) not sent" in told
+    assert "what waited to be sent is not" in told
     assert states(ledger) == {f"wg-{today}": "landed"}
     with ledger.read() as session:
         pinned = session.exec(select(Day)).all()
