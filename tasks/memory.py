@@ -10,9 +10,10 @@ from sqlmodel import select as select_rows
 from db.models import Datapoint, Day, Feed
 from db.outbox import Action, Judged
 from db.states import DatapointState
+from tasks import identity
 from tasks.bounds import Known
 from tasks.days import Window
-from tasks.decide import Past, Verdict
+from tasks.decide import Past, Rules, Verdict
 from tasks.fit import Shape
 from tasks.providers import Reading
 
@@ -125,19 +126,38 @@ def _intended(row: Datapoint) -> float:
 
 
 def stands(
-    memory: Memory, past: Past, verdicts: Sequence[Verdict], judged: Sequence[Judged]
+    memory: Memory, rules: Rules, past: Past, verdicts: Sequence[Verdict], judged: Sequence[Judged]
 ) -> float | None:
-    """Where a running total stands after these days, as they are going to be at Beeminder.
+    """What the day after these goes on from, once they are judged: a total, or a reading.
 
-    A day that is held, pinned or a person's stays as it is: the next one goes on from there.
+    A day that is not written stays as it is at Beeminder. A running total goes on from there. A
+    difference is taken from the reading that what is there amounts to, so that the next day does
+    not make up for a change that is kept back; what a person, or another meter, made of a day is
+    no reading.
     """
     sent = {one.point.requestid: one.point.value for one in judged if one.action == Action.SEND}
     rows = memory.by_requestid()
-    for verdict in reversed(verdicts):
-        for point in verdict.points:
-            if point.requestid in sent:
-                return sent[point.requestid]
+    at = past.before
+    for verdict in verdicts:
+        written = [point.requestid for point in verdict.points if point.requestid in sent]
         row = rows.get(past.ids.get(verdict.day.daystamp, ""))
-        if row is not None and row.frozen != "deleted":
-            return row.sent_value if row.landed_value is None else row.landed_value
-    return past.before
+        reading = verdict.reading.value
+        if rules.shape == Shape.RUNNING:
+            there = None if row is None or row.frozen == "deleted" else _there(row)
+            after = sent[written[-1]] if written else there
+        elif written or not verdict.points or row is None or not _read(row, rules):
+            after = reading
+        else:
+            there = _there(row)
+            after = reading if there is None or at is None else at + there
+        at = at if after is None else after
+    return at
+
+
+def _read(row: Datapoint, rules: Rules) -> bool:
+    """Is what is there made of readings of this count?"""
+    return row.frozen is None and identity.of_feed(row.requestid, rules.digest)
+
+
+def _there(row: Datapoint) -> float | None:
+    return row.sent_value if row.landed_value is None else row.landed_value

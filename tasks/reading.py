@@ -177,9 +177,10 @@ def settle(rt: Runtime, question: Question, answer: Answer) -> Outcome:
     rules, windows, now = question.rules, question.windows, question.request.now
     verdicts = decide.decide(rules, windows, answer, now=now, past=past)
     judged = _judge(rt, question, verdicts)
-    if rules.shape == Shape.RUNNING and windows and windows[-1].ends_at > now:
+    builds = rules.shape in (Shape.RUNNING, Shape.DIFFERENCE)
+    if builds and windows and windows[-1].ends_at > now:
         # Today goes on from what earlier days come to once they are judged.
-        stands = memory.stands(question.memory, past, verdicts[:-1], judged)
+        stands = memory.stands(question.memory, rules, past, verdicts[:-1], judged)
         past = replace(past, before=stands)
         verdicts[-1:] = decide.decide(rules, windows[-1:], answer, now=now, past=past)
         judged = _judge(rt, question, verdicts)

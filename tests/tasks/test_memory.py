@@ -9,7 +9,7 @@ from db.outbox import Action, Judged, Point
 from db.states import DatapointState
 from tasks import memory
 from tasks.days import Window
-from tasks.decide import Past, Verdict
+from tasks.decide import Past, Rules, Verdict
 from tasks.fit import Shape
 from tasks.memory import Memory
 from tasks.providers import Reading
@@ -188,6 +188,13 @@ def test_a_feed_without_a_memory_has_no_past(ledger: Ledger, feed: Feed) -> None
     assert memory.past_of(known, Shape.RUNNING, feed, ()).before is None
 
 
+def rules(shape: Shape) -> Rules:
+    """Rules of a count whose points are `wg-0-…`."""
+    return Rules(
+        digest="0", kind="level", history=True, source="s", goal="g", metric="m", shape=shape
+    )
+
+
 @pytest.mark.parametrize(
     ("action", "more", "stands"),
     [
@@ -211,5 +218,34 @@ def test_where_a_total_stands_once_the_days_are_judged(
     ]
     judged = [Judged(point, action)] if action else []
     before = Past(ids={"20261118": "wg-18", "20261119": "wg-19"}, before=100.0)
-    assert memory.stands(known, before, verdicts, judged) == stands
-    assert memory.stands(Memory(), Past(before=100.0), verdicts[:1], []) == 100.0
+    assert memory.stands(known, rules(Shape.RUNNING), before, verdicts, judged) == stands
+    nothing = memory.stands(Memory(), rules(Shape.RUNNING), Past(before=100.0), verdicts[:1], [])
+    assert nothing == 100.0
+
+
+@pytest.mark.parametrize(
+    ("action", "more", "stands"),
+    [
+        (Action.SEND, {}, 108.0),
+        (Action.HOLD, {}, 105.0),
+        (Action.HOLD, {"landed_value": None, "sent_value": 4.0}, 104.0),
+        (Action.LEAVE, {}, 105.0),
+        (Action.LEAVE, {"frozen": "edited", "landed_value": 90.0}, 108.0),
+        (Action.HOLD, {"requestid": "wg-1-20261119"}, 108.0),
+        (None, {}, 108.0),
+    ],
+)
+def test_what_the_next_difference_is_taken_from_once_the_days_are_judged(
+    feed: Feed, action: Action | None, more: dict, stands: float
+) -> None:
+    """From the reading that is counted: one kept back is not, what a person said is none."""
+    name = str(more.get("requestid", "wg-0-20261119"))
+    point = Point(requestid=name, value=8.0, comment="", daystamp="20261119")
+    known = Memory(points=[row(feed, 19, 5.0, **({"requestid": name} | more))])
+    verdicts = [
+        Verdict(WINDOWS[0], Reading(None), (), ""),
+        Verdict(WINDOWS[1], Reading(108.0), (point,) if action else (), ""),
+    ]
+    judged = [Judged(point, action)] if action else []
+    before = Past(ids={"20261119": name}, before=100.0)
+    assert memory.stands(known, rules(Shape.DIFFERENCE), before, verdicts, judged) == stands

@@ -235,6 +235,28 @@ def test_a_counter_that_is_replaced_takes_nothing_away(world: World) -> None:
     assert world.values() == {YESTERDAY: 3.0, TODAY: 2.0}
 
 
+@pytest.mark.parametrize("glitch", [0.0, 101.0])
+@pytest.mark.parametrize("corrections", ["careful", "never"])
+def test_today_does_not_make_up_for_a_reading_that_is_not_believed(
+    world: World, corrections: str, glitch: float
+) -> None:
+    """Yesterday's meter reads less all at once: held, and today has not used all the rest."""
+    read_as(world, aggregation="last", counter=True)
+    change_feed(world, options={"corrections": corrections})
+    say(world, {EARLIER: 100.0, YESTERDAY: 103.0, TODAY: 104.0})
+    world.work()
+    assert world.values() == {YESTERDAY: 3.0, TODAY: 1.0}
+
+    say(world, {EARLIER: 100.0, YESTERDAY: glitch, TODAY: 105.0})
+    look(world)
+    look(world)
+    assert world.values() == {YESTERDAY: 3.0, TODAY: 2.0}
+
+    say(world, {EARLIER: 100.0, YESTERDAY: 103.0, TODAY: 106.0})
+    look(world)
+    assert world.values() == {YESTERDAY: 3.0, TODAY: 3.0}
+
+
 def test_a_reading_that_vanished_is_not_counted_again(world: World) -> None:
     """The source lost yesterday's: it was counted, so today counts from it, look after look."""
     read_as(world, aggregation="last")
