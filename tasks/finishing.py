@@ -88,7 +88,7 @@ def _tell(
     job = outcome.question.job
     unit = next((verdict.reading.unit for verdict in outcome.verdicts if verdict.reading.unit), "")
     messages = {
-        "held": _words(held),
+        "held": _words(held, f"{batch.user.username}/{job.name}"),
         "units": fit.units_differ(unit, job.goal.gunits),
         "unfit": None,
         "failing_red": None,
@@ -108,14 +108,15 @@ def _tell(
         )
 
 
-def _words(held: Sequence[Datapoint]) -> str | None:
+def _words(held: Sequence[Datapoint], name: str) -> str | None:
     if not held:
         return None
     by_day = {row.daystamp or "": row.error for row in held}
-    days = sorted(by_day)
-    shown = [f"{day[:4]}-{day[4:6]}-{day[6:]} ({by_day[day]})" for day in days[:SHOWN]]
-    more = f" and {len(days) - SHOWN} more" if len(days) > SHOWN else ""
+    dates = {day: f"{day[:4]}-{day[4:6]}-{day[6:]}" for day in sorted(by_day)}
+    shown = [f"{date} ({by_day[day]})" for day, date in list(dates.items())[:SHOWN]]
+    more = f" and {len(dates) - SHOWN} more" if len(dates) > SHOWN else ""
+    which = next(iter(dates.values())) if len(dates) == 1 else "--all"
     return (
-        f"kept back for a person to decide: {', '.join(shown)}{more}; `waggle approve` sends it, "
-        "with --drop it is forgotten"
+        f"kept back until you decide: {', '.join(shown)}{more}; `waggle approve {name} {which}` "
+        "sends it, with --drop what is at Beeminder stays"
     )

@@ -12,7 +12,7 @@ from sqlmodel import Session
 
 from clients.errors import ClientError
 from db import outbox
-from db.outbox import Judged, SeenDay
+from db.outbox import Action, Judged, SeenDay
 from tasks import adopt, bounds, corrections, days, decide, gates, jobs, memory
 from tasks.beeminder import Access
 from tasks.corrections import Wanted
@@ -207,7 +207,7 @@ def record(session: Session, outcome: Outcome, now: float) -> None:
     outbox.record_days(
         session,
         job.held.feed_id,
-        [_seen(verdict) for verdict in outcome.verdicts],
+        [_seen(verdict, outcome.judged) for verdict in outcome.verdicts],
         question.request.now,  # a day that has ended since was not read to its end
         epoch=job.held.epoch,
     )
@@ -220,14 +220,19 @@ def record(session: Session, outcome: Outcome, now: float) -> None:
     )
 
 
-def _seen(verdict: Verdict) -> SeenDay:
+def _seen(verdict: Verdict, judged: Sequence[Judged]) -> SeenDay:
     day = verdict.day
+    keeps = frozenset(point.requestid for point in verdict.points)
+    left = next(
+        (one.why for one in judged if one.action == Action.LEAVE and one.point.requestid in keeps),
+        None,
+    )
     return SeenDay(
         daystamp=day.daystamp,
         starts_at=day.starts_at,
         ends_at=day.ends_at,
         value=verdict.reading.value,
-        note=None if verdict.points else verdict.why,
+        note=left if verdict.points else verdict.why,
         unit=verdict.reading.unit,
-        keeps=frozenset(point.requestid for point in verdict.points),
+        keeps=keeps,
     )

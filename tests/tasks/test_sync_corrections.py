@@ -3,7 +3,7 @@
 import pytest
 
 from db import approvals
-from db.models import Datapoint, Notice
+from db.models import Datapoint, Day, Notice
 from simulators.faults import Fault
 from tests.tasks.measured import look, ours, row, say, with_options
 from tests.tasks.scenes import TODAY, YESTERDAY, all_rows, change_feed
@@ -23,6 +23,11 @@ def begin(world: World, yesterday: float = 5.0, **goal: object) -> None:
 def notices(world: World, kind: str = "held") -> list[Notice]:
     """What a person is told of this kind and is not over."""
     return [n for n in all_rows(world, Notice) if n.kind == kind and n.cleared_at is None]
+
+
+def noted(world: World, stamp: str) -> str | None:
+    """What `waggle explain` says beside what the source said of that day."""
+    return next(day.note for day in all_rows(world, Day) if day.daystamp == stamp)
 
 
 def approve(world: World) -> None:
@@ -58,6 +63,7 @@ def test_yesterday_changes_for_the_worse(
     assert world.values() == {YESTERDAY: expected, TODAY: 2.0}
     assert row(world, YESTERDAY).state == ("held" if how == "careful" else "landed")
     assert len(notices(world)) == (how == "careful")
+    assert ("never corrected" in (noted(world, YESTERDAY) or "")) == (how == "never")
     assert row(world, TODAY).state == "landed"
 
 
@@ -123,14 +129,14 @@ def test_what_is_better_than_what_is_there_is_sent_out_of_a_hold(world: World) -
 
 
 def test_a_hold_is_told_once_and_says_what_would_happen(world: World) -> None:
-    """Ten looks at the same trouble are one notice, with both values in it."""
+    """Ten looks at the same trouble are one notice, with both values and what to type."""
     begin(world)
     say(world, {YESTERDAY: 3.0, TODAY: 1.0})
     for _ in range(10):
         look(world)
     (told,) = [n for n in all_rows(world, Notice) if n.kind == "held"]
     assert "5 → 3" in told.message
-    assert "2026-11-19" in told.message
+    assert "`waggle approve alice/energy 2026-11-19`" in told.message
 
 
 def test_an_approved_correction_is_sent_once(world: World) -> None:
@@ -173,6 +179,7 @@ def test_a_dropped_correction_comes_back_only_when_it_changes(world: World) -> N
     for _ in range(3):
         look(world)
         assert (row(world, YESTERDAY).state, notices(world)) == ("landed", [])
+    assert noted(world, YESTERDAY) == "a person dropped this correction"
 
     say(world, {YESTERDAY: 2.0, TODAY: 1.0})
     look(world)
