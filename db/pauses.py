@@ -9,7 +9,7 @@ from collections.abc import Collection
 from sqlalchemy import case, exists, select, update
 from sqlmodel import Session, col
 
-from db import inbox, notices
+from db import feeds, inbox, notices
 from db.models import Cover, Event, Feed, Goal
 from db.opening import no_such_feed
 from db.resting import NOTICE
@@ -26,6 +26,7 @@ def halt(
 
     Also what Waggle itself had paused, because the goal rests: it is a person's pause now.
     """
+    feeds.lock(session, col(Feed.id).in_(feed_ids))
     session.connection().execute(
         update(Feed)
         .where(col(Feed.id).in_(feed_ids))
@@ -58,6 +59,7 @@ def halt(
 
 def wake(session: Session, feed_ids: Collection[int], now: float) -> None:
     """Sync these feeds again, at once, as if nothing had failed before."""
+    feeds.lock(session, col(Feed.id).in_(feed_ids))
     session.connection().execute(
         update(Feed)
         .where(col(Feed.id).in_(feed_ids))

@@ -180,7 +180,6 @@ def _advance(rt: Runtime, chunk: _Chunk, outcome: reading.Outcome) -> None:
         today = days.day_of(now, jobs.zone_of(chunk.batch), chunk.job.goal.deadline)
         last_day = max(last_day, today)
     with rt.ledger.write() as session:
-        feeds.hold(session, held, now)  # feeds are locked first, as whoever asks does
         chunk.pushed.mark(session, held, now)
         backfills.advance(
             session,
@@ -213,7 +212,6 @@ def _not_now(rt: Runtime, chunk: _Chunk, error: ClientError | DeferredError) -> 
     written = len(chunk.pushed.landed)
     try:
         with rt.ledger.write() as session:
-            feeds.hold(session, held, now)
             chunk.pushed.mark(session, held, now)
             if again is None:
                 backfills.fail(session, row.id or 0, error=text, now=now, written=written)

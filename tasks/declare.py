@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from sqlalchemy import true
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
-from db import datasources, outbox, pauses
+from db import datasources, feeds, outbox, pauses
 from db.engine import Ledger
 from db.models import Feed, Goal, Source, User
 from db.states import FeedState, Lane
@@ -91,6 +92,9 @@ def _apply(
         users[declared.username] = user
         hooks[declared.username] = declare_people.hook(user, vault)
         changes.append(_change("user", declared.username, details, new=new))
+    session.flush()
+    # All of them, in the order of their ids, which is not that of the file: workers hold several.
+    feeds.lock(session, true())
     sources: dict[str, Source] = {}
     fresh: dict[str, Fresh] = {}
     for source in declaration.sources:
@@ -142,9 +146,7 @@ def _feed(
     now: float,
 ) -> tuple[int, list[str], bool]:
     row = session.exec(
-        select_rows(Feed)
-        .where(col(Feed.goal_id) == goal.id, col(Feed.label) == declared.label)
-        .with_for_update()
+        select_rows(Feed).where(col(Feed.goal_id) == goal.id, col(Feed.label) == declared.label)
     ).first()
     wanted: dict[str, Any] = {
         "source_id": source.id,

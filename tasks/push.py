@@ -42,7 +42,12 @@ class Pushed:
     rejected: dict[int, ClientError] = field(default_factory=dict)
 
     def mark(self, session: Session, held: Claim, now: float) -> None:
-        """Write it down; part of the transaction that ends the claim."""
+        """Write it down, first of all in the transaction that ends the claim.
+
+        The feed is locked before its datapoints, as whoever decides about them does it: else the
+        two could wait for each other. Raises `FencedError`.
+        """
+        feeds.hold(session, held, now)
         for point_id, answered in self.landed.items():
             sendings.mark_landed(
                 session, point_id=point_id, answered=answered, epoch=held.epoch, now=now

@@ -198,9 +198,7 @@ def _push(rt: Runtime, access: Access, slug: str, held: Claim, told: Sequence[To
 
 def _mark(rt: Runtime, held: Claim, pushed: push.Pushed) -> None:
     with rt.ledger.write() as session:
-        now = rt.clock.now()
-        feeds.hold(session, held, now)
-        pushed.mark(session, held, now)
+        pushed.mark(session, held, rt.clock.now())
 
 
 def _were_a_persons(told: Sequence[Told]) -> set[int]:
@@ -237,8 +235,8 @@ def _release(
 ) -> None:
     """End the claims; a lease that somebody else has by now is theirs."""
     with rt.ledger.write() as session:
-        now = rt.clock.now()
-        feeds.ask(session, ask, now)
+        feeds.lock(session, col(Feed.id).in_([held.feed_id for held in claims]))
+        feeds.ask(session, ask, rt.clock.now())
         for held in claims:
             try:
                 feeds.release(session, held)

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from sqlmodel import Session
+from sqlmodel import Session, col
 
 from db import feeds, notices, reconciling, sendings
 from db.feeds import Claim
-from db.models import Datapoint
+from db.models import Datapoint, Feed
 from db.reconciling import Subject
 from db.states import DatapointState
 from tasks import repairs
@@ -27,6 +27,7 @@ def record(
     touched = [f.row for f, deed in decided if f.row and (deed != Deed.LEAVE or _new_id(f))]
     with rt.ledger.write() as session:
         now = rt.clock.now()
+        feeds.lock(session, col(Feed.id).in_([held.feed_id for held in claims]))
         for held in claims:
             feeds.hold(session, held, now)
         ours = reconciling.unchanged(session, touched)

@@ -69,8 +69,7 @@ def not_now(
     now = rt.clock.now()
     try:
         with rt.ledger.write() as session:
-            if pushed is not None:
-                pushed.mark(session, job.held, now)
+            (pushed or Pushed()).mark(session, job.held, now)
             waiting = [row.id or 0 for row in outbox.pending(session, job.held.feed_id)]
             trouble = _trouble(session, job, now)
             error = _accident(error, tries=trouble[0])
@@ -112,15 +111,15 @@ def not_now(
         rt.leases.drop([job.held.feed_id])
 
 
-def rests(rt: Runtime, job: Job) -> bool:
+def rests(rt: Runtime, job: Job, *, pushed: Pushed | None = None) -> bool:
     """Does this feed's goal take no data for now? Then the claim ends here, with the reason.
 
     A feed that rested wakes when its goal is back; False then, and the sync goes on. True also
-    when somebody else holds the feed by now.
+    when somebody else holds the feed by now. `pushed`: what was sent before that was found out.
     """
     reason = facts.resting(job.goal)
     if reason is not None:
-        rest(rt, job, reason)
+        rest(rt, job, reason, pushed=pushed)
         return True
     if not resting.is_resting(job.feed.state, job.feed.reason):
         return False
@@ -138,7 +137,7 @@ def rests(rt: Runtime, job: Job) -> bool:
     return False
 
 
-def rest(rt: Runtime, job: Job, reason: str) -> None:
+def rest(rt: Runtime, job: Job, reason: str, *, pushed: Pushed | None = None) -> None:
     """Pause a feed whose goal takes no data: nothing of it is dropped, and it is looked at again.
 
     `reason`: one of `db.resting.REASONS`.
@@ -147,6 +146,8 @@ def rest(rt: Runtime, job: Job, reason: str) -> None:
     pause = max(job.feed.every, REST_AGAIN) * rt.rng.uniform(0.95, 1.0)
     try:
         with rt.ledger.write() as session:
+            if pushed is not None:
+                pushed.mark(session, job.held, now)
             feeds.rest(
                 session,
                 job.held,
@@ -166,7 +167,7 @@ def rest(rt: Runtime, job: Job, reason: str) -> None:
                 now=now,
             )
     except FencedError:
-        fenced(rt, job, Pushed())
+        fenced(rt, job, pushed or Pushed())
     else:
         log.info("feed.resting", feed=job.held.feed_id, reason=reason)
     finally:

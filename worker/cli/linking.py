@@ -3,9 +3,10 @@
 from typing import Any
 
 import click
+from sqlmodel import col
 
-from db import datasources, pauses, people
-from db.models import Goal
+from db import datasources, feeds, pauses, people
+from db.models import Feed, Goal
 from db.states import FeedState
 from tasks import datasource, datasource_change
 from tasks.beeminder import Access
@@ -121,6 +122,7 @@ def _wake(rt: Runtime, looked: Link, *, counts_anew: bool) -> None:
     again = [named.feed.id or 0 for named in looked.feeds if named.feed.state in states]
     goal_id = looked.feeds[0].goal.id or 0
     with rt.ledger.write() as session:
+        feeds.lock(session, col(Feed.id).in_(again))  # before their goal, as syncs do it
         datasources.take_up(session, goal_id)
         pauses.wake(session, again, now)
         people.store_goal_facts(session, goal_id, {"facts_at": None})
