@@ -141,13 +141,24 @@ def _land(rt: Runtime, batch: Batch, outcome: Outcome, access: Access) -> None:
             points = edits.respect(rt, batch, job, access, points)
             push.send(rt, access, job.goal.slug, job.held, points, pushed)
         refused = push.worst(pushed)
-        if refused is not None:
-            setbacks.not_now(rt, job, refused, where=WHERE, pushed=pushed)
-        else:
+        if refused is None:
             finishing.finish(rt, batch, outcome, pushed)
+        elif not _rests_by_now(rt, batch, job, access, pushed):
+            setbacks.not_now(rt, job, refused, where=WHERE, pushed=pushed)
     except FencedError:
         setbacks.fenced(rt, job, pushed)
     except (ClientError, DeferredError) as error:
         setbacks.not_now(rt, job, error, where=WHERE, pushed=pushed)
     finally:
         rt.leases.drop([feed_id])
+
+
+def _rests_by_now(rt: Runtime, batch: Batch, job: Job, access: Access, pushed: push.Pushed) -> bool:
+    """Was a push refused because the goal rests since its facts were read? Then the claim ended."""
+    job.goal.facts_at = None
+    try:
+        facts.refresh(rt, access, batch.user, [job.goal])
+    except (ClientError, DeferredError) as error:
+        log.info("goal.not_read_again", feed=job.held.feed_id, reason=str(error))
+        return False  # the refusal is what is told
+    return setbacks.rests(rt, job, pushed=pushed)

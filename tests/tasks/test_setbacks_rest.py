@@ -173,27 +173,41 @@ def test_what_rests_is_not_pushed_by_the_outbox(world: World) -> None:
         assert not feeds.has_outbox(session, world.clock.at)
 
 
-def test_a_goal_that_freezes_between_look_and_push(world: World) -> None:
-    """The push is refused: failing; the next look reads the goal again and says what it is."""
+@CAUSES
+def test_a_goal_that_rests_since_it_was_looked_at(world: World, reason: str) -> None:
+    """The push is refused: the goal is read again at once, and the first callback is told why."""
     world.clock.advance(10)
+
+    def stop(step: str) -> None:
+        if step == "recorded":
+            change_goal(world, **RESTS[reason])
+
+    first = world.call_back()
+    world.work(world.runtime(trace=stop))
+    assert (world.event(first).error or {})["code"] == reason
+    assert (world.feed().state, world.feed().reason) == ("paused", reason)
+    assert opened_notices(world) == [("resting", reason)]
+    change_goal(world, **AWAKE)
+    second = world.call_back()
+    world.work()
+    assert world.values() == {TODAY: 2.5, YESTERDAY: 7.0}
+    assert world.event(second).state == "done"
+
+
+def test_a_refusal_whose_reason_is_not_found_is_told_as_it_is(world: World) -> None:
+    """Beeminder refuses, and is away when the goal is read again: failing, with the refusal."""
 
     def freeze(step: str) -> None:
         if step == "recorded":
             change_goal(world, frozen=True)
+            world.beeminder.faults.add(Fault(method="GET", path="energy.json", status=500))
 
-    first = world.call_back()
-    world.work(world.runtime(trace=freeze))
-    assert (world.event(first).error or {})["code"] == "rejected"
-    second = world.call_back()
-
-    world.work()
-
-    assert (world.event(second).error or {})["code"] == "goal_frozen"
-    change_goal(world, frozen=False)
-    third = world.call_back()
-    world.work()
-    assert world.event(third).state == "done"
-    assert world.values() == {TODAY: 2.5, YESTERDAY: 7.0}
+    told = []
+    for rt in (world.runtime(trace=freeze), None):
+        event_id = world.call_back()
+        world.work(rt)
+        told.append((world.event(event_id).error or {})["code"])
+    assert told == ["rejected", "goal_frozen"]
 
 
 def test_a_persons_pause_counts_for_more(world: World) -> None:
