@@ -108,6 +108,9 @@ def _one(stance: Stance, want: Wanted, row: Datapoint | None) -> Judged:
         return Judged(point, Action.SEND)  # at most the comment differs
     completes = _completes(stance, want, there or 0.0)
     why = None if completes else _harm(stance, want, row, there or 0.0)
+    if why is None and row.state == DatapointState.HELD and row.content_hash == point.content_hash:
+        # One of many was dropped, or is not looked at any more: that lets none of the others pass.
+        why = row.error or "it was kept back before"
     if stance.corrections == Corrections.NEVER and not completes:
         return Judged(point, Action.LEAVE, "finished days are never corrected (corrections)")
     if stance.corrections == Corrections.CAREFUL and why is not None:

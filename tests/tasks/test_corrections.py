@@ -173,6 +173,15 @@ def test_a_held_correction_stays_held() -> None:
     assert judged.action == HOLD
 
 
+def test_one_of_many_stays_held_when_the_others_are_decided_about() -> None:
+    """Better, and alone by now: what was kept back is let pass by a person, not by the calendar."""
+    why = "4 finished days would change at once"
+    kept = {"content_hash": point(6.0).content_hash, "state": DatapointState.HELD, "error": why}
+    assert judge(stance(), (point(6.0), row(5.0, **kept))) == [Judged(point(6.0), HOLD, why)]
+    assert judge(stance(), (point(7.0), row(5.0, **kept)))[0].action == SEND
+    assert judge(stance(corrections=ALWAYS), (point(6.0), row(5.0, **kept)))[0].action == SEND
+
+
 @pytest.mark.parametrize("state", [DatapointState.PENDING, DatapointState.LANDED])
 def test_what_was_judged_before_is_not_judged_again(state: DatapointState) -> None:
     """A push that failed while the day was open goes on after it is over."""

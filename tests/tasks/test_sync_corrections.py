@@ -213,6 +213,28 @@ def test_a_source_that_changes_many_days_at_once_is_not_believed(
         assert [world.values()[stamp] for stamp in stamps[:changed]] == [6.0] * changed
 
 
+def test_one_of_many_that_is_dropped_lets_none_of_the_others_pass(world: World) -> None:
+    """Four days are held; a person refuses one of them: the other three wait on, also tomorrow."""
+    rt = with_options(world, lookback_days=4)
+    stamps = [f"202611{day}" for day in range(16, 20)]
+    say(world, dict.fromkeys(stamps, 5.0) | {TODAY: 1.0})
+    world.work(rt)
+    say(world, dict.fromkeys(stamps, 6.0) | {TODAY: 1.0})
+    look(world, rt=rt)
+    with world.ledger.write() as session:
+        approvals.drop(session, [world.feed_id], daystamp=stamps[3], now=world.clock.at)
+
+    look(world, rt=rt)
+    world.clock.advance(DAY)
+    look(world, rt=rt)
+
+    assert [world.values()[stamp] for stamp in stamps] == [5.0] * 4
+    assert [row(world, stamp).state for stamp in stamps] == ["held"] * 3 + ["landed"]
+    approve(world)
+    world.work(rt)
+    assert [world.values()[stamp] for stamp in stamps] == [6.0] * 3 + [5.0]
+
+
 def test_a_day_without_a_value_gets_one_late(world: World) -> None:
     """Waggle was down, or the data came late: nothing is there yet, so nothing is corrected."""
     world.beeminder.state.change_goal("alice", "energy", yaw=-1)
