@@ -176,7 +176,6 @@ def test_what_rests_is_not_pushed_by_the_outbox(world: World) -> None:
 @CAUSES
 def test_a_goal_that_rests_since_it_was_looked_at(world: World, reason: str) -> None:
     """The push is refused: the goal is read again at once, and the first callback is told why."""
-    world.clock.advance(10)
 
     def stop(step: str) -> None:
         if step == "recorded":

@@ -74,11 +74,12 @@ def _act(
     """Ask everything, then do it; what is to be said, and what failed."""
     goal, app = looked.goal, rt.options.app_name
     keeps = any(named.feed.options.get("datasource") == datasources.KEEP for named in looked.feeds)
+    fits = any(found.problem is None for found in looked.fits)
     take = bool(app) and not keeps and not datasource.same(goal.autodata, app)
     asked: dict[str, str] = {}
     if mended is not None:
         asked["mend"] = "Change how the goal counts at Beeminder?"
-    if take and not datasource.is_free(goal.autodata):
+    if take and (fits or mended) and not datasource.is_free(goal.autodata):
         there = datasource.shown(goal.autodata)
         asked["take"] = (
             f"Replace {there} by Waggle as the data source? `waggle unlink` gives it back where "
@@ -102,6 +103,9 @@ def _act(
         )
     elif keeps:
         said.append('the data source is left as it is (datasource = "keep")')
+    elif take and not (fits or counts_anew):
+        # Beeminder would hide manual entry, and ask one who has nothing to say.
+        failed.append("nothing is sent to this goal, so its data source is left as it is")
     elif take and answers.get("take", True):
         row = datasource_change.make(rt, looked.feeds[0].goal.id or 0, app)
         if row.datasource_error or row.datasource_want:

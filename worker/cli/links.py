@@ -121,9 +121,9 @@ def show(rt: Runtime, looked: Link) -> None:
         )
     ]
     output.table(("feed", "is a", "unit", "goal's unit", "is sent"), rows, empty="")
-    for found in looked.fits:
-        for text in (*found.warnings, *filter(None, [found.problem])):
-            click.echo(f"  {output.plain(text)}")
+    texts = [text for found in looked.fits for text in (*found.warnings, found.problem) if text]
+    for text in dict.fromkeys(texts):  # what is true of several feeds is said once
+        click.echo(f"  {output.plain(text)}")
     source = datasource.shown(goal.autodata)
     ours = rt.options.app_name and datasource.same(goal.autodata, rt.options.app_name)
     click.echo(f"data source: {output.plain(source)}{', which is Waggle' if ours else ''}")

@@ -1,5 +1,7 @@
 """Promises of `waggle link`: what it would replace is asked about, and nobody's goal is harmed."""
 
+import json
+
 import pytest
 
 from db.models import Day, Feed, Goal
@@ -78,6 +80,16 @@ def test_yes_is_an_answer(app, world):
     assert (there(world).autodata, row(world).datasource_before) == (APP, "ifttt")
 
 
+def test_a_goal_that_is_sent_nothing_keeps_its_source(app, world):
+    """Even with --yes: manual entry would be hidden, and nothing would come instead."""
+    there(world).aggday = "triangle"
+    done = app("link", "alice/energy", "--yes", status=1)
+    assert done.stdout.count("'triangle'") == 1
+    assert "nothing is sent to this goal" in done.stderr
+    assert there(world).autodata is None
+    assert world.beeminder.faults.count(method="PUT") == 0
+
+
 def test_keep_is_kept(app, world):
     """Also with --yes: the file says so."""
     world.link("energy", label="roof", options={"datasource": "keep"})
@@ -129,7 +141,7 @@ def test_a_label_means_the_whole_goal(app, world):
     """How the goal counts concerns every feed of it."""
     there(world).kyoom = False
     world.link("energy", label="roof")
-    found = app.json("link", "alice/energy:roof")
+    found = json.loads(app("link", "alice/energy:roof", "--json", status=1).stdout)
     assert [each["feed"] for each in found["feeds"]] == ["alice/energy", "alice/energy:roof"]
     assert all("2 feeds" in each["problem"] for each in found["feeds"])
 
