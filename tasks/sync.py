@@ -85,7 +85,7 @@ def _fetch(rt: Runtime, batch: Batch, awake: list[Job], access: Access) -> list[
         try:
             questions.append(reading.prepare(rt, batch, job, access))
         except (ClientError, DeferredError) as error:
-            setbacks.not_now(rt, job, error, where=_whose(error, where))
+            setbacks.not_now(rt, job, error, where=_whose(error, job, where))
     try:
         answers = reading.ask(rt, batch, questions)
     except (ClientError, DeferredError) as error:
@@ -107,10 +107,10 @@ def _fetch(rt: Runtime, batch: Batch, awake: list[Job], access: Access) -> list[
     return outcomes
 
 
-def _whose(error: ClientError | DeferredError, source: str) -> str:
+def _whose(error: ClientError | DeferredError, job: Job, source: str) -> str:
     """Settings are the source's; whatever else goes wrong before it is asked is Beeminder's."""
     if isinstance(error, jobs.UnfitGoalError):
-        return "the goal"
+        return f"goal {job.goal.slug}"
     return source if isinstance(error, jobs.BadSettingsError) else WHERE
 
 
