@@ -19,7 +19,7 @@ from db.feeds import FencedError
 from db.models import Backfill, Datapoint, Feed
 from db.outbox import Action
 from db.states import Lane
-from tasks import callbacks, days, edits, facts, jobs, policy, push, reading, setbacks
+from tasks import callbacks, days, edits, facts, jobs, memory, policy, push, reading, setbacks
 from tasks.beeminder import WHERE, Access
 from tasks.fit import Shape
 from tasks.gates import DeferredError
@@ -153,6 +153,9 @@ def _read(rt: Runtime, chunk: _Chunk) -> reading.Outcome:
             rt.clock.now() + NOT_BEGUN_AGAIN, {"code": "not_begun", "message": str(error)}
         ) from None
     question = reading.prepare(rt, batch, job, chunk.access, windows=windows)
+    kept = memory.kept_back(question.memory)
+    if question.rules.shape == Shape.RUNNING and kept is not None and first > chunk.row.first_day:
+        question.kept_back = kept.value  # or each approval would only move the step by a chunk
     answer = reading.ask(rt, batch, [question]).get(job.held.feed_id, {})
     rt.step("backfill.fetched")
     outcome = reading.settle(rt, question, answer)
@@ -179,6 +182,8 @@ def _advance(rt: Runtime, chunk: _Chunk, outcome: reading.Outcome) -> None:
         # What an earlier day adds is in the total of every later one.
         today = days.day_of(now, jobs.zone_of(chunk.batch), chunk.job.goal.deadline)
         last_day = max(last_day, today)
+    elif outcome.question.rules.shape == Shape.DIFFERENCE and _moved(outcome):
+        last_day = max(last_day, days.following(chunk.last))
     with rt.ledger.write() as session:
         chunk.pushed.mark(session, held, now)
         backfills.advance(
@@ -202,6 +207,15 @@ def _advance(rt: Runtime, chunk: _Chunk, outcome: reading.Outcome) -> None:
     )
     if wanted:  # by a callback that came while we held the feed
         rt.ring("sync", Lane.URGENT.name.lower())
+
+
+def _moved(outcome: reading.Outcome) -> bool:
+    """Has the last day another reading than the one that the day after it was taken from?"""
+    last, known = outcome.verdicts[-1], outcome.question.memory.days
+    before, after = known.get(last.day.daystamp), known.get(days.following(last.day.daystamp))
+    if after is None or after.seen_at is None:
+        return False
+    return before is None or before.value != last.reading.value
 
 
 def _not_now(rt: Runtime, chunk: _Chunk, error: ClientError | DeferredError) -> None:

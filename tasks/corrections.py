@@ -37,13 +37,14 @@ class Stance:
     """How a goal counts, and what its owner chose. `yaw`: 1 when more is better, -1 when less is.
 
     `grows`: a day's value adds up while the day runs. `on_edit_source`: what a person edited is
-    written over.
+    written over. `many`: so many finished days may change in one go.
     """
 
     corrections: Corrections
     yaw: int | None
     grows: bool = False
     on_edit_source: bool = False
+    many: int = MANY
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ def judge(stance: Stance, wanted: Sequence[Wanted], known: Mapping[str, Datapoin
         and judgement.action == Action.SEND
         and _changes(want.point, known.get(want.point.requestid))
     ]
-    if stance.corrections == Corrections.CAREFUL and len(changed) > MANY:
+    if stance.corrections == Corrections.CAREFUL and len(changed) > stance.many:
         why = f"{len(changed)} finished days would change at once"
         for index in changed:
             judged[index] = Judged(wanted[index].point, Action.HOLD, why)

@@ -119,6 +119,11 @@ def _before(memory: Memory, shape: Shape, feed: Feed, windows: Sequence[Window])
     return None
 
 
+def kept_back(memory: Memory) -> Datapoint | None:
+    """The last point before the days that are looked at, while it waits for a person."""
+    return next((row for row in memory.before if row.state == DatapointState.HELD), None)
+
+
 def _intended(row: Datapoint) -> float:
     """What a point says, and what is there where that is kept back or is a person's."""
     kept = row.state in (DatapointState.HELD, DatapointState.WITHDRAWN)

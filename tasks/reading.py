@@ -30,7 +30,9 @@ REMEMBERED_DAYS = 400  # beyond those that are looked at
 @dataclass(slots=True, kw_only=True)
 class Question:
     """One feed's question, and all that decides about its answer. `base` is a day before the
-    first: its reading is what a difference starts from, it is not written.
+    first: its reading is what a difference starts from, it is not written. `kept_back`: the running
+    total that the days before come to, where that waits for a person: what goes on from it waits
+    with it.
     """
 
     job: Job
@@ -41,6 +43,7 @@ class Question:
     past: Past
     base: Window | None = None
     found: adopt.Found | None = None
+    kept_back: float | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -175,7 +178,8 @@ def settle(rt: Runtime, question: Question, answer: Answer) -> Outcome:
         reading = answer.get(question.base.daystamp, Reading(None))
         past = replace(past, before=reading.value)
     rules, windows, now = question.rules, question.windows, question.request.now
-    verdicts = decide.decide(rules, windows, answer, now=now, past=past)
+    wanted = past if question.kept_back is None else replace(past, before=question.kept_back)
+    verdicts = decide.decide(rules, windows, answer, now=now, past=wanted)
     judged = _judge(rt, question, verdicts)
     builds = rules.shape in (Shape.RUNNING, Shape.DIFFERENCE)
     if builds and windows and windows[-1].ends_at > now:
@@ -195,6 +199,8 @@ def _judge(rt: Runtime, question: Question, verdicts: Sequence[Verdict]) -> list
         for point in verdict.points
     ]
     stance = jobs.stance_of(rt, question.job, question.rules)
+    if question.kept_back is not None:
+        stance = replace(stance, many=0)
     return corrections.judge(stance, wanted, question.memory.by_requestid())
 
 
