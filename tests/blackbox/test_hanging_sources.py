@@ -48,6 +48,7 @@ def test_hanging_sources_do_not_delay_callbacks(home: House) -> None:
         home.run("apply", str(home.declare("energy", text=hanging)))
         home.wait(lambda: nobody.held >= 8)
         beside = median_of_callbacks(home)
-        assert "put_back" not in home.log(), "they hang no more: nothing was tested"
+        # Some wait for our own rate at Beeminder first; none is answered by its source.
+        assert "deferred=False" not in home.log(), "they hang no more: nothing was tested"
 
     assert beside < 5 * alone + 0.5
