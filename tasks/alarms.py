@@ -1,7 +1,8 @@
 """When a feed fails on a day on which its goal derails: the owner hears of it at once.
 
-So long after a callback came in, Beeminder has had our 503 and acts on what it has. The notice says
-why, and how to get back to manual entry, which Beeminder's own apps hide while a source is set.
+A callback that is held longer than we hold them is answered 503, and Beeminder acts on what it has.
+The notice says why, and how to get back to manual entry, which Beeminder's own apps hide while a
+source is set.
 """
 
 from dataclasses import dataclass
@@ -12,9 +13,9 @@ from db import notices
 from db.models import User
 from tasks import datasource, days, guard
 from tasks.jobs import Job
+from tasks.runtime import Runtime
 
 KIND = "failing_red"
-LATE_SECONDS = 25.0  # a callback is held for so long by default
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,15 @@ def red(session: Session, job: Job, now: float) -> Red | None:
         return None
     instants = [instant for instant in guard.instants(window.ends_at) if instant > now]
     return Red(f"{user.username}/{goal.slug}", min(instants, default=None))
+
+
+def too_late(rt: Runtime, job: Job, due_at: float, now: float) -> bool:
+    """Will the callback that met the first failure have had its 503 before the next try?
+
+    The first, not the latest one: Beeminder calls more often the nearer the deadline is.
+    """
+    since = now if job.feed.failing_since is None else job.feed.failing_since
+    return due_at - since >= rt.options.hold_seconds
 
 
 def tell(session: Session, job: Job, found: Red, why: str, now: float) -> bool:

@@ -45,6 +45,7 @@ class Options:
     beeminder_url: str = "https://www.beeminder.com"
     beeminder_rate: float = 10.0
     app_name: str | None = None
+    hold_seconds: float = 25.0
     lookback_days: int = 2
     corrections: str = "careful"
     retention_days: int = 400

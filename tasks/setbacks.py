@@ -19,7 +19,6 @@ from db import covers, feeds, notices, outbox, people, resting
 from db.feeds import FencedError
 from db.states import FeedState, Lane
 from tasks import alarms, facts, policy
-from tasks.alarms import LATE_SECONDS
 from tasks.beeminder import WHERE
 from tasks.gates import DeferredError
 from tasks.jobs import Job
@@ -74,9 +73,9 @@ def not_now(
             trouble = _trouble(session, job, now)
             error = _accident(error, tries=trouble[0])
             red = alarms.red(session, job, now)
-            if red is not None and (isinstance(error, Permanent) or trouble[1] >= LATE_SECONDS):
-                alarms.tell(session, job, red, f"{where}: {error}", now)
             if isinstance(error, Permanent):
+                if red is not None:
+                    alarms.tell(session, job, red, f"{where}: {error}", now)
                 stored = policy.as_json(error, where=where)
                 next_at = now + policy.check_again(error, every=job.feed.every)
                 if red is not None and red.guarded is not None:
@@ -94,6 +93,8 @@ def not_now(
                 log.warning("feed.failing", feed=job.held.feed_id, **stored)
                 return
             due_at, deferred, stored = _again(rt, job, error, trouble=trouble, now=now, where=where)
+            if red is not None and alarms.too_late(rt, job, due_at, now):
+                alarms.tell(session, job, red, f"{where}: {error}", now)
             outbox.postpone(session, waiting, due_at=due_at, error=stored["message"])
             feeds.put_back(
                 session, job.held, due_at=due_at, error=stored, deferred=deferred, now=now

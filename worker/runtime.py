@@ -53,6 +53,7 @@ def options(settings: Settings) -> Options:
         beeminder_url=settings.beeminder_url,
         beeminder_rate=settings.beeminder_rate,
         app_name=settings.beeminder_app_name,
+        hold_seconds=settings.hold_seconds,
         lookback_days=settings.lookback_days,
         corrections=settings.corrections,
         retention_days=settings.retention_days,

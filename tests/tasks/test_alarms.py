@@ -3,6 +3,7 @@
 from db import notices
 from simulators.faults import Fault
 from tasks import alarms
+from tests.tasks.measured import with_options
 from tests.tasks.scenes import change_feed
 from tests.world import DAY, NOON, World
 
@@ -70,19 +71,48 @@ def test_nobody_is_alarmed_on_other_days(world: World) -> None:
 
 
 def test_a_short_outage_alarms_nobody_and_a_long_one_does(world: World) -> None:
-    """As long as a callback is held there is hope; after that Beeminder has had our 503."""
+    """As long as a callback is held there is hope; once its 503 is certain its owner is told."""
     make_red(world)
     world.bemserver.faults.add(Fault(path="/", status=500, times=None))
     world.call_back()
     world.work()
     assert alarms_of(world) == []
 
-    while world.clock.at < NOON + 700 + alarms.LATE_SECONDS + 60:
-        world.clock.advance(5)
-        world.work()
+    until_told(world, NOON + 700 + 25)
 
     (told,) = alarms_of(world)
     assert "source plant" in told
+
+
+def test_callback_after_callback_does_not_put_the_alarm_off(world: World) -> None:
+    """Near a deadline Beeminder calls again and again: the first of them has had its 503."""
+    make_red(world)
+    world.bemserver.faults.add(Fault(path="/", status=500, times=None))
+
+    until_told(world, NOON + 700 + 25, calling=True)
+
+    assert len(alarms_of(world)) == 1
+
+
+def test_an_alarm_keeps_to_how_long_callbacks_are_held(world: World) -> None:
+    """The owner chose to answer at once: whatever fails is too late."""
+    make_red(world)
+    world.bemserver.faults.add(Fault(path="/", status=500, times=None))
+    world.call_back()
+
+    world.work(with_options(world, hold_seconds=0))
+
+    assert len(alarms_of(world)) == 1
+
+
+def until_told(world: World, end: float, *, calling: bool = False) -> None:
+    """The feed is tried again, and a callback comes in every few seconds, until somebody hears."""
+    while not alarms_of(world):
+        assert world.clock.at < end, "Beeminder has had its 503, and nobody was told"
+        world.clock.advance(3)
+        if calling:
+            world.call_back()
+        world.work()
 
 
 def test_the_alarm_is_over_when_the_data_is_there(world: World) -> None:
