@@ -55,9 +55,33 @@ def look(access: Access, slug: str, feed: Feed, rules: Rules, *, first: str) -> 
     return Found(own, cursor)
 
 
-def rows(feed: Feed, found: Found, now: float) -> list[Datapoint]:
-    """The points as rows that have landed, not by this ledger: `sent_at` is None."""
-    return [_row(feed, point, now) for point in found.points]
+def known(session: Session, feed: Feed, rules: Rules) -> list[Datapoint]:
+    """What the ledger has of this count already, also under another label of the goal."""
+    prefix = identity.requestid(rules.digest, "")
+    return list(
+        session.exec(
+            select_rows(Datapoint).where(
+                col(Datapoint.goal_id) == feed.goal_id, col(Datapoint.requestid).startswith(prefix)
+            )
+        )
+    )
+
+
+def merged(feed: Feed, mine: Sequence[Datapoint], found: Found, now: float) -> list[Datapoint]:
+    """The rows of the ledger with what was found.
+
+    What it did not know has landed, not by this ledger: `sent_at` is None. What a person did or
+    decided before stands in the others; only of those about which nothing is known something is
+    learned.
+    """
+    rows = {row.requestid: row for row in mine}
+    for there in found.points:
+        new = _row(feed, there, now)
+        row = rows.setdefault(new.requestid, new)
+        if row.landed_value is None and row.sent_value is None and row.frozen is None:
+            row.landed_hash, row.landed_value = new.landed_hash, new.landed_value
+            row.beeminder_id = new.beeminder_id
+    return list(rows.values())
 
 
 def _row(feed: Feed, there: clients.Datapoint, now: float) -> Datapoint:
@@ -88,32 +112,13 @@ def _row(feed: Feed, there: clients.Datapoint, now: float) -> Datapoint:
     )
 
 
-def store(session: Session, feed: Feed, rules: Rules, found: Found, now: float) -> int:
-    """Write it down, in the transaction of whoever holds the feed; returns how many were new."""
-    known = {row.requestid: row for row in _known(session, feed, found.points)}
-    new = 0
-    for row in rows(feed, found, now):
-        mine = known.get(row.requestid)
-        if mine is None:
-            session.add(row)
-            new += 1
-        elif mine.feed_id != feed.id:
-            mine.feed_id = feed.id or 0  # it was another label's before
-            session.add(mine)
+def store(session: Session, feed: Feed, rules: Rules, found: Found, now: float) -> None:
+    """Write it down, in the transaction of whoever holds the feed: all of it is this feed's now."""
+    for row in merged(feed, known(session, feed, rules), found, now):
+        row.feed_id = feed.id or 0
+        session.add(row)
     stored = session.get_one(Feed, feed.id)
     for target in (feed, stored):
         target.digest, target.cursor = rules.digest, dict(found.cursor)
     session.add(stored)
     session.flush()
-    return new
-
-
-def _known(
-    session: Session, feed: Feed, points: Sequence[clients.Datapoint]
-) -> Sequence[Datapoint]:
-    return session.exec(
-        select_rows(Datapoint).where(
-            col(Datapoint.goal_id) == feed.goal_id,
-            col(Datapoint.requestid).in_([point.requestid for point in points]),
-        )
-    ).all()

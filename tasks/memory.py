@@ -71,6 +71,21 @@ def load_points(session: Session, memory: Memory, feed_id: int, first: str) -> N
     )
 
 
+def remember(memory: Memory, rows: Sequence[Datapoint], first: str) -> None:
+    """Go on as if these stood in the ledger as the feed's; `first` as in `load_points`."""
+    have = {row.requestid for row in (*memory.points, *memory.before)}
+    new = [row for row in rows if row.requestid not in have]
+    memory.points += [row for row in new if (row.daystamp or first) >= first]
+    earlier = [row for row in new if (row.daystamp or first) < first and _stands(row)]
+    earlier += memory.before
+    memory.before = sorted(earlier, key=lambda row: row.daystamp or "", reverse=True)[:1]
+
+
+def _stands(row: Datapoint) -> bool:
+    """Is it there, or about to be? The same as in `load_points`."""
+    return bool(row.landed_value is not None or row.content_hash) and row.frozen != "deleted"
+
+
 def past_of(memory: Memory, shape: Shape, feed: Feed, windows: Sequence[Window]) -> Past:
     """What a decision about these days has to know."""
     stamps = {window.daystamp for window in windows}
@@ -91,7 +106,7 @@ def past_of(memory: Memory, shape: Shape, feed: Feed, windows: Sequence[Window])
             for row in memory.points
             if row.daystamp in stamps
             and row.timestamp is None
-            and (row.landed_value is not None or row.sent_value is not None)
+            and (row.landed_value is not None or row.sent_value is not None or row.frozen)
         },
         before=_before(memory, shape, feed, windows),
     )

@@ -80,9 +80,10 @@ def prepare(
     with rt.ledger.read() as session:
         if asked:
             memory.load_points(session, known, job.held.feed_id, asked[0].daystamp)
+        mine = [] if found is None else adopt.known(session, job.feed, rules)
     if found is not None:
         job.feed.cursor = dict(found.cursor)
-        _remember(known, job, found, asked, now)
+        memory.remember(known, adopt.merged(job.feed, mine, found, now), asked[0].daystamp)
     past = memory.past_of(known, rules.shape, job.feed, asked)
     if found is not None:  # what was read before was perhaps of something else
         past = replace(past, read={})
@@ -122,18 +123,6 @@ def recall(rt: Runtime, batch: Batch, job: Job, windows: Sequence[Window] | None
     since = days.stamp(day - timedelta(days=REMEMBERED_DAYS + rt.options.lookback_days))
     with rt.ledger.read() as session:
         return memory.load_days(session, job.held.feed_id, since=since)
-
-
-def _remember(
-    known: Memory, job: Job, found: adopt.Found, asked: Sequence[Window], now: float
-) -> None:
-    """Go on as if what was found stood in the ledger already; it is written down with the rest."""
-    have = {row.requestid for row in (*known.points, *known.before)}
-    first = asked[0].daystamp
-    new = [row for row in adopt.rows(job.feed, found, now) if row.requestid not in have]
-    known.points += [row for row in new if (row.daystamp or "") >= first]
-    earlier = [row for row in (*known.before, *new) if (row.daystamp or "") < first]
-    known.before = sorted(earlier, key=lambda row: row.daystamp or "", reverse=True)[:1]
 
 
 def _day_before(batch: Batch, job: Job, known: Memory, first: Window, now: float) -> Window | None:
