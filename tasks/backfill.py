@@ -130,8 +130,11 @@ def _work(rt: Runtime, chunk: _Chunk) -> None:
     with rt.ledger.read() as session:
         points = _pending(session, chunk)
     if points:
-        points = edits.respect(rt, chunk.batch, job, chunk.access, points)
-        push.send(rt, chunk.access, job.goal.slug, held, points, chunk.pushed)
+        allowed = edits.respect(rt, chunk.batch, job, chunk.access, points)
+        if len(allowed) < len(points) and outcome.question.rules.shape.builds:
+            _work(rt, chunk)  # later days go on from what a person made of this one
+            return
+        push.send(rt, chunk.access, job.goal.slug, held, allowed, chunk.pushed)
     refused = push.worst(chunk.pushed)
     if refused is not None:
         raise refused

@@ -100,8 +100,7 @@ def _said(
         return before or Reading(None, note="it was not read on this day, and can't be any more")
     # The next day builds on this one. What was counted for it already must not count twice, nor be
     # missing, because the source does not know of it any more.
-    builds = rules.shape in (Shape.RUNNING, Shape.DIFFERENCE)
-    if before is None or not builds or reading.value is not None:
+    if before is None or not rules.shape.builds or reading.value is not None:
         return reading
     return before if day.daystamp in past.there else reading
 

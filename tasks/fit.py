@@ -69,6 +69,11 @@ class Shape(StrEnum):
     DIFFERENCE = "difference"  # one point a day: the day's reading less the one before it
     EVENTS = "events"  # one point for each event
 
+    @property
+    def builds(self) -> bool:
+        """Does what is sent of a day go on from the days before it?"""
+        return self in (Shape.RUNNING, Shape.DIFFERENCE)
+
 
 @dataclass(frozen=True, slots=True)
 class Fit:

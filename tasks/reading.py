@@ -170,8 +170,7 @@ def settle(rt: Runtime, question: Question, answer: Answer) -> Outcome:
     wanted = past if question.kept_back is None else replace(past, before=question.kept_back)
     verdicts = decide.decide(rules, windows, answer, now=now, past=wanted)
     judged = _judge(rt, question, verdicts)
-    builds = rules.shape in (Shape.RUNNING, Shape.DIFFERENCE)
-    if builds and windows and windows[-1].ends_at > now:
+    if rules.shape.builds and windows and windows[-1].ends_at > now:
         # Today goes on from what earlier days come to once they are judged.
         stands = memory.stands(question.memory, rules, past, verdicts[:-1], judged)
         past = replace(past, before=stands)

@@ -138,8 +138,13 @@ def _land(rt: Runtime, batch: Batch, outcome: Outcome, access: Access) -> None:
             with rt.ledger.read() as session:
                 points = outbox.pending(session, feed_id)
         if points:
-            points = edits.respect(rt, batch, job, access, points)
-            push.send(rt, access, job.goal.slug, job.held, points, pushed)
+            allowed = edits.respect(rt, batch, job, access, points)
+            if len(allowed) < len(points) and outcome.question.rules.shape.builds:
+                # What is sent of later days goes on from what a person made of this one.
+                for anew in _fetch(rt, batch, [job], access):
+                    _land(rt, batch, anew, access)
+                return
+            push.send(rt, access, job.goal.slug, job.held, allowed, pushed)
         refused = push.worst(pushed)
         if refused is None:
             finishing.finish(rt, batch, outcome, pushed)

@@ -194,6 +194,7 @@ def test_today_goes_on_from_what_a_person_made_of_yesterday(world: World) -> Non
     say(world, {YESTERDAY: 6.0, TODAY: 1.0})
     look(world)
     assert row(world, YESTERDAY).frozen == "edited"
+    assert world.values() == {YESTERDAY: 90.0, TODAY: 91.0}  # by the sync that found it out
 
     say(world, {YESTERDAY: 6.0, TODAY: 2.0})
     look(world)
