@@ -103,6 +103,6 @@ def _words(point: Datapoint, how: str, there: clients.Datapoint | None) -> str:
     if there is None:
         return f"{day}: the datapoint was {how} at Beeminder and stays so"
     return (
-        f"{day}: the datapoint was {how} at Beeminder to {there.value:.12g}; the source says "
-        f"{point.value:.12g}, which is not written"
+        f"{day}: the datapoint was {how} at Beeminder to {there.value:.12g} and is left so; "
+        f"Waggle would send {point.value:.12g}"
     )
