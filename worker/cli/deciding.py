@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 
 import click
+from sqlmodel import Session
 
 from db import approvals, workers
 from db.models import Datapoint
 from db.states import DatapointState, FeedState
+from tasks import approving
 from tasks.days import Window
 from worker.cli import daystamps, failures, output, ringing
 from worker.cli.house import Named, feeds_of, opened
@@ -60,12 +62,17 @@ def approve(*, name: str, day: str | None, every_day: bool, drop: bool) -> None:
             shown = _corrections(found, about)
             decide = approvals.drop if drop else approvals.approve
             rows = decide(session, ids, daystamp=daystamp, now=now)
+            on = [] if drop else [_read_on(session, named, rows, now) for named in found]
         if any(row.state == DatapointState.PENDING for row in rows):
             with ringing.ringer(house.settings) as ring:
                 ring("push", "default")
+                if any(on):
+                    ring("backfill", "bulk")
     _table(shown)
     count = "1 correction" if len(shown) == 1 else f"{len(shown)} corrections"
     click.echo(f"{count} {'dropped: what is at Beeminder stays' if drop else 'approved'}")
+    for again in filter(None, on):
+        click.echo(again)
     if not drop:
         _asleep(found, {row.name for row in shown})
     if not drop and not alive:
@@ -110,6 +117,14 @@ def pin(*, name: str, day: str, off: bool) -> None:
             continue
         what = "; what waited to be sent is not" if rows else ""
         click.echo(f"{feed}: {date} is left as it is at Beeminder{what}")
+
+
+def _read_on(session: Session, named: Named, rows: list[Datapoint], now: float) -> str | None:
+    wanted = approving.read_on(session, named.feed, rows, now=now)
+    if wanted is None:
+        return None
+    first = daystamps.dashed(wanted.next_day)
+    return f"{named.name}: days from {first} on build on each other and are read again"
 
 
 def _window(day: str, found: list[Named], now: float) -> Window:

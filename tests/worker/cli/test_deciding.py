@@ -6,7 +6,7 @@ import pytest
 from sqlmodel import select
 
 from db import notices
-from db.models import Datapoint, Day, Feed, Notice
+from db.models import Backfill, Datapoint, Day, Feed, Notice
 from tasks import days
 
 WHY = "would make a finished day worse: 5 → 2"
@@ -153,3 +153,21 @@ def test_a_pin_needs_a_day(applied, ledger):
     assert "is no day" in applied.refusal("pin", "alice/energy", "soon")
     with ledger.read() as session:
         assert session.exec(select(Day)).all() == []
+
+
+def test_days_that_build_on_an_approved_one_are_read_again(applied, ledger, folder):
+    """A running total: what follows is asked for, said, and rung for; a drop changes nothing."""
+    with ledger.write() as session:
+        feed = session.exec(select(Feed).where(Feed.label == "")).one()
+        feed.cursor = {"shape": "running_total"}
+        session.add(feed)
+    hold(ledger, "20261118")
+    applied("approve", "alice/energy", "--all", "--drop")
+    with ledger.read() as session:
+        assert session.exec(select(Backfill)).all() == []
+    hold(ledger, "20261117")
+    told = applied("approve", "alice/energy", "--all").stdout
+    assert "from 2026-11-17 on build on each other and are read again" in told
+    with ledger.read() as session:
+        (asked,) = session.exec(select(Backfill)).all()
+    assert (asked.first_day, asked.state) == ("20261117", "working")
