@@ -7,6 +7,7 @@ from db.models import Event
 from db.states import EventKind, FeedState
 from worker.cli import failures, ringing
 from worker.cli.house import House, feeds_of, opened
+from worker.cli.links import UNLINKED
 
 
 @click.command()
@@ -46,8 +47,8 @@ def pause(*, name: str) -> None:
 def resume(*, name: str) -> None:
     """Sync a paused goal again, at once.
 
-    A feed that failed is tried again at once as well. One that was stopped comes back with
-    `waggle apply`.
+    A feed that failed is tried again at once as well. One that was unlinked comes back with
+    `waggle link`, one that was stopped otherwise with `waggle apply`.
 
     \b
     Example:
@@ -63,9 +64,10 @@ def resume(*, name: str) -> None:
     for named in resumed:
         click.echo(f"{named.name} is active")
     for named in stopped:
+        unlinked = named.feed.reason == UNLINKED
+        back = f"`waggle link {named.name}`" if unlinked else "`waggle apply` or a new connection"
         click.echo(
-            f"waggle: {named.name} is stopped ({named.feed.reason}): `waggle apply` or a new "
-            "connection brings it back",
+            f"waggle: {named.name} is stopped ({named.feed.reason}): {back} brings it back",
             err=True,
         )
     if not resumed:

@@ -123,6 +123,13 @@ def test_a_stopped_feed_is_not_resumed(applied, ledger):
     assert {feed.state for feed in feeds(ledger).values()} == {FeedState.STOPPED}
 
 
+def test_an_unlinked_feed_is_not_resumed(applied, ledger):
+    """What brings it back is said: the command that undoes what stopped it."""
+    put(ledger, "", state="stopped", reason="unlinked")
+    done = applied("resume", "alice/energy")
+    assert "`waggle link alice/energy`" in done.stderr
+
+
 def test_replay_makes_a_new_event_that_names_the_old(applied, ledger, folder):
     """The old event stays as it was, the new one is received, and a bell is rung for it."""
     old = store(ledger)
