@@ -10,11 +10,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import update
+from sqlalchemy import exists, update
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
-from db.models import Datapoint, Day
+from db.models import Datapoint, Day, Sending
 from db.states import DatapointState
 
 
@@ -213,13 +213,20 @@ def pending(session: Session, feed_id: int) -> list[Datapoint]:
     )
 
 
-def landed(session: Session, feed_id: int) -> list[Datapoint]:
-    """What this feed has at Beeminder, or is about to have there."""
+def unanswered(session: Session, feed_id: int) -> list[Datapoint]:
+    """What this feed has at Beeminder, or is about to have there, after a push without an answer.
+
+    These alone: a feed may have many thousand points.
+    """
+    lost = exists().where(
+        col(Sending.datapoint_id) == col(Datapoint.id), col(Sending.answered_at).is_(None)
+    )
     return list(
         session.exec(
             select_rows(Datapoint).where(
                 col(Datapoint.feed_id) == feed_id,
                 col(Datapoint.state).in_((DatapointState.LANDED, DatapointState.PENDING)),
+                lost,
             )
         )
     )

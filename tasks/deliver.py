@@ -1,5 +1,7 @@
 """Datapoints that wait although their feed's own time has not come: approved, or postponed."""
 
+import structlog
+
 from clients.errors import ClientError
 from db import feeds, outbox
 from db.feeds import FencedError
@@ -7,7 +9,9 @@ from tasks import edits, jobs, push, setbacks
 from tasks.beeminder import WHERE, Access
 from tasks.gates import DeferredError
 from tasks.jobs import Batch, Job
-from tasks.runtime import Runtime
+from tasks.runtime import Runtime, Stopping
+
+log = structlog.get_logger(__name__)
 
 
 def run(rt: Runtime) -> bool:
@@ -19,10 +23,13 @@ def run(rt: Runtime) -> bool:
     with rt.ledger.write() as session:
         claims = feeds.claim_outbox(session, owner=rt.owner, now=now)
     with rt.leases.holding([held.feed_id for held in claims], now):
-        for held in claims:
-            with rt.ledger.read() as session:
-                batch = jobs.load(session, [held])
-            _deliver(rt, batch, batch.jobs[0], Access(rt, batch.user.id or 0))
+        try:
+            for held in claims:
+                with rt.ledger.read() as session:
+                    batch = jobs.load(session, [held])
+                _deliver(rt, batch, batch.jobs[0], Access(rt, batch.user.id or 0))
+        except Stopping:
+            log.info("deliver.handed_back", feeds=len(claims))
     return bool(claims)
 
 

@@ -176,9 +176,8 @@ def read_back(rt: Runtime, access: Access, slug: str, held: Claim) -> int:
     deleted; one that holds what none of our sendings can have written was edited by somebody.
     """
     with rt.ledger.read() as session:
-        rows = outbox.landed(session, held.feed_id)
+        rows = outbox.unanswered(session, held.feed_id)
         doubtful = sendings.unanswered(session, [row.id or 0 for row in rows])
-    rows = [row for row in rows if row.id in doubtful]
     if not rows:
         return 0
     there = holdings.ours(access, slug, since=min(row.daystamp or "" for row in rows))

@@ -6,7 +6,7 @@ from db.models import Datapoint
 from db.states import FeedState
 from simulators.faults import Fault
 from tasks import deliver
-from tests.tasks.scenes import TODAY, YESTERDAY, all_rows, change_feed
+from tests.tasks.scenes import LEASE_OVER, TODAY, YESTERDAY, all_rows, change_feed
 from tests.world import World
 
 
@@ -58,3 +58,17 @@ def test_a_refused_point_is_not_sent_in_circles(world: World, status: int) -> No
 
     assert world.beeminder.faults.count("datapoints", "POST") <= before + 2
     assert all_rows(world, Datapoint)[0].due_at > world.clock.at
+
+
+def test_a_worker_that_stops_hands_back_what_it_delivers(world: World) -> None:
+    """No error for a log to show: the next worker sends it."""
+    wait(world)
+    rt = world.runtime()
+    rt.trace = lambda step: rt.stopping.set() if step == "push.begun" else None
+
+    assert deliver.run(rt)
+
+    assert 9.0 not in world.values().values()
+    world.clock.advance(LEASE_OVER)
+    assert deliver.run(world.runtime())
+    assert 9.0 in world.values().values()
