@@ -3,7 +3,7 @@
 The shapes are a public interface: the command line prints them as JSON. Times are ISO 8601 in UTC.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -191,13 +191,13 @@ def _event(row: RowMapping) -> dict[str, Any]:
 
 
 def datapoints(
-    session: Session, feed_ids: Sequence[int], *, limit: int | None = None
+    session: Session, feeds: Mapping[int, str], *, limit: int | None = None
 ) -> list[dict[str, Any]]:
-    """What was sent, or is to be, for these feeds; the newest day first."""
+    """What was sent, or is to be, for these feeds (names by id); the newest day first."""
     rows = _rows(
         session,
         select(Datapoint.__table__)  # type: ignore[attr-defined] # set by SQLModel
-        .where(col(Datapoint.feed_id).in_(feed_ids))
+        .where(col(Datapoint.feed_id).in_(feeds))
         .order_by(
             # Where nothing stands the two databases sort differently.
             func.coalesce(col(Datapoint.daystamp), "").desc(),
@@ -208,6 +208,7 @@ def datapoints(
     )
     return [
         {
+            "feed": feeds[row["feed_id"]],
             "requestid": row["requestid"],
             "daystamp": row["daystamp"],
             "value": row["value"],

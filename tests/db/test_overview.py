@@ -210,10 +210,11 @@ def test_datapoints_are_listed_newest_day_first(ledger, filled):
         add(ledger, point(day, "pending", value=day, comment="c", daystamp=f"2026110{day}"))
     add(ledger, point("x", "pending", feed_id=2, value=9, timestamp=5))
     with ledger.read() as session:
-        found = overview.datapoints(session, [1])
-        both = overview.datapoints(session, [1, 2], limit=4)
+        found = overview.datapoints(session, {1: "alice/energy"})
+        both = overview.datapoints(session, {1: "alice/energy", 2: "alice/energy:roof"}, limit=4)
     assert [row["daystamp"] for row in found] == ["20261103", "20261102", "20261101"]
     assert found[0] == {
+        "feed": "alice/energy",
         "requestid": "wg-3",
         "daystamp": "20261103",
         "value": 3.0,
@@ -224,7 +225,7 @@ def test_datapoints_are_listed_newest_day_first(ledger, filled):
         "landed_value": None,
         "why": None,
     }
-    assert both[-1]["requestid"] == "wg-x"
+    assert (both[-1]["requestid"], both[-1]["feed"]) == ("wg-x", "alice/energy:roof")
 
 
 def test_runs_are_listed_latest_first(ledger, filled):

@@ -147,7 +147,7 @@ def _corrections(found: list[Named], rows: list[Datapoint]) -> list[Correction]:
 
 def _table(rows: list[Correction]) -> None:
     output.table(
-        ("feed", "day", "at Beeminder", "the source says", "why it is held"),
+        ("feed", "day", "at Beeminder", "new value", "why it is held"),
         [
             (
                 row.name,

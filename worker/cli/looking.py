@@ -170,15 +170,16 @@ def datapoints(*, name: str, as_json: bool, limit: int | None) -> None:
       waggle datapoints alice/energy:roof --json
     """  # noqa: D301 -- \b is click's mark
     with opened() as house, house.ledger.read() as session:
-        ids = [named.feed.id or 0 for named in feeds_of(session, name)]
-        found = overview.datapoints(session, ids, limit=limit)
+        names = {named.feed.id or 0: named.name for named in feeds_of(session, name)}
+        found = overview.datapoints(session, names, limit=limit)
     if as_json:
         output.document(found)
         return
     output.table(
-        ("day", "value", "at Beeminder", "state", "sent", "requestid", "comment", "why"),
+        ("feed", "day", "value", "at Beeminder", "state", "sent", "requestid", "comment", "why"),
         [
             (
+                row["feed"],
                 row["daystamp"],
                 f"{row['value']:.12g}",
                 None if row["landed_value"] is None else f"{row['landed_value']:.12g}",
