@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import click
-from sqlmodel import Session
+from sqlmodel import Session, col
 
-from db import backfills, resting
+from db import backfills, feeds, resting
 from db.backfills import OtherBackfillError
-from db.models import Backfill, Source
+from db.models import Backfill, Feed, Source
 from db.states import BackfillState
 from tasks import days
 from worker.cli import backfill_progress, backfill_waiting, daystamps, failures, output
@@ -124,6 +124,7 @@ def _ask(house: House, found: list[Named], days_asked: Span) -> list[Tracked]:
     now = house.now()
     with house.ledger.write() as session:
         tracked = []
+        feeds.lock(session, col(Feed.id).in_([named.feed.id for named in found]))
         for named in found:
             if named in asleep:
                 click.echo(f"waggle: {named.name} is {named.feed.state}: left out", err=True)

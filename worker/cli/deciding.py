@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 import click
-from sqlmodel import Session
+from sqlmodel import Session, col
 
-from db import approvals, workers
-from db.models import Datapoint
+from db import approvals, feeds, workers
+from db.models import Datapoint, Feed
 from db.states import DatapointState, FeedState
 from tasks import approving
 from tasks.days import Window
@@ -99,6 +99,7 @@ def pin(*, name: str, day: str, off: bool) -> None:
         with house.ledger.write() as session:
             found = feeds_of(session, name)
             window = _window(day, found, now)
+            feeds.lock(session, col(Feed.id).in_([named.feed.id for named in found]))
             kept_back = {
                 named.name: approvals.pin(
                     session,
