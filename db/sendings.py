@@ -7,7 +7,7 @@ They are the receipt of a day. Between a push and its answer nothing is known to
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import case, insert, select, update
+from sqlalchemy import case, exists, insert, select, update
 from sqlmodel import Session, col
 
 from db.models import Datapoint, Sending
@@ -103,14 +103,25 @@ def mark_rejected(
     epoch: int,
     now: float,
     request_id: str | None = None,
+    garbled: bool = False,
 ) -> None:
-    """Beeminder refuses this point for good; it is shown, and a changed value is tried again."""
+    """Beeminder refuses this point for good; it is shown, and a changed value is tried again.
+
+    What was refused is not there, so a later value is not judged as a correction of it; unless an
+    earlier try has no answer, or the refusal itself was `garbled`: then it may be.
+    """
+    _answer(session, point_id, epoch, now, status="refused", request_id=request_id, error=error)
+    lost = exists().where(col(Sending.datapoint_id) == point_id, col(Sending.answered_at).is_(None))
+    there = case((lost, col(Datapoint.sent_value)), else_=col(Datapoint.landed_value))
     session.connection().execute(
         update(Datapoint)
         .where(col(Datapoint.id) == point_id)
-        .values(state=DatapointState.REJECTED.value, error=error)
+        .values(
+            state=DatapointState.REJECTED.value,
+            error=error,
+            sent_value=col(Datapoint.sent_value) if garbled else there,
+        )
     )
-    _answer(session, point_id, epoch, now, status="refused", request_id=request_id, error=error)
 
 
 def _answer(session: Session, point_id: int, epoch: int, now: float, **said: str | None) -> None:

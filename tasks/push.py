@@ -60,6 +60,7 @@ class Pushed:
                 epoch=held.epoch,
                 now=now,
                 request_id=error.request_id,
+                garbled=not isinstance(error, Rejected),
             )
 
 

@@ -108,6 +108,25 @@ def test_a_refusal_is_remembered_with_its_reason(box: Outbox) -> None:
     assert open_values(box) == set()
 
 
+@pytest.mark.parametrize(
+    ("before", "garbled", "sent"),
+    [("nothing", False, None), ("landed", False, 1.0), ("lost", False, 2.0), ("landed", True, 2.0)],
+)
+def test_what_was_refused_is_not_there(
+    box: Outbox, *, before: str, garbled: bool, sent: float | None
+) -> None:
+    """It is not what a later value corrects; what may be there for another reason still is."""
+    if before != "nothing":
+        box.record(point())
+        box.push(lands=before == "landed")
+    box.record(point(2.0))
+    box.push(lands=False, epoch=2)
+    facts = {"error": "no", "epoch": 2, "now": NOW, "garbled": garbled}
+    with box.ledger.write() as session:
+        sendings.mark_rejected(session, point_id=box.row.id or 0, **facts)
+    assert box.row.sent_value == sent
+
+
 @pytest.mark.parametrize(("how", "there"), [("edited", 9.0), ("deleted", None)])
 def test_a_frozen_point_is_a_persons(box: Outbox, how: str, there: float | None) -> None:
     """What they made of it is what is there, and nothing of it is pending."""

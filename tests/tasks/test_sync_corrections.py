@@ -235,6 +235,19 @@ def test_one_of_many_that_is_dropped_lets_none_of_the_others_pass(world: World) 
     assert [world.values()[stamp] for stamp in stamps] == [6.0] * 3 + [5.0]
 
 
+@pytest.mark.parametrize("later", [4.0, 6.0])
+def test_a_value_that_was_refused_is_not_what_is_corrected(world: World, later: float) -> None:
+    """Yesterday's was never taken, and changed since: the day gets its value, worse or better."""
+    say(world, {YESTERDAY: 5.0})
+    refusal = {"method": "POST", "path": "datapoints", "status": 422, "body": {"errors": "no"}}
+    world.beeminder.faults.add(Fault(**refusal))
+    world.work()
+    assert world.values() == {}
+    say(world, {YESTERDAY: later})
+    look(world)
+    assert world.values() == {YESTERDAY: later}
+
+
 def test_a_day_without_a_value_gets_one_late(world: World) -> None:
     """Waggle was down, or the data came late: nothing is there yet, so nothing is corrected."""
     world.beeminder.state.change_goal("alice", "energy", yaw=-1)
