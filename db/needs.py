@@ -1,7 +1,7 @@
 """What needs a person: open notices, under the names by which people call what they are about.
 
-What a person did or chose at Beeminder themselves is news, and need not be undone: it is shown for
-two weeks.
+What a person did or chose at Beeminder themselves is news, and need not be undone, as little as two
+names of one unit: it is shown for two weeks.
 """
 
 from collections.abc import Collection
@@ -14,7 +14,7 @@ from db import notices
 from db.models import Feed, Goal, User
 from db.overview import feed_name
 
-NEWS = {"edited", "deleted", "datasource"}
+NEWS = {"edited", "deleted", "datasource", "units"}
 NEWS_SECONDS = 14 * 86400.0
 
 

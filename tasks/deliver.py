@@ -5,7 +5,8 @@ import structlog
 from clients.errors import ClientError
 from db import feeds, outbox
 from db.feeds import FencedError
-from tasks import edits, jobs, push, setbacks
+from db.states import Lane
+from tasks import edits, fit, jobs, push, setbacks
 from tasks.beeminder import WHERE, Access
 from tasks.gates import DeferredError
 from tasks.jobs import Batch, Job
@@ -38,8 +39,11 @@ def _deliver(rt: Runtime, batch: Batch, job: Job, access: Access) -> None:
     try:
         with rt.ledger.read() as session:
             points = outbox.pending(session, job.held.feed_id)
-        points = edits.respect(rt, batch, job, access, points)
-        push.send(rt, access, job.goal.slug, job.held, points, pushed)
+        allowed = edits.respect(rt, batch, job, access, points)
+        if len(allowed) < len(points) and fit.builds(job.feed.cursor.get("shape")):
+            _begin_anew(rt, job)
+            return
+        push.send(rt, access, job.goal.slug, job.held, allowed, pushed)
         with rt.ledger.write() as session:
             pushed.mark(session, job.held, rt.clock.now())
             feeds.release(session, job.held)
@@ -47,3 +51,11 @@ def _deliver(rt: Runtime, batch: Batch, job: Job, access: Access) -> None:
         setbacks.fenced(rt, job, pushed)
     except (ClientError, DeferredError) as error:
         setbacks.not_now(rt, job, error, where=WHERE, pushed=pushed)
+
+
+def _begin_anew(rt: Runtime, job: Job) -> None:
+    """A person changed a day that later ones go on from: a sync works these out again first."""
+    with rt.ledger.write() as session:
+        feeds.release(session, job.held)
+        feeds.ask(session, [job.held.feed_id], rt.clock.now())
+    rt.ring("sync", Lane.URGENT.name.lower())

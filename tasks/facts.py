@@ -23,8 +23,9 @@ from tasks.runtime import Runtime
 log = structlog.get_logger(__name__)
 
 BELIEVED_SECONDS = 600.0
-# A callback comes when a deadline is near: what was moved minutes ago has to be known.
-BELIEVED_URGENT_SECONDS = 60.0
+# A callback comes when a deadline is near, or right after somebody changed a goal and pressed
+# refresh: one small request, shared by all goals of a person, tells whether anything has moved.
+BELIEVED_URGENT_SECONDS = 5.0
 # Beeminder tells whole seconds: what changed so shortly before it was read may change once more
 # within the same second, and look as if it had not.
 SAME_SECOND = 2.0

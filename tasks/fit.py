@@ -75,6 +75,11 @@ class Shape(StrEnum):
         return self in (Shape.RUNNING, Shape.DIFFERENCE)
 
 
+def builds(shape: str | None) -> bool:
+    """The same of a shape by its name, as it is stored; False where none is."""
+    return shape is not None and Shape(shape).builds
+
+
 @dataclass(frozen=True, slots=True)
 class Fit:
     """How a feed's value is sent. With a `problem` it must not be; both are sentences to show."""
@@ -196,8 +201,8 @@ def _may_fall(kind: ValueKind, shape: Shape, *, odom: bool | None) -> str | None
 def units_differ(unit: str | None, gunits: str | None) -> str | None:
     """What is to be said when a source and a goal count in different units, else None."""
     source, goal = _unit(unit), _unit(gunits)
-    # "kWh used" is a goal in kWh.
-    if not source or not goal or source == goal or f" {source} " in f" {goal} ":
+    # "kWh used" is a goal in kWh; "units" is what a goal is in when nobody said.
+    if not source or not goal or goal in ("unit", source) or f" {source} " in f" {goal} ":
         return None
     return (
         f"the source counts in {unit!r} and the goal in {gunits!r}: nothing is converted unless "

@@ -119,11 +119,11 @@ def _reconcile(
     decided = repairs.deeds(findings, leased, repair=repair)
     told = reconcile_record.record(rt, claims, subject, decided)
     rt.step("reconcile.recorded")
-    asked: set[int] = set()
+    asked = _feeds(told, Done.FROZEN, Done.THAWED)  # later days may go on from these
     if any(one.done == Done.WRITTEN for one in told):
         for held in claims:
             _push(rt, access, goal.slug, held, told)
-        asked = _were_a_persons(told)
+        asked |= _were_a_persons(told)
         subject, findings = _look(rt, access, goal, user)
         told = _outcome(told, subject, findings)
     _release(rt, claims, compared_at=rt.clock.now(), ask=asked)
@@ -199,6 +199,11 @@ def _push(rt: Runtime, access: Access, slug: str, held: Claim, told: Sequence[To
 def _mark(rt: Runtime, held: Claim, pushed: push.Pushed) -> None:
     with rt.ledger.write() as session:
         pushed.mark(session, held, rt.clock.now())
+
+
+def _feeds(told: Sequence[Told], *done: Done) -> set[int]:
+    """Feeds with a finding of which this became."""
+    return {one.finding.row.feed_id for one in told if one.done in done and one.finding.row}
 
 
 def _were_a_persons(told: Sequence[Told]) -> set[int]:

@@ -2,8 +2,11 @@
 
 import pytest
 
-from db import approvals
+from db import approvals, outbox
 from simulators import beeminder_datapoints
+from simulators.faults import Fault
+from tasks import reconcile
+from tasks.repairs import Repair
 from tests.tasks.measured import edit, look, row, say, with_options
 from tests.tasks.scenes import TODAY, YESTERDAY, change_feed
 from tests.tasks.test_adopt import lose_ledger
@@ -200,3 +203,44 @@ def test_today_goes_on_from_what_a_person_made_of_yesterday(world: World) -> Non
     look(world)
 
     assert world.values() == {YESTERDAY: 90.0, TODAY: 92.0}
+
+
+def test_an_approved_day_that_a_person_edited_moves_the_days_after_it(world: World) -> None:
+    """The outbox finds the edit: today is worked out again before it goes out, not after."""
+    goal(world, kyoom=False, aggday="last")
+    by_hand(world, "20261115", 100.0)
+    say(world, {YESTERDAY: 5.0, TODAY: 1.0})
+    world.work()
+    say(world, {YESTERDAY: 2.0, TODAY: 3.0})
+    world.beeminder.faults.add(
+        Fault(method="POST", path="/datapoints", status=503, retry_after="60")
+    )
+    look(world)
+    edit(world, YESTERDAY, value=90.0)
+    with world.ledger.write() as session:
+        approvals.approve(session, [world.feed_id], daystamp=None, now=world.clock.at)
+    change_feed(world, due_at=world.clock.at + 5000.0)
+    with world.ledger.write() as session:
+        for point in outbox.pending(session, world.feed_id):
+            point.due_at = world.clock.at
+            session.add(point)
+    world.clock.advance(61)
+
+    world.work()
+
+    assert world.values() == {YESTERDAY: 90.0, TODAY: 93.0}
+
+
+def test_an_edit_that_reconciling_finds_moves_the_days_after_it(world: World) -> None:
+    """Nobody has to wait for the feed's own schedule."""
+    goal(world, kyoom=False, aggday="last")
+    by_hand(world, "20261115", 100.0)
+    say(world, {YESTERDAY: 5.0, TODAY: 1.0})
+    world.work()
+    edit(world, YESTERDAY, value=90.0)
+    rt = world.runtime()
+
+    reconcile.examine(rt, world.feed().goal_id, repair=Repair.NOTHING)
+    world.work()
+
+    assert world.values() == {YESTERDAY: 90.0, TODAY: 91.0}
