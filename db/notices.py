@@ -5,6 +5,7 @@ reason is gone the notice is cleared, and a later raise is news again. Two worke
 same one at the same moment: the unique key (subject, kind, key) lets one of them be the first.
 """
 
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import and_, delete, update
@@ -67,6 +68,16 @@ def clear(session: Session, *, subject: str, kind: str, now: float, key: str | N
             col(Notice.cleared_at).is_(None),
             *named,
         )
+        .values(cleared_at=now)
+    )
+    return cleared.rowcount
+
+
+def clear_all(session: Session, *, subjects: Collection[str], now: float) -> int:
+    """Nobody has to know or do anything about these any more; returns how many were open."""
+    cleared = session.connection().execute(
+        update(Notice)
+        .where(col(Notice.subject).in_(subjects), col(Notice.cleared_at).is_(None))
         .values(cleared_at=now)
     )
     return cleared.rowcount

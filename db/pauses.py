@@ -38,8 +38,11 @@ def halt(
             lease_until=0.0,
         )
     )
-    for feed_id in feed_ids:
-        notices.clear(session, subject=f"feed:{feed_id}", kind=NOTICE, now=now)
+    subjects = [f"feed:{feed_id}" for feed_id in feed_ids]
+    if state == FeedState.STOPPED:  # what was kept back for a decision is withdrawn with it
+        notices.clear_all(session, subjects=subjects, now=now)
+    for subject in subjects:
+        notices.clear(session, subject=subject, kind=NOTICE, now=now)
     waiting = session.connection().execute(
         update(Cover)
         .where(col(Cover.feed_id).in_(feed_ids), col(Cover.done).is_(False))

@@ -8,7 +8,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
-from db import feeds, inbox, opening, outbox
+from db import feeds, inbox, notices, opening, outbox
 from db.models import Cover, Feed, Goal, User
 from db.states import FeedState, UserState
 from db.vault import Vault
@@ -166,6 +166,7 @@ def deauthorize(session: Session, user_id: int, *, token_version: int, now: floa
     )
     error = opening.no_such_feed("the person has taken our access away")
     inbox.finish(session, set(waiting.scalars()), now, error=error)
+    notices.clear_all(session, subjects=[f"feed:{feed_id}" for feed_id in feed_ids], now=now)
     return outbox.withdraw(session, feed_ids)
 
 

@@ -12,19 +12,21 @@ log = structlog.get_logger(__name__)
 
 DAY = 86400.0
 STALE_BELL_SECONDS = 600.0
+RECEIPT_DAYS = 60
 
 
 def run(rt: Runtime) -> int:
     """Forget what is older than the retention; returns how many finished events that were.
 
-    The last sendings of a datapoint stay: they tell what is at Beeminder.
+    Of each datapoint the last two sendings stay for ever: they tell what is at Beeminder. The
+    others, one for each value of a day that grew, are the receipt of two months.
     """
     now = rt.clock.now()
     too_old = now - rt.options.retention_days * DAY
     with rt.ledger.write() as session:
         workers.forget_dead(session, now)
         notices.forget(session, too_old)
-        receipts.forget(session, too_old)
+        receipts.forget(session, max(too_old, now - RECEIPT_DAYS * DAY))
         forgotten = events.forget(session, too_old)
     if forgotten:
         log.info("events.forgotten", count=forgotten)

@@ -6,7 +6,7 @@ from sqlmodel import select
 from db import feeds, notices, opening, pauses
 from db.models import Cover
 from db.states import FeedState, Lane
-from tests.world import NOON
+from tests.world import NOON, World
 
 REASON = "paused by a person"
 
@@ -109,3 +109,23 @@ def test_nothing_to_halt_is_nothing_done(world):
     halt(world)
     with world.ledger.read() as session:
         assert [cover.done for cover in session.exec(select(Cover))] == [False]
+
+
+@pytest.mark.parametrize(("state", "left"), [(FeedState.STOPPED, []), (FeedState.PAUSED, ["held"])])
+def test_nobody_is_asked_about_a_stopped_feed(
+    world: World, state: FeedState, left: list[str]
+) -> None:
+    """What was kept back is withdrawn with it: there is nothing left to decide."""
+    with world.ledger.write() as session:
+        notices.raise_(
+            session,
+            user_id=world.user_id,
+            subject=f"feed:{world.feed_id}",
+            kind="held",
+            message="m",
+            now=world.clock.at,
+        )
+        pauses.halt(session, [world.feed_id], state=state, reason="r", now=world.clock.at)
+
+    with world.reading() as session:
+        assert [notice.kind for notice in notices.open_for(session)] == left

@@ -60,6 +60,27 @@ def test_receipts_and_cleared_notices_are_kept_as_long(world: World) -> None:
     assert [notice.kind for notice in all_rows(world, Notice)] == ["held"]
 
 
+def test_receipts_of_a_long_retention_are_thinned(world: World) -> None:
+    """A value that grows each hour makes thousands of rows a year; two months of them are kept."""
+    world.measure(world.series, {world.clock.at - 60: 1.0})
+    world.work()
+    for more in (2.0, 3.0):
+        world.measure(world.series, {world.clock.at - 60: more})
+        world.clock.advance(10)
+        world.call_back()
+        world.work()
+    sent, last = len(all_rows(world, Sending)), world.values()["20261120"]
+
+    world.clock.advance(59 * DAY)
+    housekeeping.run(world.runtime())
+    assert len(all_rows(world, Sending)) == sent
+    world.clock.advance(2 * DAY)
+    housekeeping.run(world.runtime())
+    values = [sending.value for sending in all_rows(world, Sending)]
+    assert len(values) == sent - 1
+    assert last in values
+
+
 def test_workers_that_were_killed_are_forgotten(world: World) -> None:
     """They could not say goodbye."""
     with world.ledger.write() as session:
