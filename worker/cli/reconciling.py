@@ -1,11 +1,9 @@
 """`waggle reconcile`: does Beeminder hold what the ledger says? It works in this process."""
 
-import contextlib
 import sys
-import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import click
 
@@ -19,13 +17,11 @@ from tasks.gates import DeferredError
 from tasks.reconcile_report import Done, Report, Told
 from tasks.repairs import DELETED, Repair
 from tasks.runtime import Runtime
-from worker import runtime
-from worker.cli import daystamps, failures, output
+from worker.cli import daystamps, failures, output, working
 from worker.cli.house import House, feeds_of, opened
 
 BUSY_SECONDS = 15.0  # a dead worker's lease ends within ten
 POLL_SECONDS = 0.2
-HEARTBEAT_SECONDS = 3.0
 
 
 @click.command()
@@ -52,7 +48,7 @@ def reconcile(*, name: str | None, repair: bool, yes: bool, as_json: bool) -> No
     wanted = (Repair.EDITS if yes else Repair.OURS) if repair else Repair.NOTHING
     with opened() as house:
         goals = _goals(house, name)
-        with _working(house) as rt:
+        with working.here(house) as rt:
             reports, troubles = _all(rt, goals, wanted, as_json=as_json)
     if as_json:
         found = [report.as_json() for report in reports]
@@ -110,25 +106,6 @@ def _examine(rt: Runtime, goal_id: int, name: str, wanted: Repair) -> Report:
     except (ClientError, DeferredError) as exc:
         raise failures.Failed(f"{name}: Beeminder: {output.plain(str(exc))}") from exc
     return report
-
-
-@contextlib.contextmanager
-def _working(house: House) -> Iterator[Runtime]:
-    """A runtime in this process whose leases are renewed."""
-    ended = threading.Event()
-    with runtime.build(house.settings, ring=lambda _task, _queue: False) as rt:
-
-        def renew() -> None:
-            while not ended.wait(HEARTBEAT_SECONDS):
-                rt.heartbeat()
-
-        beating = threading.Thread(target=renew, name="heartbeat", daemon=True)
-        beating.start()
-        try:
-            yield rt
-        finally:
-            ended.set()
-            beating.join()
 
 
 def _on_terminal() -> bool:
