@@ -147,6 +147,19 @@ def learn_id(session: Session, point_id: int, beeminder_id: str) -> None:
     )
 
 
+def accept(session: Session, row: Datapoint) -> None:
+    """Its owner says that this point is meant to be gone: it stays so, and is not told any more."""
+    session.connection().execute(
+        update(Datapoint)
+        .where(col(Datapoint.id) == row.id)
+        .values(
+            state=DatapointState.WITHDRAWN.value,
+            frozen="deleted",
+            dropped_hash=col(Datapoint.content_hash),
+        )
+    )
+
+
 def thaw(session: Session, row: Datapoint) -> None:
     """What counted as a person's is there with the value of the ledger: it is ours again."""
     content = _content_hash(row, row.value)

@@ -114,7 +114,7 @@ def _kind(
     if row.state == DatapointState.WITHDRAWN and row.frozen is None:
         return None
     if point is None:
-        return _absent(row)
+        return None if is_accepted(row) else _absent(row)
     elsewhere = row.daystamp is not None and point.daystamp != row.daystamp
     if elsewhere and not _time_is_kept(row, point, span):
         return Kind.EDITED
@@ -125,6 +125,11 @@ def _kind(
     if elsewhere:
         return Kind.MOVED
     return Kind.LANDED if row.frozen is not None else Kind(row.state)
+
+
+def is_accepted(row: Datapoint) -> bool:
+    """Was it deleted, and has a person said that this is how it is?"""
+    return row.frozen is not None and row.dropped_hash == row.content_hash
 
 
 def _absent(row: Datapoint) -> Kind:

@@ -54,9 +54,14 @@ def _do(session: Session, subject: Subject, finding: Finding, deed: Deed, now: f
         reconciling.thaw(session, row)
         _clear_notices(session, row, now)
         return Done.THAWED
-    if deed == Deed.FREEZE:
-        _freeze(session, subject, finding, row, now)
-        return Done.FROZEN
+    if deed in (Deed.FREEZE, Deed.ACCEPT):
+        if row.frozen is None or deed == Deed.FREEZE:
+            _freeze(session, subject, finding, row, now)
+        if deed == Deed.FREEZE:
+            return Done.FROZEN
+        reconciling.accept(session, row)
+        _clear_notices(session, row, now)
+        return Done.ACCEPTED
     if deed in (Deed.QUEUE, Deed.WRITE):
         value = repairs.value_of(row)
         reconciling.write_again(session, row, value, there=_value_there(finding), now=now)

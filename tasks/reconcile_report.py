@@ -13,6 +13,7 @@ class Done(StrEnum):
 
     LEFT = "left"
     FROZEN = "frozen"  # a person's from now on
+    ACCEPTED = "accepted"  # gone, as its owner wants it: not told again
     THAWED = "thawed"  # there again as the ledger says: ours again
     QUEUED = "queued"  # goes out with the outbox
     WRITTEN = "written"  # sent, and not looked at yet

@@ -1,7 +1,8 @@
 """What is done about a difference between the ledger and Beeminder. Pure.
 
 What a person edited or deleted on a day that is over is theirs: it is left alone from then on, and
-only they have it written over. What was deleted is never restored.
+only they have it written over. What was deleted is never restored; once they have said that it is
+meant, it is no difference any more.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,6 +29,7 @@ class Deed(StrEnum):
 
     LEAVE = "leave"
     FREEZE = "freeze"  # it is a person's from now on
+    ACCEPT = "accept"  # it is gone, and its owner says that this is right
     THAW = "thaw"  # it is there again as the ledger says
     QUEUE = "queue"  # it goes out with the outbox
     WRITE = "write"  # it is written now
@@ -44,7 +46,7 @@ def deeds(
     for finding in findings:
         feed = None if finding.row is None else feeds.get(finding.row.feed_id)
         deed = Deed.LEAVE if feed is None else _deed(finding, feed, repair)
-        if emptied and deed == Deed.FREEZE and finding.kind == Kind.DELETED:
+        if emptied and deed in (Deed.FREEZE, Deed.ACCEPT) and finding.kind == Kind.DELETED:
             deed = Deed.LEAVE
         decided.append((finding, deed))
     return decided
@@ -57,13 +59,21 @@ def _deed(finding: Finding, feed: Feed, repair: Repair) -> Deed:
     if finding.pinned or finding.kind in WAITING:
         return Deed.LEAVE
     if finding.kind == Kind.DELETED:
-        return Deed.FREEZE if finding.finished and frozen != DELETED else Deed.LEAVE
+        return _of_deleted(finding, repair)
     if finding.kind == Kind.EDITED:
         return _of_edited(finding, feed, repair)
     if finding.kind == Kind.LATE and _state(finding) != DatapointState.HELD:
         return Deed.WRITE if repair else Deed.QUEUE
     allowed = Repair.EDITS if finding.kind == Kind.MOVED and finding.finished else Repair.OURS
     return Deed.WRITE if repair >= allowed else Deed.LEAVE
+
+
+def _of_deleted(finding: Finding, repair: Repair) -> Deed:
+    if not finding.finished:
+        return Deed.LEAVE
+    if repair == Repair.EDITS:
+        return Deed.ACCEPT
+    return Deed.FREEZE if _frozen(finding) != DELETED else Deed.LEAVE
 
 
 def _of_edited(finding: Finding, feed: Feed, repair: Repair) -> Deed:

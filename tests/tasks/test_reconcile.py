@@ -91,12 +91,33 @@ def test_a_deleted_point_stays_deleted(world: World) -> None:
     delete(world, YESTERDAY)
     daily(world)
     measure_and_sync(world, 8.0)
-    for repair in Repair:
+    for repair in (Repair.NOTHING, Repair.OURS):
         report = examine(world, repair)
         assert kinds(report) == {YESTERDAY: Kind.DELETED}
         assert not report.settled
-    assert list(world.values()) == [TODAY]
     assert notices(world) == [("deleted", YESTERDAY)]
+    examine(world, Repair.EDITS)
+    measure_and_sync(world, 9.0)
+    assert list(world.values()) == [TODAY]
+
+
+@pytest.mark.parametrize("told_before", [True, False])
+def test_a_deletion_that_its_owner_meant_is_settled(world: World, *, told_before: bool) -> None:
+    """Said once with a confirmed repair, it makes no later look red, and stays as it is."""
+    delete(world, YESTERDAY)
+    if told_before:
+        daily(world)
+
+    report = examine(world, Repair.EDITS)
+
+    assert not report.settled  # this once it is told
+    assert report.as_json()["differences"][0]["done"] == "accepted"
+    assert notices(world) == []
+    later = examine(world)
+    assert (later.settled, kinds(later)) == (True, {})
+    measure_and_sync(world, 8.0)
+    assert row(world, YESTERDAY).frozen == "deleted"
+    assert list(world.values()) == [TODAY]
 
 
 def test_today_is_open_whatever_a_person_does(world: World) -> None:

@@ -58,9 +58,9 @@ def deed(found: Finding, repair: Repair = Repair.NOTHING, held: Feed | None = No
         (finding(Kind.MISSING), "leave write write"),
         (finding(Kind.LATE), "queue write write"),
         (finding(Kind.LATE, state="held"), "leave write write"),
-        (finding(Kind.DELETED), "freeze freeze freeze"),
-        (finding(Kind.DELETED, frozen="edited"), "freeze freeze freeze"),
-        (finding(Kind.DELETED, frozen="deleted"), "leave leave leave"),
+        (finding(Kind.DELETED), "freeze freeze accept"),
+        (finding(Kind.DELETED, frozen="edited"), "freeze freeze accept"),
+        (finding(Kind.DELETED, frozen="deleted"), "leave leave accept"),
         (finding(Kind.DELETED, finished=False), "leave leave leave"),
         (finding(Kind.EDITED), "freeze freeze write"),
         (finding(Kind.EDITED, frozen="edited"), "leave leave write"),
@@ -82,7 +82,7 @@ def test_the_source_wins_where_its_owner_said_so() -> None:
     wins = feed(options={"on_edit": "source"})
     assert deed(finding(Kind.EDITED), held=wins) == Deed.QUEUE
     assert deed(finding(Kind.EDITED, pinned=True), held=wins) == Deed.LEAVE
-    assert deed(finding(Kind.DELETED), Repair.EDITS, wins) == Deed.FREEZE
+    assert deed(finding(Kind.DELETED), Repair.OURS, wins) == Deed.FREEZE
 
 
 def test_a_doubtful_feed_accuses_nobody() -> None:

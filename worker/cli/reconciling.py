@@ -171,7 +171,7 @@ def _advice(name: str, one: Told) -> str:
     if finding.pinned and one.differs and finding.kind != Kind.FOREIGN:
         return "the day is pinned: left as it is"
     if finding.kind == Kind.DELETED:
-        return _of_deleted(one)
+        return _of_deleted(name, one)
     return {
         Kind.EDITED: f"left as it is; {again} writes the ledger's value",
         Kind.MOVED: f"the time zone or the deadline has changed; {again} puts it back on its day",
@@ -185,12 +185,14 @@ def _advice(name: str, one: Told) -> str:
     }[finding.kind]
 
 
-def _of_deleted(one: Told) -> str:
+def _of_deleted(name: str, one: Told) -> str:
     row = one.finding.row
+    if one.done == Done.ACCEPTED:
+        return "stays deleted, and is not told any more"
     if not one.finding.finished:
         return "left as it is; a new value of today's would be written"
     if one.done == Done.FROZEN or (row is not None and row.frozen == DELETED):
-        return "stays deleted"
+        return f"stays deleted; `waggle reconcile {name} --repair --yes` says that it is meant"
     return "nothing is concluded from it yet: look again later"
 
 

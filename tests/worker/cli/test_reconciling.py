@@ -121,14 +121,15 @@ def test_today_is_repaired_without_a_question(here, world, landed):
 
 
 def test_a_deletion_stays_and_is_told(here, world, landed, ledger):
-    """Also a confirmed repair does not restore it, and says so."""
+    """Also a confirmed repair does not restore it, and says so; after that it is settled."""
     state = world.beeminder.state
     beeminder_datapoints.delete(state, state.goal("alice", "energy"), landed.id, via=None)
     finish(world, ledger)
-    for _ in range(2):
-        told = here("reconcile", "alice/energy", "--repair", "--yes", status=1).stdout
+    for given in ((), ("--repair", "--yes")):
+        told = here("reconcile", "alice/energy", *given, status=1).stdout
         assert "1 deleted" in told
         assert "stays deleted" in told
+    assert here("reconcile", "alice/energy").stdout == "alice/energy: 0 equal\n"
     assert world.points() == []
 
 
