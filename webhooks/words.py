@@ -6,7 +6,7 @@ MINUTE, HOUR, DAY = 60, 3600, 86400
 
 STATES = {
     "active": "in step",
-    "paused": "paused by its owner",
+    "paused": "paused",
     "failing": "needs attention",
     "stopped": "stopped",
     "received": "waiting",
