@@ -7,7 +7,7 @@ import pytest
 
 from db import approvals, notices
 from db.engine import Ledger
-from db.models import Datapoint, Day, Feed, Goal, Notice, Sending, Source, User
+from db.models import Datapoint, Day, Feed, Notice, Sending
 from db.outbox import Point
 from tests.tasks.scenes import at_once
 
@@ -16,16 +16,7 @@ DAY, OTHER_DAY = "20270114", "20270113"
 BOUNDS = (NOW - 3600, NOW + 82_800)
 
 
-@pytest.fixture(autouse=True)
-def _linked(ledger: Ledger) -> None:
-    with ledger.write() as session:
-        session.add(User(id=1, username="alice"))
-        session.flush()
-        session.add(Source(id=1, user_id=1, name="plant", provider="bemserver"))
-        session.add(Goal(id=1, user_id=1, slug="energy", declared_slug="energy"))
-        session.flush()
-        for number, label in ((1, ""), (2, "roof")):
-            session.add(Feed(id=number, goal_id=1, source_id=1, label=label, metric="m"))
+pytestmark = pytest.mark.usefixtures("linked")
 
 
 @pytest.fixture

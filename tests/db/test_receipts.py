@@ -4,23 +4,14 @@ import pytest
 
 from db import receipts
 from db.engine import Ledger
-from db.models import Cover, Datapoint, Day, Event, Feed, Goal, Sending, Source, User
+from db.models import Cover, Datapoint, Day, Event, Sending
 from db.receipts import Receipt
 
 NOW = 1_800_000_000.0
 DAY = "20270114"
 
 
-@pytest.fixture(autouse=True)
-def _linked(ledger: Ledger) -> None:
-    with ledger.write() as session:
-        session.add(User(id=1, username="alice"))
-        session.flush()
-        session.add(Source(id=1, user_id=1, name="plant", provider="bemserver"))
-        session.add(Goal(id=1, user_id=1, slug="energy", declared_slug="energy"))
-        session.flush()
-        for number, label in ((1, ""), (2, "roof")):
-            session.add(Feed(id=number, goal_id=1, source_id=1, label=label, metric="m"))
+pytestmark = pytest.mark.usefixtures("linked")
 
 
 def add_day(ledger: Ledger, *, feed_id: int = 1, daystamp: str = DAY, epoch: int = 7) -> None:

@@ -25,12 +25,7 @@ from tests.tasks.differences import (
 from tests.tasks.scenes import TODAY, YESTERDAY, change_feed
 from tests.world import DAY, World
 
-
-@pytest.fixture(autouse=True)
-def _landed(world: World) -> None:
-    world.work()
-    assert world.values() == {TODAY: 2.5, YESTERDAY: 7.0}
-    world.rung.clear()
+pytestmark = pytest.mark.usefixtures("landed")
 
 
 def test_what_is_there_is_equal(world: World) -> None:

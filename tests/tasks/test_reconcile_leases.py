@@ -18,12 +18,7 @@ from tests.tasks.differences import (
 from tests.tasks.scenes import LEASE_OVER, TODAY, YESTERDAY, change_feed
 from tests.world import DAY, CrashError, World, crash_at
 
-
-@pytest.fixture(autouse=True)
-def _landed(world: World) -> None:
-    world.work()
-    assert world.values() == {TODAY: 2.5, YESTERDAY: 7.0}
-    world.rung.clear()
+pytestmark = pytest.mark.usefixtures("landed")
 
 
 @pytest.mark.parametrize("state", [FeedState.PAUSED, FeedState.STOPPED])
