@@ -16,7 +16,7 @@ from sqlmodel import select as select_rows
 from db import feeds, resting
 from db.feeds import Claim
 from db.models import Backfill, Feed, Goal, User
-from db.overview import feed_name
+from db.names import feed_name
 from db.states import BackfillState
 
 

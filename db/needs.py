@@ -12,7 +12,7 @@ from sqlmodel import Session, col
 
 from db import notices
 from db.models import Feed, Goal, User
-from db.overview import feed_name
+from db.names import feed_name
 
 NEWS = {"edited", "deleted", "datasource", "units"}
 NEWS_SECONDS = 14 * 86400.0

@@ -12,6 +12,7 @@ from sqlmodel import Session, col
 
 from db import resting
 from db.models import Datapoint, Event, Feed, Goal, Run, Source, User
+from db.names import feed_name
 from db.states import DatapointState, EventState
 
 DAY = 86400.0
@@ -23,11 +24,6 @@ def iso(at: float | None) -> str | None:
     if at is None:
         return None
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
-def feed_name(username: str, slug: str, label: str) -> str:
-    """user/goal, or user/goal:label."""
-    return f"{username}/{slug}:{label}" if label else f"{username}/{slug}"
 
 
 def status(session: Session, now: float, *, limit: int | None = None) -> dict[str, Any]:

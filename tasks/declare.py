@@ -15,12 +15,13 @@ from sqlmodel import select as select_rows
 from db import datasources, feeds, outbox, pauses
 from db.engine import Ledger
 from db.models import Feed, Goal, Source, User
+from db.names import feed_name
 from db.states import FeedState, Lane
 from db.vault import Vault
 from tasks import declare_goals, declare_people
 from tasks.declare_people import Fresh
 from tasks.declare_problems import DeclarationError
-from tasks.declared import Declaration, DeclaredFeed, feed_name
+from tasks.declared import Declaration, DeclaredFeed
 
 Action = Literal["created", "changed", "unchanged", "removed"]
 

@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from db.names import feed_name
+
 NAME = re.compile(r"[a-z0-9_-]{1,100}")
 
 
@@ -55,11 +57,6 @@ class Declaration:
     users: tuple[DeclaredUser, ...]
     sources: tuple[DeclaredSource, ...]
     feeds: tuple[DeclaredFeed, ...]
-
-
-def feed_name(username: str, slug: str, label: str) -> str:
-    """user/goal, or user/goal:label."""
-    return f"{username}/{slug}:{label}" if label else f"{username}/{slug}"
 
 
 def split_name(text: str) -> tuple[str, str, str] | None:

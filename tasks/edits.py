@@ -13,6 +13,7 @@ import structlog
 import clients
 from db import feeds, notices, sendings
 from db.models import Datapoint
+from db.names import dashed
 from tasks import holdings, jobs
 from tasks.beeminder import Access
 from tasks.comparison import same
@@ -98,8 +99,7 @@ def _freeze(
 
 
 def _words(point: Datapoint, how: str, there: clients.Datapoint | None) -> str:
-    stamp = point.daystamp or ""
-    day = f"{stamp[:4]}-{stamp[4:6]}-{stamp[6:]}"
+    day = dashed(point.daystamp or "")
     if there is None:
         return f"{day}: the datapoint was {how} at Beeminder and stays so"
     return (

@@ -8,6 +8,7 @@ from sqlmodel import select as select_rows
 
 from db import feeds, notices, sources
 from db.models import Datapoint
+from db.names import dashed
 from db.states import DatapointState, Lane, SourceState
 from tasks import datasource, days, fit, guard, jobs
 from tasks.guard import Next
@@ -112,7 +113,7 @@ def _words(held: Sequence[Datapoint], name: str) -> str | None:
     if not held:
         return None
     by_day = {row.daystamp or "": row.error for row in held}
-    dates = {day: f"{day[:4]}-{day[4:6]}-{day[6:]}" for day in sorted(by_day)}
+    dates = {day: dashed(day) for day in sorted(by_day)}
     shown = [f"{date} ({by_day[day]})" for day, date in list(dates.items())[:SHOWN]]
     more = f" and {len(dates) - SHOWN} more" if len(dates) > SHOWN else ""
     which = next(iter(dates.values())) if len(dates) == 1 else "--all"

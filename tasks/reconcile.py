@@ -12,7 +12,7 @@ from sqlmodel import col
 from sqlmodel import select as select_rows
 
 from clients.errors import ClientError
-from db import feeds, reconciling, sendings
+from db import feeds, names, reconciling, sendings
 from db.feeds import Claim, FencedError
 from db.models import Datapoint, Feed, Goal, User
 from db.reconciling import Subject
@@ -20,7 +20,6 @@ from db.states import DatapointState
 from tasks import (
     comparison,
     days,
-    declared,
     facts,
     holdings,
     jobs,
@@ -255,11 +254,11 @@ def _release(
 def _report(subject: Subject, findings: Sequence[Finding], told: Sequence[Told]) -> Report:
     username, slug = subject.user.username, subject.goal.slug
     return Report(
-        name=declared.feed_name(username, slug, ""),
+        name=names.feed_name(username, slug, ""),
         equal=sum(finding.kind == Kind.LANDED for finding in findings),
         told=tuple(one for one in told if one.finding.kind != Kind.LANDED),
         feeds={
-            feed_id: declared.feed_name(username, slug, feed.label)
+            feed_id: names.feed_name(username, slug, feed.label)
             for feed_id, feed in subject.feeds.items()
         },
     )

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from enum import IntEnum, StrEnum
 
 from db.models import Datapoint, Feed
+from db.names import dashed
 from db.states import DatapointState
 from tasks.comparison import WAITING, Finding, Kind
 
@@ -91,7 +92,7 @@ def _of_edited(finding: Finding, feed: Feed, repair: Repair) -> Deed:
 def words(finding: Finding) -> str:
     """What a person is told about a point that is theirs from now on."""
     stamp, row = finding.daystamp, finding.row
-    day = f"{stamp[:4]}-{stamp[4:6]}-{stamp[6:]}"
+    day = dashed(stamp)
     if finding.there is None or row is None:
         return f"{day}: the datapoint was deleted at Beeminder and stays so"
     place = "" if finding.there.daystamp == row.daystamp else f" on {finding.there.daystamp}"

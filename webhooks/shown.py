@@ -8,7 +8,7 @@ from sqlalchemy import Select, func, or_, select, true
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 
-from db import approvals, overview
+from db import approvals, names
 from db.models import Datapoint, Day, Event, Feed, Goal, Run, Source, User
 from db.states import DatapointState
 
@@ -39,7 +39,7 @@ class ShownFeed:
     @property
     def name(self) -> str:
         """What commands call it."""
-        return overview.feed_name(self.username, self.slug, self.label)
+        return names.feed_name(self.username, self.slug, self.label)
 
 
 def feeds(

@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime
 
+from db import names
+
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
 STATES = {
@@ -71,4 +73,4 @@ def day(daystamp: str | None) -> str:
     """`20261122` as `2026-11-22`."""
     if daystamp is None:
         return ""
-    return f"{daystamp[:4]}-{daystamp[4:6]}-{daystamp[6:]}"
+    return names.dashed(daystamp)

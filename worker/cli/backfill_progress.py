@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import click
 
+from db import names
 from db.models import Backfill
 from tasks import days
-from worker.cli import daystamps, output
+from worker.cli import output
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,4 +92,4 @@ def _words(row: Backfill) -> str:
     if row.error:
         return f"{found}; trying again: {output.plain(row.error)}"
     going = row.next_day <= row.last_day
-    return f"{found}, at {daystamps.dashed(row.next_day)}" if going else found
+    return f"{found}, at {names.dashed(row.next_day)}" if going else found

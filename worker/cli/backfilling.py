@@ -6,7 +6,7 @@ from typing import Any
 import click
 from sqlmodel import Session, col
 
-from db import backfills, feeds, resting
+from db import backfills, feeds, names, resting
 from db.backfills import OtherBackfillError
 from db.models import Backfill, Feed, Source
 from db.states import BackfillState
@@ -31,17 +31,17 @@ def span(house: House, found: list[Named], first: str, last: str | None) -> Span
     )
     if begin > end:
         raise failures.Refused(
-            f"--from {daystamps.dashed(begin)} is later than --to {daystamps.dashed(end)}"
+            f"--from {names.dashed(begin)} is later than --to {names.dashed(end)}"
         )
     if end > today:
         raise failures.Refused(
-            f"{daystamps.dashed(end)} has not begun: today is {daystamps.dashed(today)} there; "
+            f"{names.dashed(end)} has not begun: today is {names.dashed(today)} there; "
             "choose no later day"
         )
     if (days.parse(end) - days.parse(begin)).days >= MOST_DAYS:
         raise failures.Refused(
-            f"--from {daystamps.dashed(begin)} is more than ten years before "
-            f"{daystamps.dashed(end)}: is the year right? Ask for ten years at a time"
+            f"--from {names.dashed(begin)} is more than ten years before "
+            f"{names.dashed(end)}: is the year right? Ask for ten years at a time"
         )
     with house.ledger.read() as session:
         for named in found:
@@ -134,8 +134,8 @@ def _ask(house: House, found: list[Named], days_asked: Span) -> list[Tracked]:
                 row = backfills.ask(session, named.feed.id or 0, first=first, last=last, now=now)
             except OtherBackfillError as exc:
                 raise failures.Refused(
-                    f"{named.name}: {daystamps.dashed(exc.first_day)} to "
-                    f"{daystamps.dashed(exc.last_day)} is being read already: wait until that is "
+                    f"{named.name}: {names.dashed(exc.first_day)} to "
+                    f"{names.dashed(exc.last_day)} is being read already: wait until that is "
                     f"done (`waggle status`), or `waggle sync {named.name} --cancel-backfill`"
                 ) from exc
             tracked.append(Tracked(named.name, row))
@@ -166,7 +166,7 @@ def _end(tracked: Sequence[Tracked], *, quiet: bool) -> None:
             )
         else:
             why = output.plain(row.error or "it was cancelled")
-            failed.append(f"{one.name}: {row.state} before {daystamps.dashed(row.next_day)}: {why}")
+            failed.append(f"{one.name}: {row.state} before {names.dashed(row.next_day)}: {why}")
     if failed:
         raise failures.Failed("\n".join(failed))
 
@@ -181,7 +181,7 @@ def _outcome(one: Tracked) -> str:
 
 def _wanted(row: Backfill) -> str:
     _, total = backfill_progress.counted(row)
-    first, last = daystamps.dashed(row.first_day), daystamps.dashed(row.last_day)
+    first, last = names.dashed(row.first_day), names.dashed(row.last_day)
     return "1 day" + f" ({first})" if total == 1 else f"{total} days ({first} to {last})"
 
 

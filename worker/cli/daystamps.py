@@ -35,8 +35,3 @@ def chosen(text: str, *, user: User, goal: Goal, now: float) -> Window:
     raise failures.Refused(
         f"{text!r} is no day: write it as 2026-11-20 or 20261120, or `today` or `yesterday`"
     )
-
-
-def dashed(daystamp: str) -> str:
-    """`20261120` as `2026-11-20`."""
-    return f"{daystamp[:4]}-{daystamp[4:6]}-{daystamp[6:]}"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import click
 from sqlmodel import Session, col
 
-from db import approvals, feeds, workers
+from db import approvals, feeds, names, workers
 from db.models import Datapoint, Feed
 from db.states import DatapointState, FeedState
 from tasks import approving
@@ -111,7 +111,7 @@ def pin(*, name: str, day: str, off: bool) -> None:
                 )
                 for named in found
             }
-    date = daystamps.dashed(window.daystamp)
+    date = names.dashed(window.daystamp)
     for feed, rows in kept_back.items():
         if off:
             click.echo(f"{feed}: {date} is no longer pinned; the next sync looks at it again")
@@ -124,7 +124,7 @@ def _read_on(session: Session, named: Named, rows: list[Datapoint], now: float) 
     wanted = approving.read_on(session, named.feed, rows, now=now)
     if wanted is None:
         return None
-    first = daystamps.dashed(wanted.next_day)
+    first = names.dashed(wanted.next_day)
     return f"{named.name}: days from {first} on build on each other and are read again"
 
 
@@ -152,7 +152,7 @@ def _table(rows: list[Correction]) -> None:
         [
             (
                 row.name,
-                daystamps.dashed(row.daystamp),
+                names.dashed(row.daystamp),
                 None if row.there is None else f"{row.there:.12g}",
                 f"{row.value:.12g}",
                 row.why,
@@ -167,9 +167,9 @@ def _nothing(name: str, daystamp: str | None, held: list[Datapoint]) -> str:
     if not held:
         return f"nothing of {name} is held"
     stamps = sorted({row.daystamp or "" for row in held})
-    shown = ", ".join(daystamps.dashed(stamp) for stamp in stamps[:8])
+    shown = ", ".join(names.dashed(stamp) for stamp in stamps[:8])
     more = "" if len(stamps) <= 8 else f" and {len(stamps) - 8} more"  # noqa: PLR2004 -- a line's worth
-    return f"nothing of {name} is held on {daystamps.dashed(daystamp or '')}; held: {shown}{more}"
+    return f"nothing of {name} is held on {names.dashed(daystamp or '')}; held: {shown}{more}"
 
 
 def _asleep(found: list[Named], approved: set[str]) -> None:

@@ -12,8 +12,9 @@ from db import schema
 from db.clock import LedgerClock
 from db.engine import Ledger
 from db.models import Feed, Goal, User
+from db.names import feed_name
 from db.vault import Vault
-from tasks.declared import feed_name, split_name
+from tasks.declared import split_name
 from worker import logs, settings
 from worker.cli import failures
 from worker.settings import Settings

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from db import names
 from db.models import User
 from db.overview import iso
 from tasks import days
-from worker.cli import daystamps, failures, output
+from worker.cli import failures, output
 from worker.cli.house import House, Named
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def _row(named: Named, plan: "Planned", tz: tzinfo) -> tuple[object, ...]:
     said = _figure(reading.value)
     return (
         named.name,
-        daystamps.dashed(day.daystamp),
+        names.dashed(day.daystamp),
         f"{_local(day.starts_at, tz)} → {_local(day.ends_at, tz)}",
         f"{said} {reading.unit}" if said and reading.unit else said,
         _figure(plan.there),

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from db import receipts
+from db import names, receipts
 from db.models import Datapoint, Event, Sending
 from db.overview import iso
 from db.receipts import Receipt, Sent
@@ -48,7 +48,7 @@ def explain(*, name: str, day: str, as_json: bool) -> None:
         click.echo("\n\n".join("\n".join(_lines(*pair, window)) for pair in known), nl=bool(known))
     if not known:
         raise failures.Failed(
-            f"nothing is known of {name} on {daystamps.dashed(window.daystamp)}: the day was "
+            f"nothing is known of {name} on {names.dashed(window.daystamp)}: the day was "
             "neither read nor sent"
         )
 
@@ -121,7 +121,7 @@ def _seconds(start: float, end: float | None) -> float | None:
 
 def _lines(named: Named, receipt: Receipt, window: Window) -> Iterator[str]:
     tz = days.zone(receipt.user.timezone or "UTC")
-    yield f"{named.name} on {daystamps.dashed(receipt.daystamp)}"
+    yield f"{named.name} on {names.dashed(receipt.daystamp)}"
     yield ""
     yield from _day(receipt, window, tz)
     for event in receipt.events[-MOST_EVENTS:]:

@@ -8,16 +8,16 @@ from collections.abc import Sequence
 import click
 
 from clients.errors import ClientError
-from db import reconciling
+from db import names, reconciling
 from db.feeds import FencedError
+from db.names import feed_name
 from tasks import reconcile as job
 from tasks.comparison import Finding, Kind
-from tasks.declared import feed_name
 from tasks.gates import DeferredError
 from tasks.reconcile_report import Done, Report, Told
 from tasks.repairs import DELETED, Repair
 from tasks.runtime import Runtime
-from worker.cli import daystamps, failures, output, working
+from worker.cli import failures, output, working
 from worker.cli.house import House, feeds_of, opened
 
 BUSY_SECONDS = 15.0  # a dead worker's lease ends within ten
@@ -117,7 +117,7 @@ def _confirmed(report: Report) -> bool:
     edits = [one for one in report.told if one.needs_a_yes]
     if not edits or not _on_terminal():
         return False
-    days = ", ".join(daystamps.dashed(one.finding.daystamp) for one in edits)
+    days = ", ".join(names.dashed(one.finding.daystamp) for one in edits)
     return click.confirm(
         f"Write over what was changed on finished days ({days})? Beeminder may derail the goal "
         "for what gets worse."
@@ -142,7 +142,7 @@ def _print(report: Report) -> None:
 def _row(report: Report, one: Told) -> list[object]:
     finding = one.finding
     return [
-        daystamps.dashed(finding.daystamp),
+        names.dashed(finding.daystamp),
         _there(finding),
         None if finding.row is None else f"{finding.row.value:.12g}",
         finding.kind.value,
@@ -154,7 +154,7 @@ def _there(finding: Finding) -> str | None:
     if finding.there is None:
         return None
     elsewhere = finding.there.daystamp != finding.daystamp
-    day = f" on {daystamps.dashed(finding.there.daystamp)}" if elsewhere else ""
+    day = f" on {names.dashed(finding.there.daystamp)}" if elsewhere else ""
     return f"{finding.there.value:.12g}{day}"
 
 

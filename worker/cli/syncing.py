@@ -9,7 +9,7 @@ from typing import Any
 import click
 from rich.console import Console
 
-from db import inbox, overview, resting, workers
+from db import inbox, names, resting, workers
 from db.inbox import NewEvent, Outcome
 from db.states import EventKind, EventState, Lane
 from worker.cli import backfilling, failures, output, previewing, ringing, working
@@ -208,4 +208,4 @@ def _document(event: NewEvent, named: Named, outcome: Outcome) -> dict[str, Any]
 
 
 def _goal(named: Named) -> str:
-    return overview.feed_name(named.user.username, named.goal.slug, "")
+    return names.feed_name(named.user.username, named.goal.slug, "")
