@@ -3,27 +3,17 @@
 Instants are UTC seconds since 1970 as floats (`*_at`, `*_until`), so that a lease is an addition
 and both databases compare them alike. `None` means "never"; a lease of 0.0 means "free".
 Secrets stand only in `*_cipher` columns (see `db.vault`) and as keyed hashes in `*_hash` columns.
+What guards the ways out (quotas, breakers, validators) stands in `db.models_limits`.
 No `from __future__ import annotations` here: SQLModel reads the annotations at import.
 """
 
 from typing import Any
 
-from sqlalchemy import JSON, Column, Index, MetaData, UniqueConstraint
+from sqlalchemy import Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from db import states
-
-SQLModel.metadata.naming_convention = {
-    "ix": "ix_%(column_0_label)s",
-    "uq": "uq_%(table_name)s_%(column_0_name)s",
-    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
-    "pk": "pk_%(table_name)s",
-}
-METADATA: MetaData = SQLModel.metadata
-
-
-def _json() -> Any:  # noqa: ANN401 -- a Column typed for SQLModel's sa_column
-    return Column(JSON, nullable=False)
+from db.metadata import json_column, maybe_json_column
 
 
 class User(SQLModel, table=True):
@@ -49,7 +39,12 @@ class User(SQLModel, table=True):
 
 
 class Source(SQLModel, table=True):
-    """An account at a system where things happen, owned by one user."""
+    """An account at a system where things happen, owned by one user.
+
+    `quota_key` names what its vendor counts by; `turn_at` is when its feeds were claimed last,
+    among all that share the quota. `renew_at` is when session tokens are renewed, `key_ends_at`
+    when a key that a person made ends.
+    """
 
     __tablename__ = "source"
     __table_args__ = (UniqueConstraint("user_id", "name"),)
@@ -58,7 +53,7 @@ class Source(SQLModel, table=True):
     user_id: int = Field(foreign_key="user.id", index=True)
     name: str
     provider: str
-    settings: dict[str, Any] = Field(default_factory=dict, sa_column=_json())
+    settings: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())
     credentials_cipher: str | None = None
     session_cipher: str | None = None
     access_expires_at: float | None = None
@@ -66,6 +61,10 @@ class Source(SQLModel, table=True):
     refresh_owner: str | None = None
     refresh_until: float = 0.0
     used_at: float | None = None
+    renew_at: float | None = None
+    key_ends_at: float | None = None
+    quota_key: str | None = Field(default=None, index=True)
+    turn_at: float = 0.0
     state: str = states.SourceState.ACTIVE
     last_error: str | None = None
     created_at: float = 0.0
@@ -119,6 +118,8 @@ class Feed(SQLModel, table=True):
 
     `asked` grows by one with every callback that wants this feed. A claim remembers it; when it
     has grown since, the sync that finishes leaves the feed due at once instead of scheduled.
+    `deaths` counts claims in a row whose worker died or hung while this feed ran alone; a `suspect`
+    one was at work when its worker died, and runs alone the next time.
     """
 
     __tablename__ = "feed"
@@ -133,8 +134,8 @@ class Feed(SQLModel, table=True):
     source_id: int = Field(foreign_key="source.id")
     label: str = ""
     metric: str
-    params: dict[str, Any] = Field(default_factory=dict, sa_column=_json())
-    options: dict[str, Any] = Field(default_factory=dict, sa_column=_json())
+    params: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())
+    options: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())
     digest: str | None = None
     since: str | None = None
     every: float = 3600.0
@@ -147,10 +148,12 @@ class Feed(SQLModel, table=True):
     lease_until: float = 0.0
     epoch: int = 0
     doubtful: bool = False
+    deaths: int = 0
+    suspect: bool = False
     attempts: int = 0
     deferrals: int = 0
     failing_since: float | None = None
-    cursor: dict[str, Any] = Field(default_factory=dict, sa_column=_json())
+    cursor: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())
     reconciled_at: float | None = None
     last_synced_at: float | None = None
     last_error: str | None = None
@@ -170,16 +173,17 @@ class Event(SQLModel, table=True):
     kind: str
     user_id: int | None = None
     goal_id: int | None = Field(default=None, index=True)
-    payload: dict[str, Any] = Field(default_factory=dict, sa_column=_json())
+    payload: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())
     state: str = states.EventState.RECEIVED
     attempts: int = 0
     deferrals: int = 0
+    deaths: int = 0
     due_at: float = 0.0
     lease_owner: str | None = Field(default=None, index=True)
     lease_until: float = 0.0
     epoch: int = 0
     datapoints: int = 0
-    error: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON, nullable=True))
+    error: dict[str, Any] | None = Field(default=None, sa_column=maybe_json_column())
     replay_of: str | None = None
     received_at: float = 0.0
     finished_at: float | None = None
@@ -301,6 +305,7 @@ class Backfill(SQLModel, table=True):
     written: int = 0
     held: int = 0
     attempts: int = 0
+    deferrals: int = 0
     due_at: float = 0.0
     error: str | None = None
     asked_at: float = 0.0
@@ -340,37 +345,13 @@ class Run(SQLModel, table=True):
     run_id: str
     attempt: int = 1
     state: str = "running"
-    counters: dict[str, Any] = Field(default_factory=dict, sa_column=_json())
+    counters: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())
     progress: float | None = None
     lease_owner: str | None = None
     lease_until: float = 0.0
     epoch: int = 0
     started_at: float | None = None
     finished_at: float | None = None
-
-
-class Quota(SQLModel, table=True):
-    """The gate of one vendor quota: no request leaves before `closed_until` or `next_free_at`."""
-
-    __tablename__ = "quota"
-
-    key: str = Field(primary_key=True)
-    next_free_at: float = 0.0
-    closed_until: float = 0.0
-    seen_limit: str | None = None
-
-
-class Validator(SQLModel, table=True):
-    """ETag or Last-Modified of a URL, kept with the value derived from that answer."""
-
-    __tablename__ = "validator"
-
-    source_id: int = Field(foreign_key="source.id", primary_key=True, ondelete="CASCADE")
-    url: str = Field(primary_key=True)
-    etag: str | None = None
-    last_modified: str | None = None
-    derived: dict[str, Any] = Field(default_factory=dict, sa_column=_json())
-    seen_at: float = 0.0
 
 
 class Worker(SQLModel, table=True):

@@ -12,7 +12,7 @@ from sqlalchemy import case, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col
 
-from db.models import Quota
+from db.models_limits import Quota
 
 AHEAD_SECONDS = 1.0
 

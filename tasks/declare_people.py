@@ -16,7 +16,8 @@ from sqlmodel import select as select_rows
 
 from db import people
 from db import sources as stored_sources
-from db.models import Source, User, Validator
+from db.models import Source, User
+from db.models_limits import Validator
 from db.states import SourceState
 from db.vault import Vault, VaultError
 from tasks.declared import DeclaredSource, DeclaredUser

@@ -45,7 +45,9 @@ LEAF_MODULES = {
 # Tested through the module that puts them together.
 TESTED_WITH = {
     "tasks/declared.py": "tests/tasks/test_declare.py",
+    "db/metadata.py": "tests/db/test_schema.py",
     "db/models.py": "tests/db/test_schema.py",
+    "db/models_limits.py": "tests/db/test_schema.py",
     "db/states.py": "tests/db/test_schema.py",
 }
 BINARY = {".png", ".ico", ".jpg", ".woff2"}

@@ -3,7 +3,8 @@
 from alembic import context
 from sqlalchemy import Connection
 
-from db.models import METADATA
+from db import models, models_limits  # noqa: F401 -- they fill METADATA
+from db.metadata import METADATA
 
 connection: Connection = context.config.attributes["connection"]
 context.configure(

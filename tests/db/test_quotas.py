@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from db import quotas
 from db.engine import Ledger
-from db.models import Quota
+from db.models_limits import Quota
 from tests.tasks.scenes import at_once
 
 NOW = 1_800_000_000.0

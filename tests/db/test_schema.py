@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from db import schema
 from db.engine import Ledger
-from db.models import METADATA
+from db.metadata import METADATA
 from tests.tasks.scenes import at_once
 
 
@@ -35,7 +35,7 @@ def test_a_newer_database_is_refused(ledger: Ledger) -> None:
             schema.migrate(ledger)
     finally:
         with ledger.engine.begin() as connection:
-            connection.execute(text("UPDATE alembic_version SET version_num = '0002'"))
+            connection.execute(text("UPDATE alembic_version SET version_num = '0003'"))
 
 
 def test_threads_that_migrate_at_once_take_turns(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from psycopg import conninfo, sql
 
 from db import schema
 from db.engine import Ledger
-from db.models import METADATA
+from db.metadata import METADATA
 from simulators import postgres
 
 SEQUENCES = "SELECT sequencename FROM pg_sequences WHERE schemaname = 'public'"

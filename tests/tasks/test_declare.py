@@ -8,7 +8,8 @@ from sqlalchemy import event
 from sqlmodel import select
 
 from db import outbox, people, sources
-from db.models import Datapoint, Feed, Goal, Source, User, Validator
+from db.models import Datapoint, Feed, Goal, Source, User
+from db.models_limits import Validator
 from db.states import FeedState, Lane, SourceState
 from db.vault import Vault
 from tasks import declare, declare_file, providers

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import structlog
 
-from db.models import METADATA, User
+from db.metadata import METADATA
+from db.models import User
 from simulators.faults import Fault
 from tasks import deauthorize, refresh, sweep
 from tests.tasks.scenes import all_rows

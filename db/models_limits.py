@@ -1,0 +1,76 @@
+"""The tables that guard the ways out: quotas, breakers, and what unchanged answers came to.
+
+Like `db.models`: instants are UTC seconds, and no annotation is postponed.
+"""
+
+from typing import Any
+
+from sqlmodel import Field, SQLModel
+
+from db.metadata import json_column
+
+
+class Quota(SQLModel, table=True):
+    """The gate of one vendor quota: what may leave when, over all workers and machines.
+
+    `next_free_at` is the theoretical arrival time of the next request (GCRA), `tolerance` how many
+    seconds before it one may leave. Nothing leaves before `closed_until`. A gate whose
+    `proven_at` is older than that is half open: one request at a time, until one was answered;
+    `probe_until` is how long others wait for it. `passed` requests have left since `opened_at`;
+    from these and the closing that follows, a pace is learned: one request per
+    `learned_interval` seconds (0.0: nothing learned), in a window of `learned_window` seconds.
+    `vendor` and `title` are for people, `endpoint` says of which calls, "" for all of an account.
+    """
+
+    __tablename__ = "quota"
+
+    key: str = Field(primary_key=True)
+    vendor: str = ""
+    title: str = ""
+    endpoint: str = ""
+    next_free_at: float = 0.0
+    tolerance: float = 0.0
+    closed_at: float = 0.0
+    closed_until: float = 0.0
+    proven_at: float = 0.0
+    probe_until: float = 0.0
+    opened_at: float = 0.0
+    passed: int = 0
+    learned_interval: float = 0.0
+    learned_window: float = 0.0
+    learned_at: float = 0.0
+    seen_limit: str | None = None
+
+
+class Breaker(SQLModel, table=True):
+    """The health of a source (`source:<id>`) or of a person's link (`user:<id>`) in trouble.
+
+    `good` and `bad` are decaying counts of outcomes as of `counted_at`. While it is open
+    (`opened_at`) only a probe is let through, not before `probe_at`. No row: all is well.
+    """
+
+    __tablename__ = "breaker"
+
+    subject: str = Field(primary_key=True)
+    good: float = 0.0
+    bad: float = 0.0
+    counted_at: float = 0.0
+    troubled_since: float | None = None
+    opened_at: float | None = None
+    reason: str | None = None
+    probe_at: float = 0.0
+    probed_at: float = 0.0
+    probes: int = 0
+
+
+class Validator(SQLModel, table=True):
+    """ETag or Last-Modified of a URL, kept with the value derived from that answer."""
+
+    __tablename__ = "validator"
+
+    source_id: int = Field(foreign_key="source.id", primary_key=True, ondelete="CASCADE")
+    url: str = Field(primary_key=True)
+    etag: str | None = None
+    last_modified: str | None = None
+    derived: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())
+    seen_at: float = 0.0
