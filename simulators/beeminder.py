@@ -1,4 +1,4 @@
-"""A Beeminder on a local port: its API, its OAuth pages, its callbacks, and faults on request.
+"""A Beeminder on a local port: API, OAuth pages, callbacks, and limits and faults on request.
 
 beeminder = Beeminder()
 beeminder.state.add_user("alice", timezone="Europe/Paris")
@@ -6,6 +6,7 @@ beeminder.state.add_goal("alice", "energy", autodata="waggle")
 with LocalServer(beeminder.app) as server:
 ...
 beeminder.calls.refresh("alice", "energy")
+beeminder.limiter.set(Window(kind="fixed", requests=60, seconds=60))  # for each token
 """
 
 import contextlib
@@ -18,6 +19,7 @@ from starlette.routing import BaseRoute, Route
 
 from simulators import beeminder_road as road
 from simulators import beeminder_tokens as tokens
+from simulators import limiter_keys
 from simulators.beeminder_api import Api
 from simulators.beeminder_calls import Calls
 from simulators.beeminder_control import Control
@@ -25,10 +27,14 @@ from simulators.beeminder_oauth import OAuth
 from simulators.beeminder_pages import Pages
 from simulators.beeminder_state import App, BeeminderState
 from simulators.faults import Faults
+from simulators.limiter import Limiter
 
 
 class Beeminder:
-    """`app` is the whole service with `faults` around it; `state` and `calls` are for tests."""
+    """`app` is the whole service with `faults` around it; `state` and `calls` are for tests.
+
+    `limiter` is the service without the faults; it limits the calls of the API by token.
+    """
 
     def __init__(
         self,
@@ -39,12 +45,17 @@ class Beeminder:
     ) -> None:
         self.state = BeeminderState(clock=clock)
         self.calls = Calls(self.state, timeout=timeout)
-        self.app = self.faults = Faults(
-            Starlette(routes=self.routes(), lifespan=self.lifespan), seed=seed, clock=clock
+        self.limiter = Limiter(
+            Starlette(routes=self.routes(), lifespan=self.lifespan),
+            key=limiter_keys.token,
+            clock=clock,
+            forms=True,
+            match=r"^/api/v1/",
         )
+        self.app = self.faults = Faults(self.limiter, seed=seed, clock=clock)
 
     def routes(self) -> list[BaseRoute]:
-        """Everything but the faults, for a bigger app."""
+        """Everything but the limits and the faults."""
         api, oauth = Api(self.state, self.calls), OAuth(self.state)
         verbs = ["GET", "POST", "PUT", "PATCH", "DELETE"]
         return [

@@ -1,4 +1,4 @@
-"""A BEMServer on a local port: tokens, timeseries, data, and faults on request.
+"""A BEMServer on a local port: tokens, timeseries, data, and limits and faults on request.
 
     bemserver = Bemserver()
     bemserver.state.add_user("alice@bem.test", "alice-pw-1")
@@ -6,7 +6,7 @@
     with LocalServer(bemserver.app) as server:
         ...
 
-It can be mounted under any prefix (`bemserver.routes()`).
+It can be mounted under any prefix (`bemserver.limiter`).
 """
 
 import dataclasses
@@ -27,6 +27,7 @@ from simulators import bemserver_tokens as tokens
 from simulators.bemserver_http import HttpError, answer, redirect_to_slash, tagged
 from simulators.bemserver_state import BemserverState
 from simulators.faults import Faults
+from simulators.limiter import Limiter
 
 VERSIONS = {"bemserver_core": "0.22.0", "bemserver_api": "0.27.0"}
 _COLLECTIONS = ("about", "timeseries", "timeseries_data", "timeseries_data_states", "campaigns")
@@ -36,15 +37,20 @@ _LONGEST_PASSWORD = 80
 
 
 class Bemserver:
-    """`app` is the whole service with `faults` around it; `state` and `keys` are for tests."""
+    """`app` is the whole service with `faults` around it; `state` and `keys` are for tests.
+
+    `limiter` is the service without the faults. The real one has no limit, but what stands in
+    front of it may: one for everybody.
+    """
 
     def __init__(self, *, clock: Callable[[], float] = time.time, seed: int = 0) -> None:
         self.state = BemserverState(clock=clock)
         self.keys = tokens.Keys()
-        self.app = self.faults = Faults(Starlette(routes=self.routes()), seed=seed, clock=clock)
+        self.limiter = Limiter(Starlette(routes=self.routes()), clock=clock)
+        self.app = self.faults = Faults(self.limiter, seed=seed, clock=clock)
 
     def routes(self) -> list[BaseRoute]:
-        """Everything but the faults, for a bigger app."""
+        """Everything but the limits and the faults."""
         verbs = ["GET", "POST", "PUT", "PATCH", "DELETE"]
         return [
             Route("/_sim/{what}", self.control, methods=["GET", "POST"]),

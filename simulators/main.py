@@ -57,9 +57,9 @@ def build(
         )
     app = Starlette(
         routes=[
-            Mount(BEMSERVER_PREFIX, routes=bemserver.routes()),
+            Mount(BEMSERVER_PREFIX, app=bemserver.limiter),
             *(Route(f"/_sim/{name}", bemserver.control, methods=["POST"]) for name in _SHORT),
-            *beeminder.routes(),
+            Mount("/", app=beeminder.limiter),
         ],
         lifespan=beeminder.lifespan,
     )
