@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from sqlalchemy import String, and_, cast, delete, exists, literal, or_, select, update
+from sqlalchemy import String, and_, case, cast, delete, exists, literal, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import aliased
 from sqlalchemy.sql.elements import ColumnElement
@@ -126,10 +126,12 @@ def admit(session: Session, *, source_id: int, user_id: int, now: float, urgent:
     else:
         free = all(row.probe_at <= now for row in found)
     if free:
+        patience = now + PROBE_SECONDS  # a callback's probe makes no pause shorter
+        later = case((col(Breaker.probe_at) > patience, col(Breaker.probe_at)), else_=patience)
         session.connection().execute(
             update(Breaker)
             .where(col(Breaker.subject).in_([row.subject for row in found]))
-            .values(probed_at=now, probe_at=now + PROBE_SECONDS, probes=col(Breaker.probes) + 1)
+            .values(probed_at=now, probe_at=later, probes=col(Breaker.probes) + 1)
         )
     return free
 

@@ -161,6 +161,7 @@ def test_callbacks_take_turns_every_five_seconds(ledger: Ledger) -> None:
     went = [seconds for seconds in range(20) if admit(ledger, NOW + seconds, urgent=True)]
 
     assert went == [4, 9, 14, 19]
+    assert not admit(ledger, NOW + 899)
 
 
 @pytest.mark.parametrize("late", SUBJECTS)
