@@ -42,8 +42,8 @@ class Source(SQLModel, table=True):
     """An account at a system where things happen, owned by one user.
 
     `quota_key` names what its vendor counts by; `turn_at` is when its feeds were claimed last,
-    among all that share the quota. `renew_at` is when session tokens are renewed, `key_ends_at`
-    when a key that a person made ends.
+    among all that share the quota. `access_issued_at` is when session tokens were asked for,
+    `renew_at` when they are renewed, `key_ends_at` when a key that a person made ends.
     """
 
     __tablename__ = "source"
@@ -56,6 +56,7 @@ class Source(SQLModel, table=True):
     settings: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())
     credentials_cipher: str | None = None
     session_cipher: str | None = None
+    access_issued_at: float | None = None
     access_expires_at: float | None = None
     token_version: int = 0
     refresh_owner: str | None = None

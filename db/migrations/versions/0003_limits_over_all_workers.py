@@ -59,6 +59,7 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("learned_at", sa.Float(), server_default="0", nullable=False))
 
     with op.batch_alter_table("source", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("access_issued_at", sa.Float(), nullable=True))
         batch_op.add_column(sa.Column("renew_at", sa.Float(), nullable=True))
         batch_op.add_column(sa.Column("key_ends_at", sa.Float(), nullable=True))
         batch_op.add_column(sa.Column("quota_key", sa.String(), nullable=True))
