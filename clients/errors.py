@@ -5,10 +5,10 @@ The two branches say what to do next, `reason` says why in a word for machines::
     ClientError
     ├── Transient              try again, not before `retry_after`
     │   ├── Unavailable        no answer, a broken one, a deadline, 5xx, an outage page
-    │   └── RateLimited        429, or 503 with a Retry-After
+    │   └── RateLimited        429; 503 that names a time; 403 of a quota that is used up
     └── Permanent              stop: a person has to do something
         ├── AuthFailed         401, a refused login
-        ├── Forbidden          403
+        ├── Forbidden          any other 403
         ├── NotFound           404, 410
         ├── Rejected           any other 4xx, or a request that can't be sent
         └── UnexpectedResponse an answer whose shape does not fit

@@ -6,6 +6,7 @@ import httpx
 
 from clients import errors
 from clients.answers import Answer
+from clients.limits import Limits
 
 _PERMANENT: Mapping[int, type[errors.Permanent]] = {
     401: errors.AuthFailed,
@@ -24,19 +25,19 @@ _UNSENDABLE = (
 
 
 def from_answer(
-    answer: Answer, *, vendor: str, text: str, wait: float | None
+    answer: Answer, *, vendor: str, text: str, limits: Limits, html_403: str | None = None
 ) -> errors.ClientError | None:
     """The error an answer stands for, None for a 2xx that is no page for people.
 
-    `text`: what the vendor says in its body. `wait`: its Retry-After in seconds.
+    `text`: what the vendor says in its body. `limits`: what its headers say. `html_403`: the
+    reason that a 403 with a page stands for, at a vendor that says so; None: it is any 403.
     """
     status = answer.status
     said = f"{vendor} answered {status} to {answer.method} {answer.path}"
     said = f"{said}: {text}" if text else said
-    if status == httpx.codes.TOO_MANY_REQUESTS or (
-        status == httpx.codes.SERVICE_UNAVAILABLE and wait is not None
-    ):
-        error: errors.ClientError = errors.RateLimited(said, retry_after=wait)
+    wait = limits.wait
+    if _is_limit(answer, limits):
+        error: errors.ClientError = errors.RateLimited(said, retry_after=_pause(limits))
     elif (
         answer.is_html and not httpx.codes.BAD_REQUEST <= status < httpx.codes.INTERNAL_SERVER_ERROR
     ):
@@ -47,6 +48,8 @@ def from_answer(
         error = errors.Unavailable(said, reason=_TRY_AGAIN[status], retry_after=wait)
     elif httpx.codes.is_server_error(status):
         error = errors.Unavailable(said, reason="server_error", retry_after=wait)
+    elif status == httpx.codes.FORBIDDEN and answer.is_html and html_403 is not None:
+        error = errors.Forbidden(f"{said} with a page, not data", reason=html_403)
     elif status in _PERMANENT:
         error = _PERMANENT[status](said)
     elif httpx.codes.is_client_error(status):
@@ -57,6 +60,22 @@ def from_answer(
     error.request_id = answer.request_id
     error.details = answer.details()
     return error
+
+
+def _is_limit(answer: Answer, limits: Limits) -> bool:
+    match answer.status:
+        case httpx.codes.TOO_MANY_REQUESTS:
+            return True
+        case httpx.codes.SERVICE_UNAVAILABLE:  # without a time it is an outage
+            return limits.wait is not None
+        case httpx.codes.FORBIDDEN:  # so BM Parts and GitHub say it
+            return limits.remaining == 0 and isinstance(answer.details(), dict)
+    return False
+
+
+def _pause(limits: Limits) -> float | None:
+    # A refusal that tells of a reset, and not of what is left, can only mean that nothing is.
+    return limits.reset_after if limits.wait is None and limits.remaining is None else limits.wait
 
 
 def outage_page(answer: Answer, *, vendor: str, wait: float | None) -> errors.Unavailable:
