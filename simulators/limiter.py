@@ -27,7 +27,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from simulators import limiter_control, limiter_wire
 from simulators import limiter_keys as keys
-from simulators.limiter_answers import Fields, Limit, retry_after
+from simulators.limiter_answers import Fields, Limit, check_status, retry_after
 from simulators.limiter_counts import Counter, Report
 from simulators.window_meters import Meter
 from simulators.windows import Window, rounded
@@ -98,7 +98,11 @@ class Limiter:
             self._meters, self._counters, self._closed = {}, {}, {}
 
     def close(self, key: str | None, seconds: float, *, status: int = 503) -> None:
-        """Refuses this key (None: all) for so long, as for maintenance, with a Retry-After."""
+        """Refuses this key (None: all) for so long, as for maintenance, with a Retry-After.
+
+        ValueError for a status that refuses nothing.
+        """
+        check_status(status)
         with self._lock:
             self._closed[key] = (self._clock() + seconds, status)
             self._on = True

@@ -47,8 +47,7 @@ class Limit:
             raise ValueError(f"headers {self.headers!r} is none of {', '.join(get_args(Headers))}")
         if (only := SPELT.get(self.headers, self.window.rounding)) != self.window.rounding:
             raise ValueError(f"{self.headers} can only tell a wait with rounding={only!r}")
-        if not 400 <= self.status <= 599:  # noqa: PLR2004 - the statuses that refuse
-            raise ValueError(f"status {self.status} refuses nothing")
+        check_status(self.status)
         re.compile(self.match)
 
     def told(self, wait: float, *, date: float) -> float | None:
@@ -57,6 +56,11 @@ class Limit:
 
     def fields(self, verdict: Verdict, *, date: float) -> Fields:
         """The header fields of an answer with this verdict."""
+        if self.headers == "none":
+            return []
+        if self.headers == "retry-after":
+            wait, rounding = verdict.wait, self.window.rounding
+            return [] if verdict.served else [retry_after(wait, rounding, date=date)]
         window = self.window
         reset = window.told(verdict.reset, now=date)
         if self.headers == "x-ratelimit":
@@ -65,17 +69,19 @@ class Limit:
                 (b"x-ratelimit-remaining", str(verdict.remaining).encode()),
                 (b"x-ratelimit-reset", str(round(date + reset)).encode()),
             ]
-        if self.headers == "ratelimit":
-            # The draft knows whole seconds only.
-            whole = math.ceil(window.seconds)
-            quota = math.floor(window.requests * whole / window.seconds)
-            return [
-                (b"ratelimit-policy", f'"default";q={quota};w={whole}'.encode()),
-                (b"ratelimit", f'"default";r={verdict.remaining};t={reset:.0f}'.encode()),
-            ]
-        if self.headers == "retry-after" and not verdict.served:
-            return [retry_after(verdict.wait, window.rounding, date=date)]
-        return []
+        # The draft knows whole seconds only.
+        whole = math.ceil(window.seconds)
+        quota = math.floor(window.requests * whole / window.seconds)
+        return [
+            (b"ratelimit-policy", f'"default";q={quota};w={whole}'.encode()),
+            (b"ratelimit", f'"default";r={verdict.remaining};t={reset:.0f}'.encode()),
+        ]
+
+
+def check_status(status: int) -> None:
+    """ValueError for what is no status of a refusal."""
+    if status not in range(400, 600):
+        raise ValueError(f"status {status!r} refuses nothing; take 403, 429 or 503")
 
 
 def retry_after(wait: float, rounding: Rounding, *, date: float) -> tuple[bytes, bytes]:

@@ -22,7 +22,7 @@ _LIMIT = {item.name for item in fields(answers.Limit)} - {"window"}
 async def answer(limiter: "Limiter", request: Request) -> Response:
     """One request to the control; 422 says what is wrong with it."""
     try:
-        asked = json.loads(await request.body() or b"{}")
+        asked = await _asked(request)
         match (request.method, request.url.path.rpartition("/")[2]):
             case ("GET", "limits"):
                 pass
@@ -35,10 +35,17 @@ async def answer(limiter: "Limiter", request: Request) -> Response:
                 limiter.close(asked.pop("key", None), asked.pop("seconds"), **asked)
             case _:
                 return JSONResponse({"error": "no such control"}, status_code=404)
-    except (AttributeError, KeyError, TypeError, ValueError, re.error) as exc:
+    except (KeyError, TypeError, ValueError, re.error) as exc:
         return JSONResponse({"error": f"{type(exc).__name__}: {exc}"}, status_code=422)
     limit = None if limiter.limit is None else asdict(limiter.limit)
     return JSONResponse({"limit": limit, **limiter.report().as_json()})
+
+
+async def _asked(request: Request) -> dict[str, Any]:
+    asked = json.loads(await request.body() or b"{}")
+    if not isinstance(asked, dict):
+        raise TypeError("the body must be a JSON object")
+    return asked
 
 
 def _set(limiter: "Limiter", asked: dict[str, Any]) -> None:

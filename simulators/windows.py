@@ -10,7 +10,7 @@ All of it is pure: instants are arguments, in seconds.
 
 import math
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from simulators.window_meters import SLACK, Fixed, Gcra, Meter, Sliding
 
@@ -44,8 +44,13 @@ class Window:
                 raise ValueError(f"{name} {value!r} is none of {', '.join(known)}")
         if self.burst is not None and self.kind != "gcra":
             raise ValueError(f"a {self.kind} window has no burst but its requests; leave it out")
-        if not (self.requests >= 1 and 0 < self.seconds < math.inf and self.at_once >= 1):
-            raise ValueError("requests and burst start at 1, seconds above 0")
+        counts: dict[str, Any] = {"requests": self.requests, "burst": self.at_once}
+        for name, count in counts.items():
+            if not isinstance(count, int) or count < 1:
+                raise ValueError(f"{name} must be a whole number of at least 1, not {count!r}")
+        seconds: Any = self.seconds
+        if not isinstance(seconds, int | float) or not 0 < seconds < math.inf:
+            raise ValueError(f"seconds must be a number above 0, not {seconds!r}")
 
     @property
     def at_once(self) -> int:
