@@ -29,9 +29,9 @@ class _Server(uvicorn.Server):
         self.listening.set()
 
     async def main_loop(self) -> None:
-        ticks = 0
-        while not await self.on_tick(ticks):
-            ticks += 1
+        # Always the first tick: it sets the Date header, and a Date that is a second old would
+        # make clients that measure an HTTP-date against it wait for longer than was asked.
+        while not await self.on_tick(0):
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), 0.1)
 
