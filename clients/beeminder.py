@@ -24,7 +24,9 @@ from clients.beeminder_models import (
     User,
     Written,
 )
+from clients.gate import Gate
 from clients.http import MIB, ApiClient, Route
+from clients.limits import Limits
 
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
 _GOAL = rf"users/me/goals/{_NAME.pattern}"
@@ -58,6 +60,7 @@ class BeeminderClient(ApiClient):
         http: httpx.Client,
         token: Token,
         base_url: str = "https://www.beeminder.com",
+        gate: Gate | None = None,
         deadline: float = 20.0,
         max_bytes: int = 32 * MIB,
         clock: Callable[[], float] = time.time,
@@ -66,6 +69,7 @@ class BeeminderClient(ApiClient):
         super().__init__(
             http=http,
             base_url=base_url.rstrip("/") + "/api/v1",
+            gate=gate,
             deadline=deadline,
             max_bytes=max_bytes,
             clock=clock,
@@ -223,15 +227,15 @@ class BeeminderClient(ApiClient):
             return redaction.Credentials(query={"auth_token": value})
         return redaction.Credentials(form={"auth_token": value})
 
-    def _classify(self, answer: Answer) -> errors.ClientError | None:
+    def _classify(self, answer: Answer, said: Limits) -> errors.ClientError | None:
         # Beeminder speaks JSON even when it says no: whatever does not is an outage. Only a
         # deletion may have nothing to say.
-        error = super()._classify(answer)
+        error = super()._classify(answer, said)
         if isinstance(error, errors.Transient):
             return error
         silent = answer.method == "DELETE" and not answer.body.strip()
         if answer.is_html or (error is None and not silent and not _is_json(answer)):
-            return translation.outage_page(answer, vendor=self.vendor, wait=self._wait(answer))
+            return translation.outage_page(answer, vendor=self.vendor, wait=said.retry_after)
         return error
 
 

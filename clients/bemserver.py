@@ -24,6 +24,7 @@ from clients.bemserver_models import (
 )
 from clients.bemserver_query import ById, ByName, Selector
 from clients.etags import EtagCache, MemoryEtagCache
+from clients.gate import Gate
 from clients.http import MIB, ApiClient, Params, Route
 
 __all__ = [
@@ -64,6 +65,7 @@ class BemserverClient(ApiClient):
         base_url: str,
         tokens: TokenSource,
         etags: EtagCache | None = None,
+        gate: Gate | None = None,
         deadline: float = 20.0,
         max_bytes: int = 32 * MIB,
         clock: Callable[[], float] = time.time,
@@ -72,6 +74,7 @@ class BemserverClient(ApiClient):
         super().__init__(
             http=http,
             base_url=base_url,
+            gate=gate,
             deadline=deadline,
             max_bytes=max_bytes,
             clock=clock,

@@ -13,6 +13,7 @@ import httpx
 from clients import errors, redaction
 from clients.answers import Answer
 from clients.bemserver_models import TokenPair
+from clients.gate import Gate
 from clients.http import ApiClient, Route
 
 
@@ -53,13 +54,19 @@ def login(
     base_url: str,
     email: str,
     password: str,
+    gate: Gate | None = None,
     deadline: float = 20.0,
     clock: Callable[[], float] = time.time,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> TokenPair:
     """A fresh pair for a person. Refused: AuthFailed, although the server answers 200."""
     client = _TokenClient(
-        http=http, base_url=base_url, deadline=deadline, clock=clock, monotonic=monotonic
+        http=http,
+        base_url=base_url,
+        gate=gate,
+        deadline=deadline,
+        clock=clock,
+        monotonic=monotonic,
     )
     credentials = redaction.Credentials(json={"email": email, "password": password})
     return client.pair("auth/token", credentials)
@@ -70,13 +77,19 @@ def refresh(
     http: httpx.Client,
     base_url: str,
     refresh_token: str,
+    gate: Gate | None = None,
     deadline: float = 20.0,
     clock: Callable[[], float] = time.time,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> TokenPair:
     """A fresh pair; AuthFailed with reason `refresh_expired` when the token is too old."""
     client = _TokenClient(
-        http=http, base_url=base_url, deadline=deadline, clock=clock, monotonic=monotonic
+        http=http,
+        base_url=base_url,
+        gate=gate,
+        deadline=deadline,
+        clock=clock,
+        monotonic=monotonic,
     )
     try:
         return client.pair("auth/token/refresh", bearer(refresh_token))

@@ -12,9 +12,11 @@ from typing import Any, ClassVar
 
 import httpx
 
-from clients import errors, redaction, retry_after, translation
+from clients import errors, limits, redaction, translation
 from clients.answers import Answer
 from clients.deadline import Deadline
+from clients.gate import Gate, Open
+from clients.limits import Limits
 
 MIB = 1024 * 1024
 USER_AGENT = f"waggle/{metadata.version('waggle-server')}"
@@ -41,15 +43,27 @@ class _Call:
     credentials: redaction.Credentials
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Unanswered:
+    """No whole answer. `lost`: the connection was dead before one began."""
+
+    error: errors.ClientError
+    lost: bool
+
+
 class ApiClient:
     """What every vendor client builds on; no state but its arguments, safe in threads.
 
     `http` is shared by the process. Its cookies, headers and authentication are not used, so no
     person's session reaches another's request. `base_url` may have a path prefix, `deadline` is
-    seconds for one whole request, `max_bytes` limits the decoded body, `clock` is Unix seconds.
+    seconds for one whole request, the wait at the `gate` included, `max_bytes` limits the decoded
+    body, `clock` is Unix seconds. Whatever the gate says instead of letting a request through is
+    raised as it is.
     """
 
     vendor: ClassVar[str] = "the server"
+    # What a 403 with a page stands for, where the vendor says so: `reason` of the error.
+    html_403: ClassVar[str | None] = None
     # All that can be asked for: (method, pattern of the whole path below base_url).
     allowed: ClassVar[Sequence[Route]] = ()
 
@@ -58,12 +72,14 @@ class ApiClient:
         *,
         http: httpx.Client,
         base_url: str,
+        gate: Gate | None = None,
         deadline: float = 20.0,
         max_bytes: int = 32 * MIB,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._http = http
+        self._gate = gate or Open()
         self._base = _checked_base(base_url)
         self._deadline = deadline
         self._max_bytes = max_bytes
@@ -102,7 +118,7 @@ class ApiClient:
         outcome = self._perform(call, self._deadline if deadline is None else deadline)
         # Raised outside of any except block: neither the frames nor the exceptions that saw a
         # secret are in the traceback or in the chain.
-        if isinstance(outcome, errors.ClientError):
+        if isinstance(outcome, Exception):
             raise outcome
         return outcome
 
@@ -114,22 +130,15 @@ class ApiClient:
         """What the vendor says in an error answer, in one line."""
         return "" if answer.is_html else answer.error_text()
 
-    def _classify(self, answer: Answer) -> errors.ClientError | None:
+    def _classify(self, answer: Answer, said: Limits) -> errors.ClientError | None:
         """The error that an answer stands for, None for a good one."""
         good = httpx.codes.is_success(answer.status)
         return translation.from_answer(
             answer,
             vendor=self.vendor,
             text="" if good else self._error_message(answer),
-            wait=self._wait(answer),
-        )
-
-    def _wait(self, answer: Answer) -> float | None:
-        """Seconds that the answer's Retry-After asks for."""
-        return retry_after.seconds(
-            answer.headers.get_list("Retry-After"),
-            server_date=answer.headers.get("Date"),
-            now=self._clock(),
+            limits=said,
+            html_403=self.html_403,
         )
 
     def _url(self, path: str, params: Params) -> httpx.URL:
@@ -140,28 +149,56 @@ class ApiClient:
     def _allows(self, method: str, path: str) -> bool:
         return any(method == verb and pattern.fullmatch(path) for verb, pattern in self.allowed)
 
-    def _perform(self, call: _Call, seconds: float) -> Answer | errors.ClientError:
+    def _perform(self, call: _Call, seconds: float) -> Answer | Exception:
         deadline = Deadline(seconds, monotonic=self._monotonic)
         outcome = self._exchange(call, deadline)
         if isinstance(outcome, Answer) and outcome.status in _REDIRECTS:
             path = self._redirected_path(outcome)
             if call.method == "GET" and path is not None:
                 outcome = self._exchange(dataclasses.replace(call, path=path), deadline)
-        error = self._judged(call, outcome) if isinstance(outcome, Answer) else outcome
-        if error is None:
-            return outcome
-        return _scrubbed(error, call.credentials.secrets())
+        if isinstance(outcome, Answer) and outcome.status in _REDIRECTS:
+            return _scrubbed(self._redirects(outcome), call)
+        return outcome
 
-    def _judged(self, call: _Call, answer: Answer) -> errors.ClientError | None:
-        if answer.status in _REDIRECTS:
-            return answer.unexpected(
-                f"{self.vendor} redirects ({answer.status}); check the base URL",
-                reason="redirected",
-            )
+    def _exchange(self, call: _Call, deadline: Deadline) -> Answer | Exception:
+        """One request through the gate, and once more where its connection turns out to be dead."""
+        outcome = self._through(call, deadline)
+        if call.method == "GET" and isinstance(outcome, _Unanswered) and outcome.lost:
+            outcome = self._through(call, deadline)
+        return outcome.error if isinstance(outcome, _Unanswered) else outcome
+
+    def _through(self, call: _Call, deadline: Deadline) -> Answer | _Unanswered | Exception:
+        passage = self._gate.enter(call.method, call.path, within=deadline.left())
+        if isinstance(passage, Exception):
+            return passage
+        outcome = self._asked(call, deadline)
+        if isinstance(outcome, _Unanswered):
+            passage.lost()
+            return outcome
+        said = limits.read(outcome.headers, now=self._clock())
+        error = None if outcome.status in _REDIRECTS else self._judged(call, outcome, said)
+        if error is None:
+            passage.answered(said)
+            return outcome
+        error = _scrubbed(error, call)
+        if isinstance(error, errors.Transient) and (
+            isinstance(error, errors.RateLimited) or error.retry_after is not None
+        ):
+            return passage.refused(error, said)
+        passage.answered(said)
+        return error
+
+    def _judged(self, call: _Call, answer: Answer, said: Limits) -> errors.ClientError | None:
         conditional = any(name.lower() in _CONDITIONS for name in call.headers)
         if answer.status == httpx.codes.NOT_MODIFIED and conditional:
             return None
-        return self._classify(answer)
+        return self._classify(answer, said)
+
+    def _redirects(self, answer: Answer) -> errors.ClientError:
+        return answer.unexpected(
+            f"{self.vendor} redirects ({answer.status}); check the base URL",
+            reason="redirected",
+        )
 
     def _redirected_path(self, answer: Answer) -> str | None:
         # Only the path counts: the query stays ours, it may carry a token.
@@ -179,18 +216,28 @@ class ApiClient:
                 return path
         return None
 
-    def _exchange(self, call: _Call, deadline: Deadline) -> Answer | errors.ClientError:
+    def _asked(self, call: _Call, deadline: Deadline) -> Answer | _Unanswered:
+        begun = False
         try:
-            response = self._send(self._built(call, deadline))
+            response = self._http.send(
+                self._built(call, deadline), stream=True, auth=None, follow_redirects=False
+            )
+            begun = True
             with contextlib.closing(response):
-                return self._read(call, response, deadline)
+                outcome = self._read(call, response, deadline)
         except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as failure:
-            return translation.from_failure(
+            lost = isinstance(failure, _LOST) and not begun
+            outcome = translation.from_failure(
                 failure,
                 vendor=self.vendor,
                 asked=f"{call.method} {call.path}",
                 seconds=deadline.seconds,
             )
+        else:
+            lost = False
+        if isinstance(outcome, Answer):
+            return outcome
+        return _Unanswered(_scrubbed(outcome, call), lost)
 
     def _built(self, call: _Call, deadline: Deadline) -> httpx.Request:
         # Not `http.build_request`: that would add the cookies of whoever called before.
@@ -223,14 +270,6 @@ class ApiClient:
             content=content,
             extensions=extensions,
         )
-
-    def _send(self, request: httpx.Request) -> httpx.Response:
-        try:
-            return self._http.send(request, stream=True, auth=None, follow_redirects=False)
-        except _LOST:
-            if request.method != "GET":
-                raise
-        return self._http.send(request, stream=True, auth=None, follow_redirects=False)
 
     def _read(
         self, call: _Call, response: httpx.Response, deadline: Deadline
@@ -268,7 +307,8 @@ def _checked_base(base_url: str) -> httpx.URL:
     return url.copy_with(path=url.path.rstrip("/") + "/")
 
 
-def _scrubbed(error: errors.ClientError, secrets: Sequence[str]) -> errors.ClientError:
+def _scrubbed(error: errors.ClientError, call: _Call) -> errors.ClientError:
+    secrets = call.credentials.secrets()
     error.message = redaction.scrub_text(error.message, secrets)
     error.args = (error.message,)
     error.details = redaction.scrub(error.details, secrets)

@@ -13,7 +13,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
-from db import feeds, resting
+from db import claiming, feeds, resting
 from db.feeds import Claim
 from db.models import Backfill, Feed, Goal, User
 from db.names import feed_name
@@ -79,7 +79,7 @@ def any_due(session: Session, now: float) -> bool:
 
 def claim(session: Session, *, owner: str, now: float) -> tuple[Claim, Backfill] | None:
     """Lease a feed for the next chunk of its backfill; None when nothing is to be done."""
-    held = next(iter(feeds.take(session, _waiting(now), owner, now, 1)), None)
+    held = next(iter(claiming.take(session, _waiting(now), owner, now, 1)), None)
     if held is None:
         return None
     row = next(iter(open_for(session, [held.feed_id])), None)
@@ -179,6 +179,7 @@ def _waiting(now: float) -> ColumnElement[bool]:
         col(Feed.state).in_(resting.RUNNING),
         col(Feed.lease_until) <= now,
         col(Feed.due_at) > now,
+        claiming.clear(now),
         chunk,
     )
 

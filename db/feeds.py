@@ -1,9 +1,7 @@
-"""Feeds as units of work: claimed, renewed, finished, put back.
+"""Feeds as units of work: renewed, finished, put back.
 
-A claim is one conditional UPDATE over the due feeds of one source. It takes a lease, raises the
-fencing epoch, and stamps in the same transaction the events that are waiting for these feeds: only
-what the claim saw is answered by it. Everything that ends a claim names its epoch, so a worker
-that slept through its lease changes nothing.
+A claim (`db.claiming`) takes a lease and raises the fencing epoch. Everything that ends one names
+its epoch, so a worker that slept through its lease changes nothing.
 
 Rows are locked feeds first, then covers, then events, and several of a kind by their ids: whoever
 keeps to this order never waits for somebody who waits for them.
@@ -13,17 +11,16 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import and_, case, exists, func, select, update
+from sqlalchemy import and_, case, func, select, update
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 
 from db import covers, resting
-from db.models import Datapoint, Event, Feed
-from db.states import DatapointState, FeedState, Lane
+from db.models import Event, Feed
+from db.states import FeedState, Lane
 
 LEASE_SECONDS = 10.0
-BATCH = 50
-CLAIMABLE = resting.RUNNING
+BATCH = 50  # feeds of one source that are claimed together
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,89 +37,6 @@ class Claim:
 
 class FencedError(Exception):
     """Somebody else has claimed this feed since: what was about to be written is not."""
-
-
-def due(now: float, lane: Lane) -> ColumnElement[bool]:
-    """Feeds that a worker of this lane may claim now."""
-    return and_(
-        resting.claimable(),
-        col(Feed.lane) <= lane.value,
-        col(Feed.due_at) <= now,
-        col(Feed.lease_until) <= now,
-    )
-
-
-def claim(
-    session: Session, *, owner: str, now: float, lane: Lane, limit: int = BATCH
-) -> list[Claim]:
-    """Lease the due feeds of the source whose turn it is; an empty list when nothing is due.
-
-    The best lane goes first, then the longest due. `limit` bounds how many feeds of that source
-    are taken together.
-    """
-    first = session.connection().execute(
-        select(col(Feed.source_id))
-        .where(due(now, lane))
-        .order_by(col(Feed.lane), col(Feed.due_at))
-        .limit(1)
-    )
-    source_id = first.scalar_one_or_none()
-    if source_id is None:
-        return []
-    return take(session, and_(col(Feed.source_id) == source_id, due(now, lane)), owner, now, limit)
-
-
-def claim_outbox(session: Session, *, owner: str, now: float, limit: int = BATCH) -> list[Claim]:
-    """Lease feeds that have datapoints to push although their own time has not come."""
-    return take(session, _waiting(now), owner, now, limit)
-
-
-def has_outbox(session: Session, now: float) -> bool:
-    """Is there such a feed?"""
-    found = session.connection().execute(select(col(Feed.id)).where(_waiting(now)).limit(1))
-    return found.first() is not None
-
-
-def _waiting(now: float) -> ColumnElement[bool]:
-    to_push = exists().where(
-        col(Datapoint.feed_id) == col(Feed.id),
-        col(Datapoint.state) == DatapointState.PENDING,
-        col(Datapoint.due_at) <= now,
-    )
-    return and_(
-        col(Feed.state).in_(CLAIMABLE),
-        col(Feed.lease_until) <= now,
-        col(Feed.due_at) > now,  # feeds that are due themselves push what waits when they sync
-        to_push,
-    )
-
-
-def take(
-    session: Session, where: ColumnElement[bool], owner: str, now: float, limit: int
-) -> list[Claim]:
-    """Lease the feeds for which this holds, whoever asks why; those that are leased are left."""
-    chosen = (
-        select(col(Feed.id))
-        .where(where)
-        .order_by(col(Feed.lane), col(Feed.due_at))
-        .limit(limit)
-        .with_for_update(skip_locked=True, key_share=True)
-        .cte("chosen")  # PostgreSQL would run a subquery once per row, and pass the limit
-    )
-    rows = session.connection().execute(
-        update(Feed)
-        .where(col(Feed.id).in_(select(chosen.c.id)), col(Feed.lease_until) <= now)
-        .values(lease_owner=owner, lease_until=now + LEASE_SECONDS, epoch=col(Feed.epoch) + 1)
-        .returning(
-            col(Feed.id), col(Feed.source_id), col(Feed.epoch), col(Feed.asked), col(Feed.lane)
-        )
-    )
-    claims = [
-        Claim(row.id, row.source_id, row.epoch, row.asked, owner, Lane(row.lane)) for row in rows
-    ]
-    if claims:
-        covers.stamp(session, [held.feed_id for held in claims])
-    return claims
 
 
 def renew(session: Session, *, owner: str, feed_ids: Collection[int], now: float) -> None:
@@ -152,18 +66,6 @@ def release(session: Session, held: Claim) -> None:
     """End a claim that changed nothing about the feed's own time. Raises `FencedError`."""
     _release(session, held)
     covers.unstamp(session, held.feed_id, held.epoch)
-
-
-def due_sources(session: Session, lane: Lane, now: float, *, at_most: int) -> int:
-    """How many sources have feeds due in exactly this lane; counts no further than `at_most`."""
-    distinct = (
-        select(col(Feed.source_id))
-        .where(due(now, lane), col(Feed.lane) == lane.value)
-        .distinct()
-        .limit(at_most)
-        .subquery()
-    )
-    return session.connection().execute(select(func.count()).select_from(distinct)).scalar_one()
 
 
 def finish(

@@ -1,54 +1,79 @@
 """Gates: when a vendor quota may be used again, over all workers and machines.
 
 `reserve` answers with the instant at which one request may leave, and moves the next one behind
-it, in one statement. `close` shuts the gate until the time that the vendor named; it never opens
-a gate earlier than somebody else was told.
+it, in one conditional UPDATE that also keeps a closed gate closed. `close` shuts the gate until the
+time that the vendor named; it never opens a gate earlier than somebody else was told. After a
+closing the gate is half open: one request goes, and nobody else before it was answered.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import case, literal, select, update
+from sqlalchemy import and_, case, literal, or_, update
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
+from sqlmodel import select as select_rows
 
 from db.models_limits import Quota
 
+BEEMINDER = "beeminder"
 AHEAD_SECONDS = 1.0
-
-
-def closed_until(session: Session, key: str) -> float:
-    """When the gate of this key opens; 0.0 for one that is open."""
-    found = session.connection().execute(
-        select(col(Quota.closed_until)).where(col(Quota.key) == key)
-    )
-    return found.scalar_one_or_none() or 0.0
-
-
-def close(session: Session, key: str, until: float, *, seen: str | None = None) -> None:
-    """Nobody asks before `until`. Of two refusals the later one counts."""
-    _ensure(session, key)
-    later = case((col(Quota.closed_until) > until, col(Quota.closed_until)), else_=until)
-    session.connection().execute(
-        update(Quota).where(col(Quota.key) == key).values(closed_until=later, seen_limit=seen)
-    )
+PROBE_SECONDS = 10.0  # so long the others wait for the one that went first
+LOOK_AGAIN = 0.05  # whether that one was answered
+PAUSE = 2.0  # seconds without a request: what was counted before says nothing about a limit
+REMEMBERED = 120.0  # seconds that are counted together
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """When one request may go; not `granted`: when to come back and ask again."""
+    """When one request may go; not `granted`: when to come back and ask again.
+
+    `probe`: it goes first after a closing, and says whether the gate is open. `free_at` is the
+    theoretical arrival time of the next one, `interval` the pace that was kept to.
+    """
 
     at: float
     granted: bool
+    probe: bool = False
+    free_at: float = 0.0
+    interval: float = 0.0
 
 
-def reserve(session: Session, key: str, *, now: float, interval: float, burst: int = 1) -> Turn:
-    """The turn of one request (GCRA: one per `interval` seconds, `burst` at once).
+def look(session: Session, key: str) -> Quota | None:
+    """The gate as it stands; None for one that nobody has used."""
+    return session.exec(
+        select_rows(Quota).where(col(Quota.key) == key).execution_options(populate_existing=True)
+    ).first()
 
-    Nothing is granted behind a closed gate, nor more than a second ahead.
+
+def ensure(
+    session: Session, key: str, *, vendor: str = "", title: str = "", endpoint: str = ""
+) -> None:
+    """Make the gate where there is none; the words are for people."""
+    dialect: Any = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    session.connection().execute(
+        dialect.insert(Quota)
+        .values(key=key, vendor=vendor, title=title, endpoint=endpoint)
+        .on_conflict_do_nothing()
+    )
+
+
+def reserve(
+    session: Session,
+    key: str,
+    *,
+    now: float,
+    interval: float = 0.0,
+    tolerance: float = 0.0,
+    ahead: float = AHEAD_SECONDS,
+) -> Turn:
+    """The turn of one request: one per `interval` seconds, `tolerance` seconds before time (GCRA).
+
+    Nothing is granted behind a closed gate, nor more than `ahead` seconds from now, nor beside the
+    first request after a closing. The gate has to be there (`ensure`).
     """
-    _ensure(session, key)
-    tolerance = (burst - 1) * interval
     free = case((col(Quota.next_free_at) > now, col(Quota.next_free_at)), else_=literal(now))
     row = (
         session.connection()
@@ -57,23 +82,192 @@ def reserve(session: Session, key: str, *, now: float, interval: float, burst: i
             .where(
                 col(Quota.key) == key,
                 col(Quota.closed_until) <= now,
-                col(Quota.next_free_at) <= now + tolerance + AHEAD_SECONDS,
+                is_proven(),
+                col(Quota.next_free_at) <= now + tolerance + ahead,
             )
-            .values(next_free_at=free + interval)
+            .values(next_free_at=free + interval, tolerance=tolerance, **_counted(now))
             .returning(col(Quota.next_free_at))
         )
         .one_or_none()
     )
     if row is not None:
-        return Turn(max(now, float(row.next_free_at) - interval - tolerance), granted=True)
+        at = max(now, float(row.next_free_at) - interval - tolerance)
+        return Turn(at, granted=True, free_at=row.next_free_at, interval=interval)
     gate = session.get_one(Quota, key, populate_existing=True)
-    return Turn(max(gate.closed_until, gate.next_free_at - tolerance), granted=False)
+    if gate.closed_until > now:
+        return Turn(gate.closed_until, granted=False)
+    if gate.proven_at < gate.closed_until:
+        return _probe(session, key, now=now, interval=interval)
+    return Turn(max(now, gate.next_free_at - tolerance - ahead), granted=False)
 
 
-def _ensure(session: Session, key: str) -> None:
-    dialect: Any = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+def _probe(session: Session, key: str, *, now: float, interval: float) -> Turn:
+    """Be the first one through a gate that was closed, or wait for who is."""
+    row = (
+        session.connection()
+        .execute(
+            update(Quota)
+            .where(
+                col(Quota.key) == key,
+                col(Quota.closed_until) <= now,
+                ~is_proven(),
+                col(Quota.probe_until) <= now,
+            )
+            .values(probe_until=now + PROBE_SECONDS, next_free_at=now + interval, tolerance=0.0)
+            .returning(col(Quota.next_free_at))
+        )
+        .one_or_none()
+    )
+    if row is None:
+        return Turn(now + LOOK_AGAIN, granted=False)
+    return Turn(now, granted=True, probe=True, free_at=row.next_free_at, interval=interval)
+
+
+def _counted(now: float) -> dict[str, Any]:
+    """How many requests have left since when, without a pause: what a refusal is compared with."""
+    anew = or_(col(Quota.next_free_at) < now - PAUSE, col(Quota.opened_at) < now - REMEMBERED)
+    return {
+        "passed": case((anew, 1), else_=col(Quota.passed) + 1),
+        "opened_at": case((anew, literal(now)), else_=col(Quota.opened_at)),
+    }
+
+
+def is_proven() -> ColumnElement[bool]:
+    """Has something been answered since the gate was closed last?"""
+    return col(Quota.closed_until) <= col(Quota.proven_at)
+
+
+def prove(session: Session, key: str, *, now: float) -> None:
+    """The first request after a closing was answered: the gate is open, and counts from here."""
     session.connection().execute(
-        dialect.insert(Quota)
-        .values(key=key, next_free_at=0.0, closed_until=0.0)
-        .on_conflict_do_nothing()
+        update(Quota)
+        .where(col(Quota.key) == key, col(Quota.closed_until) <= now, ~is_proven())
+        .values(proven_at=now, probe_until=0.0, opened_at=now, passed=1)
+    )
+
+
+def give_up_probe(session: Session, key: str) -> None:
+    """The first request after a closing got no answer: somebody else may go first."""
+    session.connection().execute(
+        update(Quota).where(col(Quota.key) == key, ~is_proven()).values(probe_until=0.0)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """What is known when a gate is closed at `now`: what went through it since `opened_at`.
+
+    `interval`: the pace that was kept to, as far as one had been learned before; else 0.0.
+    """
+
+    passed: int
+    opened_at: float
+    now: float
+    closed_until: float
+    interval: float
+
+
+Lesson = Callable[[Phase], tuple[float, float] | None]
+"""What a closing teaches: (interval, window) in seconds, or None."""
+
+
+def close(
+    session: Session,
+    key: str,
+    until: float,
+    *,
+    now: float,
+    seen: str | None = None,
+    lesson: Lesson | None = None,
+    served: bool = False,
+) -> float:
+    """Nobody asks before `until`, or what a refusal before this one said, if that is later.
+
+    Returns when the gate opens. `lesson` is given where the vendor named the time: what it makes
+    of the requests served since the opening is kept as the pace of the next one. Each refusal is
+    one request that was not `served`. A closing that follows another with nothing answered in
+    between is the same one still: `closed_at` stays.
+    """
+    ensure(session, key)
+    gate = _locked(session, key)
+    begins = gate.closed_until <= now
+    until = max(until, gate.closed_until)
+    passed = gate.passed if served else max(0, gate.passed - 1)
+    values: dict[str, Any] = {
+        "closed_until": until,
+        "probe_until": 0.0,
+        "passed": passed,
+        "seen_limit": seen,
+    }
+    if begins and gate.closed_until <= gate.proven_at:
+        values["closed_at"] = now
+    if lesson is not None:
+        before = gate.learned_interval if begins else 0.0
+        taught = lesson(Phase(passed, gate.opened_at, now, until, before))
+        if taught is not None:
+            values |= {"learned_interval": taught[0], "learned_window": taught[1]}
+            values["learned_at"] = until
+    session.connection().execute(update(Quota).where(col(Quota.key) == key).values(**values))
+    return until
+
+
+def keep_pace(session: Session, key: str, *, interval: float, window: float, now: float) -> None:
+    """The vendor has named a pace itself."""
+    session.connection().execute(
+        update(Quota)
+        .where(col(Quota.key) == key)
+        .values(learned_interval=interval, learned_window=window, learned_at=now)
+    )
+
+
+def correct(session: Session, key: str, *, free_at: float) -> None:
+    """Others use the same account: less of it is left than we thought."""
+    session.connection().execute(
+        update(Quota)
+        .where(col(Quota.key) == key, col(Quota.next_free_at) < free_at)
+        .values(next_free_at=free_at)
+    )
+
+
+def open_now(session: Session, keys: Sequence[str]) -> int:
+    """An operator says that these gates may open; one request goes first. Returns how many were."""
+    changed = session.connection().execute(
+        update(Quota)
+        .where(col(Quota.key).in_(keys), col(Quota.closed_until) > 0.0)
+        .values(closed_until=0.000001, proven_at=0.0, probe_until=0.0, learned_interval=0.0)
+    )
+    return changed.rowcount
+
+
+def closed(session: Session, now: float) -> list[Quota]:
+    """Gates that are closed, or half open, the one that opens last first."""
+    return list(
+        session.exec(
+            select_rows(Quota)
+            .where(or_(col(Quota.closed_until) > now, ~is_proven()))
+            .order_by(col(Quota.closed_until).desc(), col(Quota.key))
+        )
+    )
+
+
+def _locked(session: Session, key: str) -> Quota:
+    return session.exec(
+        select_rows(Quota)
+        .where(col(Quota.key) == key)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).one()
+
+
+def full(gate: type[Quota], now: float, ahead: ColumnElement[float]) -> ColumnElement[bool]:
+    """Would a request at this `gate` (the table, or an alias of it) have to wait?
+
+    It is closed, or all slots of the next `ahead` seconds are taken. Of a half-open gate only the
+    one who goes first is wanted: it is full while somebody is on the way.
+    """
+    unproven = col(gate.closed_until) > col(gate.proven_at)
+    return or_(
+        col(gate.closed_until) > now,
+        and_(unproven, col(gate.probe_until) > now),
+        col(gate.next_free_at) > now + col(gate.tolerance) + ahead,
     )

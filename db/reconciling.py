@@ -13,7 +13,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
-from db import feeds, outbox
+from db import claiming, feeds, outbox
 from db.feeds import Claim
 from db.models import Datapoint, Day, Feed, Goal, User
 from db.states import DatapointState, FeedState
@@ -48,7 +48,7 @@ def claim_overdue(session: Session, *, owner: str, now: float) -> list[Claim]:
     if goal_id is None:
         return []
     where = and_(col(Feed.goal_id) == goal_id, _overdue(now))
-    return feeds.take(session, where, owner, now, feeds.BATCH)
+    return claiming.take(session, where, owner, now, feeds.BATCH)
 
 
 def claim_goal(session: Session, goal_id: int, *, owner: str, now: float) -> list[Claim]:
@@ -58,7 +58,7 @@ def claim_goal(session: Session, goal_id: int, *, owner: str, now: float) -> lis
     )
     wanted = set(ids.scalars())
     where = and_(col(Feed.id).in_(wanted), col(Feed.lease_until) <= now)
-    claims = feeds.take(session, where, owner, now, len(wanted))
+    claims = claiming.take(session, where, owner, now, len(wanted))
     if {held.feed_id for held in claims} == wanted:
         return claims
     for held in claims:
@@ -80,10 +80,11 @@ def any_asked(session: Session, claims: Collection[Claim]) -> bool:
 def _overdue(now: float) -> ColumnElement[bool]:
     late = (col(Feed.goal_id) % SPREAD_MINUTES) * 60.0
     return and_(
-        col(Feed.state).in_(feeds.CLAIMABLE),
+        col(Feed.state).in_(claiming.CLAIMABLE),
         col(Feed.last_synced_at).is_not(None),
         col(Feed.lease_until) <= now,
         col(Feed.due_at) > now,  # a sync goes first
+        claiming.clear(now, at_source=False),
         _last() + late <= now - PERIOD,
     )
 

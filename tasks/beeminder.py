@@ -9,11 +9,15 @@ from typing import TypeVar
 
 import clients
 from clients.errors import AuthFailed
+from clients.gate import Gate
 from db import people
 from db.models import User
+from db.quotas import BEEMINDER
 from db.states import UserState
 from db.vault import VaultError
-from tasks import gates
+from tasks import limits
+from tasks.gates import LedgerGate
+from tasks.limits import NO_PACE, Pace, Quota
 from tasks.runtime import Runtime, UnreadableSecretError
 
 T = TypeVar("T")
@@ -58,12 +62,7 @@ class Access:
             ) from None
 
     def _call(self, user: User, ask: Callable[[clients.BeeminderClient], T], deadline: float) -> T:
-        rt = self._rt
-        client = client_of(rt, user, deadline=deadline)
-        quota = quota_of(user)
-        return gates.call(
-            rt, quota, lambda: ask(client), rate=rt.options.beeminder_rate, where=WHERE
-        )
+        return ask(client_of(self._rt, user, deadline=deadline))
 
     def _user(self) -> User:
         with self._rt.ledger.read() as session:
@@ -74,9 +73,12 @@ class Access:
         return user
 
 
-def quota_of(user: User) -> str:
+def gate_of(rt: Runtime, user: User) -> Gate:
     """The gate of this person's requests: a limit outlives the token that met it."""
-    return gates.key("beeminder", f"user {user.id}")
+    rate = rt.options.beeminder_rate
+    pace = Pace(1.0 / rate, limits.BURST) if rate > 0 else NO_PACE
+    quota = Quota(account=f"{user.id}", plain=True, title=user.username, unknown=rate > 0)
+    return LedgerGate(rt, BEEMINDER, (quota,), where=WHERE, pace=pace)
 
 
 def client_of(rt: Runtime, user: User, *, deadline: float) -> clients.BeeminderClient:
@@ -91,6 +93,7 @@ def client_of(rt: Runtime, user: User, *, deadline: float) -> clients.BeeminderC
     return clients.BeeminderClient(
         http=rt.http,
         base_url=rt.options.beeminder_url,
+        gate=gate_of(rt, user),
         token=clients.Token("oauth" if user.token_kind == OAUTH else "personal", value),
         deadline=deadline,
     )

@@ -6,7 +6,7 @@ from clients.errors import ClientError, Permanent
 from db import events, opening, people, quotas
 from db.events import ASKS_FOR_FEEDS, EventClaim
 from db.models import User
-from tasks import facts, gates, policy
+from tasks import facts, policy
 from tasks.beeminder import LEAST_SECONDS, WHERE, Access
 from tasks.gates import DeferredError
 from tasks.runtime import Runtime
@@ -111,11 +111,10 @@ def _by_person(rt: Runtime, held: EventClaim) -> None:
 
 def _turn(rt: Runtime, user: User) -> float | None:
     """None when this person may be looked up now, else when (UTC seconds)."""
+    key = f"look-up:{user.id}"
     with rt.ledger.write() as session:
+        quotas.ensure(session, key, vendor="waggle", title=user.username)
         turn = quotas.reserve(
-            session,
-            gates.key("person", f"user {user.id}"),
-            now=rt.clock.now(),
-            interval=opening.NAME_BELIEVED_SECONDS,
+            session, key, now=rt.clock.now(), interval=opening.NAME_BELIEVED_SECONDS
         )
     return None if turn.granted else turn.at

@@ -3,7 +3,7 @@
 import structlog
 
 from clients.errors import ClientError
-from db import feeds, outbox
+from db import claiming, feeds, outbox
 from db.feeds import FencedError
 from db.states import Lane
 from tasks import edits, fit, jobs, push, setbacks
@@ -19,10 +19,10 @@ def run(rt: Runtime) -> bool:
     """Push what is due in the outbox; False when there was nothing."""
     now = rt.clock.now()
     with rt.ledger.read() as session:
-        if not feeds.has_outbox(session, now):
+        if not claiming.has_outbox(session, now):
             return False
     with rt.ledger.write() as session:
-        claims = feeds.claim_outbox(session, owner=rt.owner, now=now)
+        claims = claiming.claim_outbox(session, owner=rt.owner, now=now)
     with rt.leases.holding([held.feed_id for held in claims], now):
         try:
             for held in claims:

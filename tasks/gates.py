@@ -1,21 +1,30 @@
-"""Gates: asked before every request to a vendor, closed by the vendor's refusals.
+"""Gates: what stands between us and each vendor's limits, over all threads and machines.
 
-A short wait is slept; a longer one gives the work back with the time at which to go on.
+Every request of every client passes the gate of its account. A short wait is slept; a longer one
+gives the work back with the time at which to go on. A refusal closes the gate for everybody until
+the time that the vendor named.
 """
 
-import hashlib
-from collections.abc import Callable
-from typing import TypeVar
+import contextlib
+from collections.abc import Iterator, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass
 
-from clients.errors import RateLimited, Transient
-from db import quotas
-from tasks import policy
+from clients.errors import Transient
+from clients.limits import Limits
+from db.quotas import Turn
+from db.states import Lane
+from tasks import limits, policy
+from tasks.limits import Pace, Quota
 from tasks.runtime import Runtime
+from tasks.ways import Way
 
-SLEEP_AT_MOST = 1.0
-BURST = 10  # requests that may leave together after a pause
-
-T = TypeVar("T")
+SLEEP_AT_MOST = 1.0  # for the first request of a piece of work; nothing is lost by giving it back
+PATIENCE = 5.0  # for those after it, which would have to begin anew
+# How far ahead a slot is taken. Bulk work never takes all of them, so that whatever is urgent
+# finds one within the second.
+AHEAD = {Lane.URGENT: 1.0, Lane.DEFAULT: 0.75, Lane.BULK: 0.5}
+STAGGER = 0.5  # seconds over which work that was put back comes again
 
 
 class DeferredError(Exception):
@@ -27,53 +36,100 @@ class DeferredError(Exception):
         self.error = error
 
 
-def key(vendor: str, account: str) -> str:
-    """The key of a quota: what the vendor counts by, without showing it."""
-    return f"{vendor}:{hashlib.sha256(account.encode()).hexdigest()[:24]}"
+@dataclass(slots=True)
+class _Errand:
+    """A piece of work: how urgent it is, and whether its first request has left."""
+
+    lane: Lane
+    begun: bool = False
 
 
-def enter(rt: Runtime, quota: str, *, rate: float) -> None:
-    """Wait for the turn of one request, or raise `DeferredError` when that is further away."""
-    granted = rate <= 0  # without a rate of our own there is no turn to wait for
-    while True:
-        now = rt.clock.now()
-        if granted:
-            with rt.ledger.read() as session:
-                at = quotas.closed_until(session, quota)
-        else:
-            with rt.ledger.write() as session:
-                turn = quotas.reserve(session, quota, now=now, interval=1.0 / rate, burst=BURST)
-            at, granted = turn.at, turn.granted
-            if granted and at <= now:
-                return
-        if at - now > SLEEP_AT_MOST:
-            raise DeferredError(at, {"code": "rate_limited", "message": "waiting for a limit"})
-        if at <= now:
-            return
-        rt.clock.sleep(at - now)  # and look again: the gate may have been closed meanwhile
+_ERRAND: ContextVar[_Errand | None] = ContextVar("errand", default=None)
 
 
-def call(rt: Runtime, quota: str, ask: Callable[[], T], *, rate: float = 0.0, where: str) -> T:
-    """One request through its gate; whatever names a time to come back closes it for everybody."""
-    enter(rt, quota, rate=rate)
+@contextlib.contextmanager
+def errand(lane: Lane) -> Iterator[None]:
+    """What is asked in this block belongs together, and is as urgent as `lane`."""
+    token = _ERRAND.set(_Errand(lane))
     try:
-        return ask()
-    except Transient as error:
-        if isinstance(error, RateLimited) or error.retry_after is not None:
-            raise refused(rt, quota, error, where=where) from None
-        raise
+        yield
+    finally:
+        _ERRAND.reset(token)
 
 
-def refused(rt: Runtime, quota: str, error: Transient, *, where: str) -> DeferredError:
-    """Close the gate as the vendor asked, and say until when."""
-    now = rt.clock.now()
-    seconds, _ = policy.wait(
-        RateLimited(str(error), reason=error.reason, retry_after=error.retry_after),
-        attempts=0,
-        deferrals=0,
-        age=0.0,
-        rng=rt.rng,
-    )
-    with rt.ledger.write() as session:
-        quotas.close(session, quota, now + seconds, seen=error.reason)
-    return DeferredError(now + seconds, policy.as_json(error, where=where))
+class LedgerGate:
+    """The way to one account at one vendor; see `clients.gate.Gate`. Used by many threads.
+
+    `counted`: what the vendor counts by, the account first. `where` names it in errors. `pace` is
+    one that we set ourselves, where the vendor names none.
+    """
+
+    def __init__(
+        self,
+        rt: Runtime,
+        vendor: str,
+        counted: Sequence[Quota],
+        *,
+        where: str,
+        pace: Pace | None = None,
+    ) -> None:
+        self._rt = rt
+        self._vendor = vendor
+        self._counted = counted
+        self._pace = pace
+        self._where = where
+
+    def enter(self, method: str, path: str, *, within: float) -> "LedgerPassage | DeferredError":
+        """Wait for the turn of one request under all that is counted, or say when to come back."""
+        now_on = _ERRAND.get() or _Errand(Lane.DEFAULT, begun=True)
+        patience = PATIENCE if now_on.begun else SLEEP_AT_MOST
+        ends_at = self._rt.clock.now() + min(within, patience)
+        passage = LedgerPassage(self._rt, self._where)
+        for quota in self._counted:
+            way = self._way(quota, method, path)
+            found = way.wait(ends_at, AHEAD[now_on.lane])
+            if not isinstance(found, Turn):
+                passage.lost()
+                until = found + self._rt.rng.uniform(0.0, STAGGER)
+                text = f"{self._where}: waiting for a limit"
+                return DeferredError(until, {"code": "rate_limited", "message": text})
+            passage.taken.append((way, found))
+        now_on.begun = True
+        return passage
+
+    def _way(self, quota: Quota, method: str, path: str) -> Way:
+        endpoint = limits.endpoint(method, path) if quota.per_endpoint else ""
+        return Way(
+            self._rt,
+            quota.key(self._vendor, endpoint),
+            quota,
+            pace=self._pace or quota.pace(),
+            vendor=self._vendor,
+            endpoint=endpoint,
+        )
+
+
+class LedgerPassage:
+    """One request on its way, with its turn under each quota; see `clients.gate.Passage`."""
+
+    def __init__(self, rt: Runtime, where: str) -> None:
+        self._rt = rt
+        self._where = where
+        self.taken: list[tuple[Way, Turn]] = []
+
+    def answered(self, said: Limits) -> None:
+        """The gate is open. What the headers say is about the account, which comes first."""
+        for number, (way, turn) in enumerate(self.taken):
+            way.answered(turn, said if number == 0 else Limits())
+
+    def refused(self, error: Transient, said: Limits) -> Exception:
+        """Close every gate that the request passed: the answer does not say which it is about."""
+        until = max(way.refused(error, said) for way, _ in self.taken)
+        return DeferredError(
+            until + self._rt.rng.uniform(0.0, STAGGER), policy.as_json(error, where=self._where)
+        )
+
+    def lost(self) -> None:
+        """Whoever waits for this one to go first may go."""
+        for way, turn in self.taken:
+            way.lost(turn)

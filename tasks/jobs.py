@@ -10,15 +10,17 @@ from sqlalchemy import func, select
 from sqlmodel import Session, col
 
 from clients.errors import Permanent
+from clients.gate import Gate
 from db import sources
 from db.feeds import Claim
 from db.models import Day, Feed, Goal, Source, User
 from db.states import FeedState
 from db.vault import VaultError
-from tasks import bounds, days, decide, fit, gates, identity
+from tasks import bounds, days, decide, fit, identity
 from tasks.corrections import Corrections, Stance
 from tasks.days import Window
 from tasks.decide import Rules
+from tasks.gates import LedgerGate
 from tasks.memory import Memory
 from tasks.providers import Connection, Link, Metric, MetricParams, Provider, SourceSettings
 from tasks.runtime import Runtime, UnreadableSecretError
@@ -126,14 +128,20 @@ def connect(rt: Runtime, source: Source) -> Connection:
     if known is not None:
         return known
     provider = provider_of(rt, source)
+    settings = settings_of(rt, provider, source)
     made = provider.connect(
         Link(
-            settings=settings_of(rt, provider, source),
+            settings=settings,
             http=rt.http,
+            gate=gate_of(rt, source, settings),
             tokens=lambda authenticate: SourceTokens(rt, source.id or 0, authenticate),
             now=rt.clock.now,
         )
     )
+    counted_by = settings.quotas()[0].key(source.provider)
+    if source.quota_key != counted_by:
+        with rt.ledger.write() as session:
+            sources.counted_by(session, source.id or 0, counted_by)
     with rt.lock:
         for other in [other for other in rt.connections if other[0] == key[0]]:
             del rt.connections[other]  # its credentials are the old ones
@@ -141,9 +149,9 @@ def connect(rt: Runtime, source: Source) -> Connection:
     return made
 
 
-def quota_of(source: Source) -> str:
-    """The key of the gate that every request to this source goes through."""
-    return gates.key(source.provider, f"{source.id}")
+def gate_of(rt: Runtime, source: Source, settings: SourceSettings) -> Gate:
+    """The gate that every request to this source goes through."""
+    return LedgerGate(rt, source.provider, settings.quotas(), where=f"source {source.name}")
 
 
 def rules_of(rt: Runtime, batch: Batch, job: Job, metric: Metric, params: MetricParams) -> Rules:

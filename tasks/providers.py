@@ -14,7 +14,9 @@ import httpx
 from pydantic import BaseModel, ConfigDict, SecretStr
 
 from clients.errors import ClientError
+from clients.gate import Gate
 from tasks.days import Window
+from tasks.limits import Quota
 
 ENTRY_POINT_GROUP = "waggle.providers"
 ValueKind = Literal["total", "level", "counter", "events"]
@@ -36,6 +38,10 @@ class SourceSettings(BaseModel):
     def open_url(self) -> str | None:
         """The user-given address that is going to be called, to be checked before it is."""
         return None
+
+    def quotas(self) -> tuple[Quota, ...]:
+        """What the vendor counts by, the account first; by default it names no limit."""
+        return (Quota(account=self.account()),)
 
     @classmethod
     def secrets(cls) -> frozenset[str]:
@@ -154,23 +160,28 @@ under which one worker logs in for all ends soon after."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
-    """What a provider gets to connect with."""
+    """What a provider gets to connect with. Each of its requests goes through the `gate`."""
 
     settings: SourceSettings
     http: httpx.Client
+    gate: Gate
     tokens: Callable[[Authenticate], Tokens]
     now: Callable[[], float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:
-    """A system whose numbers people want on their goals."""
+    """A system whose numbers people want on their goals.
+
+    `key_days`: the keys that people make there end after so many days; None where they don't.
+    """
 
     name: str
     title: str
     settings: type[SourceSettings]
     metrics: Mapping[str, Metric]
     connect: Callable[[Link], Connection]
+    key_days: int | None = None
 
 
 def table() -> dict[str, Provider]:

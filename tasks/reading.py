@@ -13,7 +13,7 @@ from sqlmodel import Session
 from clients.errors import ClientError
 from db import outbox
 from db.outbox import Action, Judged, SeenDay
-from tasks import adopt, bounds, corrections, days, decide, gates, jobs, memory
+from tasks import adopt, bounds, corrections, days, decide, jobs, memory
 from tasks.beeminder import Access
 from tasks.corrections import Wanted
 from tasks.days import Window
@@ -144,13 +144,7 @@ def ask(rt: Runtime, batch: Batch, questions: Sequence[Question]) -> dict[int, A
     requests = [question.request for question in questions if question.request.days]
     if not requests:
         return {}
-    connection = jobs.connect(rt, batch.source)
-    return gates.call(
-        rt,
-        jobs.quota_of(batch.source),
-        lambda: connection.read(requests),
-        where=where(batch),
-    )
+    return jobs.connect(rt, batch.source).read(requests)
 
 
 def where(batch: Batch) -> str:

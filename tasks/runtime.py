@@ -25,6 +25,7 @@ log = structlog.get_logger(__name__)
 Ring = Callable[[str, str], bool]
 """Rings one bell: (task, queue) -> was the broker reached. Never raises, never waits for long."""
 
+HEARD_SECONDS = 1.0
 HELD_AT_MOST_SECONDS = 180.0  # a thread that hangs for longer loses its lease after all
 
 
@@ -126,6 +127,27 @@ class Leases:
             ]
 
 
+class Closings:
+    """Gates that this process has just heard to be closed, before the ledger says so.
+
+    Only for a moment: after that the ledger is asked, where somebody may have opened them.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: dict[str, tuple[float, float]] = {}
+
+    def note(self, key: str, until: float, now: float) -> None:
+        """Closed until then."""
+        with self._lock:
+            self._known[key] = (max(until, self._known.get(key, (0.0, 0.0))[0]), now)
+
+    def until(self, key: str, now: float) -> float:
+        """When it opens, 0.0 where nothing was heard lately."""
+        until, heard_at = self._known.get(key, (0.0, 0.0))
+        return until if now - heard_at < HEARD_SECONDS else 0.0
+
+
 @dataclass(slots=True)
 class LoginTurn:
     """Whose turn it is to log in to a source, and how the last turn ended if it was refused."""
@@ -149,6 +171,7 @@ class Runtime:
     options: Options = field(default_factory=Options)
     slots: Slots = field(default_factory=lambda: Slots(8))
     leases: Leases = field(default_factory=Leases)
+    closings: Closings = field(default_factory=Closings)
     stopping: threading.Event = field(default_factory=threading.Event)
     rng: random.Random = field(default_factory=random.SystemRandom)
     trace: Callable[[str], None] = lambda _step: None

@@ -6,7 +6,7 @@ expired leases and retries that have come due are all the same to it.
 
 import structlog
 
-from db import backfills, datasources, feeds, opening, reconciling, workers
+from db import backfills, claiming, datasources, opening, reconciling, workers
 from db import events as inbox_events
 from db.events import ASKS_FOR_FEEDS
 from db.states import Lane
@@ -28,9 +28,9 @@ def run(rt: Runtime) -> dict[str, int]:
         callbacks = opening.any_new(session, now) or inbox_events.any_due(
             session, ASKS_FOR_FEEDS, now
         )
-        due = {lane: feeds.due_sources(session, lane, now, at_most=at_most) for lane in Lane}
+        due = {lane: claiming.due_sources(session, lane, now, at_most=at_most) for lane in Lane}
         one_bell = {
-            "push.default": feeds.has_outbox(session, now),
+            "push.default": claiming.has_outbox(session, now),
             "deauthorize.default": inbox_events.any_due(session, deauthorize.KINDS, now),
             "datasource.default": datasources.any_due(session, now),
             "backfill.bulk": backfills.any_due(session, now),

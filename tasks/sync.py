@@ -7,10 +7,10 @@ the leases end, the work is claimed again, and the same facts give the same data
 import structlog
 
 from clients.errors import AuthFailed, ClientError, NotFound, Permanent
-from db import feeds, outbox, sources
+from db import claiming, feeds, outbox, sources
 from db.feeds import FencedError
 from db.states import Lane, SourceState
-from tasks import callbacks, edits, facts, finishing, jobs, push, reading, setbacks
+from tasks import callbacks, edits, facts, finishing, gates, jobs, push, reading, setbacks
 from tasks.beeminder import WHERE, Access
 from tasks.gates import DeferredError
 from tasks.jobs import Batch, Job
@@ -29,14 +29,15 @@ def run(rt: Runtime, lane: Lane) -> bool:
         return False
     now = rt.clock.now()
     with rt.ledger.write() as session:
-        claims = feeds.claim(session, owner=rt.owner, now=now, lane=lane)
+        claims = claiming.claim(session, owner=rt.owner, now=now, lane=lane)
     if not claims:
         return False
     rt.trace("claimed")
     with rt.leases.holding([held.feed_id for held in claims], now):
         with rt.ledger.read() as session:
             batch = jobs.load(session, claims)
-        _work(rt, batch)
+        with gates.errand(min(held.lane for held in claims)):
+            _work(rt, batch)
     return True
 
 

@@ -87,6 +87,7 @@ def connect(link: Link) -> Reader:
                 base_url=settings.url,
                 email=settings.email,
                 password=settings.password.get_secret_value(),
+                gate=link.gate,
                 deadline=LOGIN_SECONDS,
             )
         else:
@@ -94,6 +95,7 @@ def connect(link: Link) -> Reader:
                 http=link.http,
                 base_url=settings.url,
                 refresh_token=refresh,
+                gate=link.gate,
                 deadline=LOGIN_SECONDS,
             )
         return Grant(pair.access, pair.refresh, pair.access_expires_at)
@@ -104,6 +106,7 @@ def connect(link: Link) -> Reader:
             base_url=settings.url,
             tokens=link.tokens(authenticate),
             etags=clients.MemoryEtagCache(),
+            gate=link.gate,
         )
     )
 

@@ -5,7 +5,7 @@ import random
 import pytest
 from sqlmodel import col, select
 
-from db import feeds, inbox, opening
+from db import claiming, feeds, inbox, opening
 from db.engine import Ledger
 from db.feeds import FencedError
 from db.models import Cover, Datapoint, Event, Feed, Goal, Source, User
@@ -62,7 +62,7 @@ def call_back(ledger: Ledger, slug: str = "g0", at: float = NOW) -> str:
 def claim(ledger: Ledger, owner: str = "a", *, now: float = NOW, lane: Lane = Lane.BULK, **more):
     """Claim in a transaction of its own."""
     with ledger.write() as session:
-        return feeds.claim(session, owner=owner, now=now, lane=lane, **more)
+        return claiming.claim(session, owner=owner, now=now, lane=lane, **more)
 
 
 def finish(ledger: Ledger, held: feeds.Claim, *, now: float = NOW) -> None:
@@ -123,7 +123,7 @@ def test_racing_outbox_and_schedule_share_the_leases(ledger: Ledger) -> None:
         if worker % 2:
             return claim(ledger, f"w{worker}", limit=4)
         with ledger.write() as session:
-            return feeds.claim_outbox(session, owner=f"w{worker}", now=NOW, limit=4)
+            return claiming.claim_outbox(session, owner=f"w{worker}", now=NOW, limit=4)
 
     got = [held.feed_id for taken in at_once(8, take) for held in taken]
     assert len(got) == len(set(got))
@@ -308,7 +308,7 @@ def test_due_sources_are_counted_per_lane_and_no_further_than_asked(ledger: Ledg
     """The sweep's question: so many sources of exactly this lane, up to its limit."""
     fill(ledger, sources=5, feeds_each=2)
     with ledger.read() as session:
-        count = {lane: feeds.due_sources(session, lane, NOW, at_most=3) for lane in Lane}
+        count = {lane: claiming.due_sources(session, lane, NOW, at_most=3) for lane in Lane}
     assert count == {Lane.URGENT: 0, Lane.DEFAULT: 3, Lane.BULK: 0}
 
 
@@ -343,5 +343,5 @@ def test_the_outbox_is_of_feeds_whose_own_time_has_not_come(
         )
 
     with ledger.write() as session:
-        assert feeds.has_outbox(session, NOW) is waits
-        assert bool(feeds.claim_outbox(session, owner="a", now=NOW)) is waits
+        assert claiming.has_outbox(session, NOW) is waits
+        assert bool(claiming.claim_outbox(session, owner="a", now=NOW)) is waits

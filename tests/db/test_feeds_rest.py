@@ -3,7 +3,7 @@
 import pytest
 from sqlmodel import select
 
-from db import feeds, resting
+from db import claiming, feeds, resting
 from db.engine import Ledger
 from db.models import Feed
 from db.states import FeedState, Lane
@@ -73,7 +73,7 @@ def test_the_next_sync_waits_in_the_lane_it_was_given(ledger: Ledger, lane: Lane
 def test_claiming_goes_along_its_index(ledger: Ledger) -> None:
     """Neither database looks at every feed to find one that is due."""
     fill(ledger, sources=3, feeds_each=20)
-    asked = select(Feed.source_id).where(feeds.due(NOW, Lane.BULK)).order_by(Feed.lane, Feed.due_at)
+    asked = select(Feed.source_id).where(claiming.due(NOW, Lane.BULK)).order_by(Feed.lane, Feed.due_at)
     with ledger.write() as session:
         dialect = session.get_bind().dialect
         words = str(asked.limit(1).compile(dialect=dialect, compile_kwargs={"literal_binds": True}))

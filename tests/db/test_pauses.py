@@ -3,7 +3,7 @@
 import pytest
 from sqlmodel import select
 
-from db import feeds, notices, opening, pauses
+from db import claiming, feeds, notices, opening, pauses
 from db.models import Cover
 from db.states import FeedState, Lane
 from tests.world import NOON, World
@@ -20,7 +20,7 @@ def halt(world, *feed_ids, state=FeedState.PAUSED):
 def test_a_claim_made_before_is_fenced_off(world):
     """The worker that holds the feed can't finish it, so the pause stays."""
     with world.ledger.write() as session:
-        (held,) = feeds.claim(session, owner="w", now=NOON, lane=Lane.BULK)
+        (held,) = claiming.claim(session, owner="w", now=NOON, lane=Lane.BULK)
     halt(world, world.feed_id)
     with pytest.raises(feeds.FencedError), world.ledger.write() as session:
         feeds.finish(session, held, now=NOON, next_at=NOON, written=0)
@@ -32,7 +32,7 @@ def test_a_paused_feed_is_not_claimed(world):
     """Not by any lane, although it is due."""
     halt(world, world.feed_id)
     with world.ledger.write() as session:
-        assert feeds.claim(session, owner="w", now=NOON, lane=Lane.BULK) == []
+        assert claiming.claim(session, owner="w", now=NOON, lane=Lane.BULK) == []
 
 
 def test_a_person_takes_over_what_rested(world):
@@ -52,7 +52,7 @@ def test_a_person_takes_over_what_rested(world):
     halt(world, world.feed_id)
     assert (world.feed().state, world.feed().reason) == (FeedState.PAUSED, REASON)
     with world.ledger.write() as session:
-        assert feeds.claim(session, owner="w", now=NOON, lane=Lane.BULK) == []
+        assert claiming.claim(session, owner="w", now=NOON, lane=Lane.BULK) == []
         assert notices.open_for(session) == []
 
 

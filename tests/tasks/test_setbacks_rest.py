@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from sqlmodel import Session
 
-from db import feeds, notices, pauses
+from db import claiming, feeds, notices, pauses
 from db.models import Datapoint, Notice
 from db.states import FeedState, Lane
 from simulators.faults import Fault
@@ -170,7 +170,7 @@ def test_what_rests_is_not_pushed_by_the_outbox(world: World) -> None:
 
     assert world.beeminder.faults.count("datapoints", "POST") == pushes
     with world.reading() as session:
-        assert not feeds.has_outbox(session, world.clock.at)
+        assert not claiming.has_outbox(session, world.clock.at)
 
 
 @CAUSES
@@ -290,7 +290,7 @@ def test_a_fenced_rest_changes_nothing(world: World) -> None:
         if step == "claimed":
             world.clock.advance(feeds.LEASE_SECONDS + 1)
             with world.ledger.write() as session:
-                (held,) = feeds.claim(session, owner="x", now=world.clock.at, lane=Lane.BULK)
+                (held,) = claiming.claim(session, owner="x", now=world.clock.at, lane=Lane.BULK)
                 stolen.append(held)
 
     stolen: list[feeds.Claim] = []

@@ -1,6 +1,6 @@
 """At most one sync of a feed runs and one waits; a callback is answered by a later claim."""
 
-from db import feeds, opening
+from db import claiming, feeds, opening
 from db.inbox import NewEvent, store
 from db.models import Cover, Source
 from db.states import EventKind, Lane
@@ -67,7 +67,7 @@ def test_a_failed_sync_leaves_later_callbacks_due_at_once(world: World) -> None:
 def test_a_callback_that_is_committed_late_is_not_finished_early(world: World) -> None:
     """An event with an earlier time that the claim did not see waits for the next claim."""
     with world.ledger.write() as session:
-        (held,) = feeds.claim(session, owner="a", now=world.clock.at, lane=Lane.BULK)
+        (held,) = claiming.claim(session, owner="a", now=world.clock.at, lane=Lane.BULK)
     late = NewEvent(
         kind=EventKind.AUTOFETCH,
         payload={"username": "alice", "slug": "energy"},

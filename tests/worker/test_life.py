@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 from sqlmodel import select
 
-from db import feeds, workers
+from db import claiming, feeds, workers
 from db.models import Worker
 from db.states import Lane
 from worker import life as worker_life
@@ -56,7 +56,7 @@ def until(happened):
 
 def claim(world, rt):
     with world.ledger.write() as session:
-        (held,) = feeds.claim(session, owner=rt.owner, now=world.clock.at, lane=Lane.BULK)
+        (held,) = claiming.claim(session, owner=rt.owner, now=world.clock.at, lane=Lane.BULK)
     return held
 
 

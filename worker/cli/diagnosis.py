@@ -75,7 +75,13 @@ def _source(rt: Runtime, source: Source) -> Case:
         provider = jobs.provider_of(rt, source)
         settings = jobs.settings_of(rt, provider, source)
         connection = provider.connect(
-            Link(settings=settings, http=rt.http, tokens=lend, now=rt.clock.now)
+            Link(
+                settings=settings,
+                http=rt.http,
+                gate=jobs.gate_of(rt, source, settings),
+                tokens=lend,
+                now=rt.clock.now,
+            )
         )
         if lent:
             lent[0].access()
@@ -85,6 +91,8 @@ def _source(rt: Runtime, source: Source) -> Case:
         return Case(what, bad=True, text=str(exc), remedy=LOGIN_REMEDY)
     except VaultError as exc:
         return Case(what, bad=True, text=str(exc))
+    except DeferredError as exc:
+        return Case(what, bad=True, text=str(exc), remedy="a limit; `waggle status` says until when")
     except (ClientError, httpx.HTTPError) as exc:
         return Case(what, bad=True, text=str(exc), remedy="is its address right, does it run?")
     said = f"{len(feeds)} read" if feeds else "no feed reads it yet"

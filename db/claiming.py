@@ -1,0 +1,197 @@
+"""Claiming feeds: which of those that are due a worker takes, and in which order.
+
+A claim is one conditional UPDATE over the due feeds of one source. It takes a lease, raises the
+fencing epoch, and stamps in the same transaction the events that are waiting for these feeds: only
+what the claim saw is answered by it.
+
+What could not be asked anyway is passed over, and stays due: feeds behind a gate that is closed or
+whose slots are all taken, and feeds that wait for the probe of a breaker. So work is not taken only
+to be put back, and nobody stands in the way of those who may go. Urgent feeds go first; while a
+gate is crowded the sources that share it take turns, so that a person with five hundred feeds does
+not keep one with a single feed waiting.
+"""
+
+from sqlalchemy import String, and_, case, cast, exists, func, literal, or_, select, update
+from sqlalchemy.orm import aliased
+from sqlalchemy.sql.elements import ColumnElement
+from sqlmodel import Session, col
+
+from db import breakers, covers, quotas, resting
+from db.feeds import BATCH, LEASE_SECONDS, Claim
+from db.models import Datapoint, Feed, Source
+from db.models_limits import Quota
+from db.states import DatapointState, Lane
+
+CLAIMABLE = resting.RUNNING
+CROWDED_BATCH = 5  # feeds that are taken together while others wait for the same gate
+# A worker that waits at a crowded gate holds a slot of its process: so few are let in at once.
+ADMITTED = {Lane.URGENT: 1.0, Lane.DEFAULT: 0.75, Lane.BULK: 0.5}
+
+
+def due(now: float, lane: Lane) -> ColumnElement[bool]:
+    """Feeds that a worker of this lane may claim now."""
+    return and_(_wanted(now, lane), ~breakers.blocked(now))
+
+
+def _wanted(now: float, lane: Lane) -> ColumnElement[bool]:
+    return and_(
+        resting.claimable(),
+        col(Feed.lane) <= lane.value,
+        col(Feed.due_at) <= now,
+        col(Feed.lease_until) <= now,
+        clear(now),
+    )
+
+
+def clear(now: float, *, at_source: bool = True) -> ColumnElement[bool]:
+    """Feeds that nothing outside holds up: no gate of theirs is closed or full, at Beeminder or
+    (unless it is not asked) at their source. Those that run alone have a way of their own.
+    """
+    return and_(col(Feed.suspect).is_(False), ~_held_up(now, at_source=at_source))
+
+
+def _held_up(now: float, *, at_source: bool) -> ColumnElement[bool]:
+    source, quota = aliased(Source), aliased(Quota)
+    ahead = case(
+        *((col(Feed.lane) == lane.value, seconds) for lane, seconds in ADMITTED.items()), else_=0.0
+    )
+    person = literal(f"{quotas.BEEMINDER}:").concat(cast(col(source.user_id), String))
+    keys = [col(quota.key) == person]
+    if at_source:
+        keys.append(col(quota.key) == col(source.quota_key))
+    return (
+        exists()
+        .where(
+            col(source.id) == col(Feed.source_id),
+            or_(*keys),
+            quotas.full(quota, now, ahead),
+        )
+        .correlate(Feed)
+    )
+
+
+def claim(
+    session: Session, *, owner: str, now: float, lane: Lane, limit: int = BATCH
+) -> list[Claim]:
+    """Lease the due feeds of the source whose turn it is; an empty list when nothing is due.
+
+    The best lane goes first, then the longest due. `limit` bounds how many feeds of that source
+    are taken together.
+    """
+    first = (
+        session.connection()
+        .execute(
+            select(col(Feed.source_id), col(Feed.lane), col(Source.quota_key), col(Source.user_id))
+            .join(Source, col(Source.id) == col(Feed.source_id))
+            .where(due(now, lane))
+            .order_by(col(Feed.lane), col(Feed.due_at))
+            .limit(1)
+        )
+        .one_or_none()
+    )
+    if first is None:
+        return []
+    source_id, user_id = first.source_id, first.user_id
+    if first.quota_key is not None and _crowded(session, first.quota_key, now):
+        limit = min(limit, CROWDED_BATCH)
+        source_id, user_id = _whose_turn(session, first.quota_key, now, Lane(first.lane))
+    urgent = first.lane == Lane.URGENT
+    if not breakers.admit(session, source_id=source_id, user_id=user_id, now=now, urgent=urgent):
+        return []
+    # Without a look at breakers: the turn of a probe has just been taken.
+    claims = take(
+        session, and_(col(Feed.source_id) == source_id, _wanted(now, lane)), owner, now, limit
+    )
+    if first.quota_key is not None:
+        session.connection().execute(
+            update(Source).where(col(Source.id) == source_id).values(turn_at=now)
+        )
+    return claims
+
+
+def _crowded(session: Session, key: str, now: float) -> bool:
+    """Does whoever comes to this gate have to wait for others?"""
+    found = session.connection().execute(
+        select(col(Quota.next_free_at) - col(Quota.tolerance) > now).where(col(Quota.key) == key)
+    )
+    return bool(found.scalar_one_or_none())
+
+
+def _whose_turn(session: Session, key: str, now: float, lane: Lane) -> tuple[int, int]:
+    """Of the sources behind this gate with feeds due, the one that was served longest ago."""
+    theirs = exists().where(col(Feed.source_id) == col(Source.id), due(now, lane))
+    row = session.connection().execute(
+        select(col(Source.id), col(Source.user_id))
+        .where(col(Source.quota_key) == key, theirs.correlate(Source))
+        .order_by(col(Source.turn_at), col(Source.id))
+        .limit(1)
+    )
+    source_id, user_id = row.one()
+    return source_id or 0, user_id
+
+
+def claim_outbox(session: Session, *, owner: str, now: float, limit: int = BATCH) -> list[Claim]:
+    """Lease feeds that have datapoints to push although their own time has not come."""
+    return take(session, _waiting(now), owner, now, limit)
+
+
+def has_outbox(session: Session, now: float) -> bool:
+    """Is there such a feed?"""
+    found = session.connection().execute(select(col(Feed.id)).where(_waiting(now)).limit(1))
+    return found.first() is not None
+
+
+def _waiting(now: float) -> ColumnElement[bool]:
+    to_push = exists().where(
+        col(Datapoint.feed_id) == col(Feed.id),
+        col(Datapoint.state) == DatapointState.PENDING,
+        col(Datapoint.due_at) <= now,
+    )
+    return and_(
+        col(Feed.state).in_(CLAIMABLE),
+        col(Feed.lease_until) <= now,
+        col(Feed.due_at) > now,  # feeds that are due themselves push what waits when they sync
+        to_push,
+        clear(now, at_source=False),
+        ~breakers.blocked(now),
+    )
+
+
+def take(
+    session: Session, where: ColumnElement[bool], owner: str, now: float, limit: int
+) -> list[Claim]:
+    """Lease the feeds for which this holds, whoever asks why; those that are leased are left."""
+    chosen = (
+        select(col(Feed.id))
+        .where(where)
+        .order_by(col(Feed.lane), col(Feed.due_at))
+        .limit(limit)
+        .with_for_update(skip_locked=True, key_share=True)
+        .cte("chosen")  # PostgreSQL would run a subquery once per row, and pass the limit
+    )
+    rows = session.connection().execute(
+        update(Feed)
+        .where(col(Feed.id).in_(select(chosen.c.id)), col(Feed.lease_until) <= now)
+        .values(lease_owner=owner, lease_until=now + LEASE_SECONDS, epoch=col(Feed.epoch) + 1)
+        .returning(
+            col(Feed.id), col(Feed.source_id), col(Feed.epoch), col(Feed.asked), col(Feed.lane)
+        )
+    )
+    claims = [
+        Claim(row.id, row.source_id, row.epoch, row.asked, owner, Lane(row.lane)) for row in rows
+    ]
+    if claims:
+        covers.stamp(session, [held.feed_id for held in claims])
+    return claims
+
+
+def due_sources(session: Session, lane: Lane, now: float, *, at_most: int) -> int:
+    """How many sources have feeds due in exactly this lane; counts no further than `at_most`."""
+    distinct = (
+        select(col(Feed.source_id))
+        .where(due(now, lane), col(Feed.lane) == lane.value)
+        .distinct()
+        .limit(at_most)
+        .subquery()
+    )
+    return session.connection().execute(select(func.count()).select_from(distinct)).scalar_one()

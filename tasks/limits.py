@@ -1,0 +1,148 @@
+"""What a vendor counts by, how much of it we take, and what refusals teach. Pure.
+
+A vendor that names a limit says how many requests it serves in how many seconds, seldom in which
+kind of window it counts. So we go at a pace that fits into any: evenly, with a small burst, and a
+little below what would be allowed, since requests that leave evenly do not arrive so.
+"""
+
+import hashlib
+import math
+import re
+from dataclasses import dataclass
+
+BURST = 10  # requests that may leave together after a pause
+BURST_SHARE = 25  # never more than this part of a window
+UNEVEN_SECONDS = 0.05  # so unevenly requests arrive that left evenly
+
+LEARN_FROM = 5  # requests between an opening and a closing that tell something
+HEADROOM = 1.03
+LONGER = 20.0  # a wait so many times as long as what was seen tells nothing
+SHORTEST_SEEN = 0.5  # seconds
+KEPT_WINDOWS = 10.0  # for so many windows a learned pace is kept before it is loosened
+SHORTEST_KEPT = 10.0  # seconds
+LOOSENED = 0.05
+FORGOTTEN = 50.0  # a pace that was loosened so much says nothing any more
+
+_IDS = re.compile(r"[0-9]+|[0-9A-Fa-f]{8,}(?:-[0-9A-Fa-f]{4,})*|[A-Za-z0-9_-]*[0-9][A-Za-z0-9_-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """One request per `interval` seconds, `burst` of them at once; 0.0: no pace of our own."""
+
+    interval: float = 0.0
+    burst: int = 1
+
+    @property
+    def tolerance(self) -> float:
+        """Seconds by which a request may be earlier than evenly spaced."""
+        return (self.burst - 1) * self.interval
+
+
+NO_PACE = Pace()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """`requests` in `seconds`, of which `reserve` are left to others who share the account.
+
+    `bucket`: the vendor is known to refill evenly and to serve so many at once; 0 where the kind
+    of window is not known.
+    """
+
+    requests: int
+    seconds: float
+    reserve: int = 0
+    bucket: int = 0
+
+    def pace(self) -> Pace:
+        """The quickest pace that is never refused."""
+        ours = max(1, self.requests - self.reserve)
+        uneven = math.ceil(ours / self.seconds * UNEVEN_SECONDS)
+        if self.bucket:
+            return Pace(1.01 * self.seconds / ours, max(1, self.bucket - 1 - uneven))
+        burst = min(BURST, max(1, ours // BURST_SHARE))
+        return Pace(self.seconds / max(1, ours - burst - uneven), burst)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quota:
+    """What a vendor counts by: all requests of this `account`, in the vendor's eyes.
+
+    `account` may hold anything but secrets; only a hash of it is stored, unless it is `plain`.
+    `title` tells people which it is. `per_endpoint`: each kind of path is counted for itself.
+    `unknown`: there is a limit, and nobody says which; it is learned from refusals.
+    """
+
+    account: str
+    title: str = ""
+    limit: Limit | None = None
+    unknown: bool = False
+    per_endpoint: bool = False
+    plain: bool = False
+
+    def key(self, vendor: str, endpoint: str = "") -> str:
+        """The key of the gate: what the vendor counts by."""
+        account = f"{self.account} {endpoint}" if endpoint else self.account
+        if not self.plain:
+            account = hashlib.sha256(account.encode()).hexdigest()[:24]
+        return f"{vendor}:{account}"
+
+    @property
+    def counts(self) -> bool:
+        """Does each request have to be counted?"""
+        return self.limit is not None or self.unknown
+
+    def pace(self) -> Pace:
+        """The pace of a limit that is known."""
+        return NO_PACE if self.limit is None else self.limit.pace()
+
+
+def endpoint(method: str, path: str) -> str:
+    """The kind of a path: `GET projects/*/connectors`; what looks like an id is left out."""
+    parts = [
+        "*" if _IDS.fullmatch(part) and not re.fullmatch(r"v[0-9]+", part) else part
+        for part in path.strip("/").split("/")
+    ]
+    return f"{method} {'/'.join(parts)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """A pace that refusals taught: seconds per request, and the window (seconds) it was seen in."""
+
+    interval: float
+    window: float
+
+
+def learn(
+    *, passed: int, opened_at: float, now: float, closed_until: float, before: float
+) -> Learned | None:
+    """What a refusal tells that came at `now` and named `closed_until`.
+
+    `passed` requests were served since `opened_at`, without a pause. Vendors name whole seconds,
+    and count in windows of whole seconds: a wait that was rounded up to them leaves exactly one
+    length that the window can have. A wait that is much longer than what was seen tells nothing
+    about a pace. `before`: the interval that was kept to, 0.0 for none; a refusal that came almost
+    at once says only that this was too short. None: nothing is learned.
+    """
+    seen = now - opened_at
+    window = max(1.0, math.floor(closed_until - opened_at))
+    if opened_at <= 0.0 or seen < 0.0 or closed_until - now > LONGER * max(seen, SHORTEST_SEEN):
+        return None
+    if passed < LEARN_FROM:
+        return Learned(2.0 * before, window) if before > 0.0 else None
+    return Learned(HEADROOM * window / passed, window)
+
+
+def loosened(learned: Learned, age: float) -> float:
+    """The interval to keep `age` seconds after it was learned; 0.0 when it is forgotten.
+
+    Limits change, and one may have been learned while others used the same account up.
+    """
+    if learned.interval <= 0.0:
+        return 0.0
+    kept = max(SHORTEST_KEPT, KEPT_WINDOWS * learned.window)
+    doublings = min(max(0.0, age) / kept, 60.0)
+    factor = 1.0 + LOOSENED * (2.0**doublings - 1.0)
+    return 0.0 if factor >= FORGOTTEN else learned.interval / factor
