@@ -53,7 +53,7 @@ class Way:
             if at > now:
                 mine = None
             elif mine is None:
-                turn = self._turn(now, ahead)
+                turn = self._turn(now, min(ahead, max(0.0, ends_at - now)))
                 if turn.granted and turn.at <= now:
                     return turn
                 mine, at = (turn if turn.granted else None), turn.at

@@ -11,7 +11,7 @@ from clients.errors import AuthFailed, ClientError
 from db.models import Feed, Source, User
 from db.states import UserState
 from db.vault import VaultError
-from tasks import days, jobs
+from tasks import days, jobs, key_ends
 from tasks.beeminder import Access
 from tasks.gates import DeferredError
 from tasks.providers import Authenticate, Connection, Link, Request, Tokens
@@ -25,12 +25,13 @@ LOGIN_REMEDY = "correct the credentials in the file, then `waggle apply`"
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One source or one person, and how the call went."""
+    """One source or one person, and how the call went; `odd`: it works, and not for long."""
 
     what: str
     bad: bool
     text: str
     remedy: str = ""
+    odd: bool = False
 
 
 class _Lent:
@@ -59,6 +60,10 @@ def examine(settings: Settings) -> Iterator[Case]:
             users = session.exec(select(User).order_by(col(User.username))).all()
         for source in sources:
             yield _source(rt, source)
+            ending = key_ends.ending(source, rt.providers, rt.clock.now())
+            if ending is not None:
+                what = f"source {source.name}"
+                yield Case(what, bad=False, odd=True, text=ending, remedy=key_ends.REMEDY)
         for user in users:
             yield _user(rt, user)
 
@@ -92,7 +97,9 @@ def _source(rt: Runtime, source: Source) -> Case:
     except VaultError as exc:
         return Case(what, bad=True, text=str(exc))
     except DeferredError as exc:
-        return Case(what, bad=True, text=str(exc), remedy="a limit; `waggle status` says until when")
+        return Case(
+            what, bad=True, text=str(exc), remedy="a limit; `waggle status` says until when"
+        )
     except (ClientError, httpx.HTTPError) as exc:
         return Case(what, bad=True, text=str(exc), remedy="is its address right, does it run?")
     said = f"{len(feeds)} read" if feeds else "no feed reads it yet"
