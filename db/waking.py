@@ -1,0 +1,46 @@
+"""Feeds that wait for another try, woken when what they wait for is back."""
+
+from sqlalchemy import and_, func, select, update
+from sqlalchemy.sql.elements import ColumnElement
+from sqlmodel import Session, col
+
+from db import feeds
+from db.models import Feed, Source
+from db.states import FeedState
+
+PER_SECOND = 20.0  # what has just come back is not run over
+
+
+def of_source(session: Session, source_id: int, now: float) -> int:
+    """Feeds of this source that wait in back-off come due; returns how many."""
+    return _wake(session, col(Feed.source_id) == source_id, now)
+
+
+def of_person(session: Session, user_id: int, now: float) -> int:
+    """The same for all feeds of a person."""
+    theirs = select(col(Source.id)).where(col(Source.user_id) == user_id)
+    return _wake(session, col(Feed.source_id).in_(theirs), now)
+
+
+def _wake(session: Session, which: ColumnElement[bool], now: float) -> int:
+    """Callbacks first, then by their own times; nobody is made to wait for longer than before."""
+    waits = and_(
+        which,
+        col(Feed.state) == FeedState.ACTIVE,
+        col(Feed.attempts) > 0,
+        col(Feed.due_at) > now,
+        col(Feed.lease_until) <= now,
+    )
+    feeds.lock(session, waits)
+    place = func.row_number().over(order_by=(col(Feed.lane), col(Feed.due_at), col(Feed.id)))
+    row = (
+        select(col(Feed.id), (now + (place - 1) / PER_SECOND).label("at"))
+        .where(waits)
+        .subquery("row")
+    )
+    changed = session.connection().execute(
+        update(Feed)
+        .where(col(Feed.id) == row.c.id, col(Feed.due_at) > row.c.at)
+        .values(due_at=row.c.at)
+    )
+    return changed.rowcount

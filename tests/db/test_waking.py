@@ -1,0 +1,113 @@
+"""Waking: what waits for another try comes due at a pace, and nothing else does."""
+
+import pytest
+from sqlalchemy import select
+from sqlmodel import col
+
+from db import waking
+from db.engine import Ledger
+from db.models import Feed, Goal, Source, User
+from db.states import FeedState, Lane
+
+NOW = 1_800_000_000.0
+
+pytestmark = pytest.mark.usefixtures("linked")
+
+
+@pytest.fixture(autouse=True)
+def _waits(ledger: Ledger, linked: None) -> None:
+    """Feeds 1 and 2 have failed and wait for ten minutes and more."""
+    set_(ledger, 1, due_at=NOW + 700)
+    set_(ledger, 2, due_at=NOW + 600)
+
+
+def set_(ledger: Ledger, feed_id: int, **columns: object) -> None:
+    """A feed that has failed, with these columns."""
+    with ledger.write() as session:
+        feed = session.get_one(Feed, feed_id)
+        for name, value in ({"attempts": 3} | columns).items():
+            setattr(feed, name, value)
+
+
+def add(ledger: Ledger, *numbers: int, source_id: int = 1, goal_id: int = 1) -> None:
+    """More feeds that have failed, due one after the other."""
+    with ledger.write() as session:
+        for number in numbers:
+            feed = Feed(id=number, goal_id=goal_id, source_id=source_id, metric="m")
+            feed.label, feed.attempts, feed.due_at = f"{number}", 1, NOW + 800 + number
+            session.add(feed)
+
+
+def due(ledger: Ledger) -> dict[int, float]:
+    """In how many seconds each feed is due."""
+    with ledger.read() as session:
+        rows = session.connection().execute(select(col(Feed.id), col(Feed.due_at)))
+        return {row.id: round(row.due_at - NOW, 3) for row in rows}
+
+
+def wake(ledger: Ledger, source_id: int = 1) -> int:
+    """The source is back."""
+    with ledger.write() as session:
+        return waking.of_source(session, source_id, NOW)
+
+
+def test_they_come_in_the_order_of_their_times(ledger: Ledger) -> None:
+    """Twenty a second, the first at once, and whoever waits for a callback before all others."""
+    add(ledger, *range(3, 44))
+    set_(ledger, 43, lane=Lane.URGENT)
+
+    assert wake(ledger) == 43
+
+    found = due(ledger)
+    assert [found[feed] for feed in (43, 2, 1, 3, 4)] == [0.0, 0.05, 0.1, 0.15, 0.2]
+    assert sorted(found.values()) == [round(number / 20, 3) for number in range(43)]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"attempts": 0},  # on its own schedule, or behind a limit
+        {"state": FeedState.FAILING},  # a person has to do something
+        {"state": FeedState.PAUSED},
+        {"state": FeedState.STOPPED},
+        {"lease_until": NOW + 5},  # somebody is at it
+    ],
+)
+def test_what_does_not_wait_for_the_source_is_left(
+    ledger: Ledger, other: dict[str, object]
+) -> None:
+    """Only back-off ends early."""
+    set_(ledger, 1, **other)
+
+    assert wake(ledger) == 1
+    assert due(ledger) == {1: 700.0, 2: 0.0}
+
+
+def test_nobody_is_made_to_wait_for_longer(ledger: Ledger) -> None:
+    """A feed that comes due within the stagger keeps its time, and one that is due is due."""
+    set_(ledger, 1, due_at=NOW + 0.01)
+    set_(ledger, 2, due_at=NOW - 3)
+    add(ledger, 3)
+
+    wake(ledger)
+
+    assert due(ledger) == {1: 0.0, 2: -3.0, 3: 0.05}
+
+
+def test_a_person_s_feeds_are_those_of_all_their_sources(ledger: Ledger) -> None:
+    """Their link is back: other people's feeds wait on, and so do other sources' of a source."""
+    with ledger.write() as session:
+        session.add(User(id=2, username="bob"))
+        session.flush()
+        session.add(Source(id=2, user_id=1, name="roof", provider="bemserver"))
+        session.add(Source(id=3, user_id=2, name="plant", provider="bemserver"))
+        session.add(Goal(id=2, user_id=2, slug="energy", declared_slug="energy"))
+        session.flush()
+    add(ledger, 3, source_id=2)
+    add(ledger, 4, source_id=3, goal_id=2)
+
+    assert wake(ledger, 2) == 1
+    assert due(ledger) == {1: 700.0, 2: 600.0, 3: 0.0, 4: 804.0}
+    with ledger.write() as session:
+        assert waking.of_person(session, 1, NOW) == 2
+    assert due(ledger) == {1: 0.05, 2: 0.0, 3: 0.0, 4: 804.0}
