@@ -9,26 +9,47 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import exists, func, or_, select, update
 from sqlmodel import Session, col
+from sqlmodel import select as select_rows
 
-from db.models import Source
-from db.states import SourceState
+from db.models import Feed, Source
+from db.states import FeedState, SourceState
 from db.vault import Vault
 
 # Longer than the deadline of one login, and short enough that a callback outlives the one of a
 # worker that was killed.
 REFRESH_LEASE_SECONDS = 10.0
 
+RENEWED_AT = 0.8  # of a token's life
+IN_USE_SECONDS = 1800.0
+EARLY_SECONDS = 180.0  # tokens that were stored without `renew_at` are renewed so long before
+
 
 @dataclass(frozen=True, slots=True)
 class SessionTokens:
-    """What a login gave us; `expires_at` in UTC seconds, None when the vendor names none."""
+    """What a login gave us; instants in UTC seconds, `expires_at` None when the vendor names none.
+
+    `issued_at` is when they were asked for, None where nobody wrote that down.
+    """
 
     access: str
     refresh: str | None
     expires_at: float | None
     version: int
+    issued_at: float | None = None
+
+    @property
+    def life(self) -> float | None:
+        """For how many seconds they are good, None where that is not known."""
+        if self.expires_at is None or self.issued_at is None:
+            return None
+        return self.expires_at - self.issued_at
+
+    @property
+    def renew_at(self) -> float | None:
+        """When to renew them before they end: at 80 % of their life."""
+        return None if self.life is None else (self.issued_at or 0.0) + RENEWED_AT * self.life
 
     def __repr__(self) -> str:
         return f"SessionTokens(version={self.version}, expires_at={self.expires_at})"
@@ -48,7 +69,10 @@ def tokens(session: Session, source_id: int, vault: Vault) -> SessionTokens | No
         session.connection()
         .execute(
             select(
-                col(Source.session_cipher), col(Source.access_expires_at), col(Source.token_version)
+                col(Source.session_cipher),
+                col(Source.access_expires_at),
+                col(Source.token_version),
+                col(Source.access_issued_at),
             ).where(col(Source.id) == source_id)
         )
         .one()
@@ -57,7 +81,11 @@ def tokens(session: Session, source_id: int, vault: Vault) -> SessionTokens | No
         return None
     stored = json.loads(vault.decrypt(row.session_cipher))
     return SessionTokens(
-        stored["access"], stored.get("refresh"), row.access_expires_at, row.token_version
+        stored["access"],
+        stored.get("refresh"),
+        row.access_expires_at,
+        row.token_version,
+        row.access_issued_at,
     )
 
 
@@ -92,7 +120,9 @@ def store_tokens(
             session_cipher=vault.encrypt(
                 json.dumps({"access": new.access, "refresh": new.refresh})
             ),
+            access_issued_at=new.issued_at,
             access_expires_at=new.expires_at,
+            renew_at=new.renew_at,
             token_version=new.version + 1,
             state=SourceState.ACTIVE.value,
             last_error=None,
@@ -112,12 +142,25 @@ def release_refresh(session: Session, source_id: int, *, owner: str) -> None:
 
 
 def mark(session: Session, source_id: int, *, state: SourceState, error: str | None) -> None:
-    """Say how a source stands, and why."""
-    session.connection().execute(
+    """Say how a source stands, and why.
+
+    One whose credentials were refused does not become one that fails: that it is out of reach now
+    does not make them good. Only an answer does.
+    """
+    marked = update(Source).where(col(Source.id) == source_id)
+    if state == SourceState.FAILING:
+        marked = marked.where(col(Source.state) != SourceState.REAUTHORIZE)
+    session.connection().execute(marked.values(state=state.value, last_error=error))
+
+
+def refused(session: Session, source_id: int, *, version: int, error: str) -> bool:
+    """The vendor does not accept the credentials; False if they were changed since `version`."""
+    changed = session.connection().execute(
         update(Source)
-        .where(col(Source.id) == source_id)
-        .values(state=state.value, last_error=error)
+        .where(col(Source.id) == source_id, col(Source.token_version) == version)
+        .values(state=SourceState.REAUTHORIZE.value, last_error=error)
     )
+    return changed.rowcount == 1
 
 
 def used(session: Session, source_id: int, now: float) -> None:
@@ -127,17 +170,50 @@ def used(session: Session, source_id: int, now: float) -> None:
     )
 
 
-def expiring(session: Session, *, before: float, used_after: float) -> list[int]:
-    """Sources in use whose access token ends before `before`."""
+def expiring(session: Session, now: float) -> list[int]:
+    """Sources in use whose session tokens are to be renewed now, the longest due first.
+
+    In use is one that was read within half an hour, or within one life of its token if that is
+    longer. So a source with callbacks never makes one wait for a login; one that is read every
+    hour with tokens of a quarter of an hour is renewed twice, and then left to its next sync. A
+    token that has ended is left to that as well, and credentials that were refused to a person.
+    """
+    due_at = func.coalesce(col(Source.renew_at), col(Source.access_expires_at) - EARLY_SECONDS)
+    life = col(Source.access_expires_at) - col(Source.access_issued_at)
     found = session.connection().execute(
-        select(col(Source.id)).where(
+        select(col(Source.id))
+        .where(
             col(Source.session_cipher).is_not(None),
-            col(Source.access_expires_at) <= before,
-            col(Source.used_at) >= used_after,
-            col(Source.state) == SourceState.ACTIVE,
+            due_at <= now,
+            col(Source.access_expires_at) > now,
+            or_(col(Source.used_at) >= now - IN_USE_SECONDS, col(Source.used_at) >= now - life),
+            col(Source.state) != SourceState.REAUTHORIZE,
         )
+        .order_by(due_at, col(Source.id))
     )
     return [found_id for found_id in found.scalars() if found_id is not None]
+
+
+def renew_later(session: Session, source_id: int, *, version: int, at: float) -> None:
+    """Tokens could not be renewed: try again at `at`. Newer ones keep their own time."""
+    session.connection().execute(
+        update(Source)
+        .where(col(Source.id) == source_id, col(Source.token_version) == version)
+        .values(renew_at=at)
+    )
+
+
+def dated_keys(session: Session) -> list[tuple[Source, bool]]:
+    """Sources with a key that ends by itself, and whether a feed of theirs is not stopped."""
+    feeding = exists().where(
+        col(Feed.source_id) == col(Source.id), col(Feed.state) != FeedState.STOPPED
+    )
+    found = session.exec(
+        select_rows(Source, feeding)
+        .where(col(Source.key_ends_at).is_not(None))
+        .order_by(col(Source.id))
+    )
+    return [(source, bool(needed)) for source, needed in found]
 
 
 def version(session: Session, source_id: int) -> int:
@@ -146,3 +222,10 @@ def version(session: Session, source_id: int) -> int:
         select(col(Source.token_version)).where(col(Source.id) == source_id)
     )
     return found.scalar_one()
+
+
+def counted_by(session: Session, source_id: int, quota_key: str) -> None:
+    """What the vendor counts this source's requests by."""
+    session.connection().execute(
+        update(Source).where(col(Source.id) == source_id).values(quota_key=quota_key)
+    )

@@ -1,43 +1,84 @@
-"""Tokens of sources in use are renewed before they end, so that no callback has to wait for it."""
+"""Tokens of sources in use are renewed before they end, so that no callback has to wait for it.
+
+At 80 % of its life a token is due. Each try moves that time, whatever comes of it: to the next
+token's, or ahead by a share of what is left of this one. So a server that is away is not asked
+without end, and a round that was cut short goes on where it stopped.
+"""
 
 import structlog
 
-from clients.errors import ClientError
+from clients.errors import AuthFailed, ClientError, Transient
 from db import sources
 from db.models import Source
+from db.states import Lane
 from tasks import gates, jobs
 from tasks.gates import DeferredError
 from tasks.providers import Authenticate, Link
 from tasks.runtime import Runtime
-from tasks.tokens import EARLY_SECONDS, IN_USE_SECONDS, SourceTokens
+from tasks.tokens import SourceTokens
 
 log = structlog.get_logger(__name__)
 
+SLICE_SECONDS = 5.0
+AGAIN_SECONDS = 30.0  # the shortest pause after a failure
+SHARE_LEFT = 0.1  # of the life that is left: of a long one a failure leaves much
+
 
 def run(rt: Runtime) -> int:
-    """Renew what ends soon; returns how many were renewed. A failure waits for the next round."""
-    now = rt.clock.now()
+    """Renew what is due; returns how many were renewed. Rings again if there is more.
+
+    A failure is put off, and left to whoever needs the token when it has ended.
+    """
+    began = rt.clock.now()
     with rt.ledger.read() as session:
-        expiring = sources.expiring(
-            session, before=now + EARLY_SECONDS, used_after=now - IN_USE_SECONDS
-        )
+        due = sources.expiring(session, began)
     renewed = 0
-    for source_id in expiring:
+    for source_id in due:
         if rt.stopping.is_set():
             break
-        with rt.ledger.read() as session:
-            source = session.get_one(Source, source_id)
-        try:
-            tokens = _tokens(rt, source)
-            if tokens is not None:
-                quota = jobs.quota_of(source)
-                where = f"source {source.name}"
-                renewed += gates.call(rt, quota, tokens.refresh_early, where=where)
-        except DeferredError as error:
-            log.info("source.refresh_deferred", source=source_id, until=error.until)
-        except ClientError as error:
-            log.warning("source.refresh_failed", source=source_id, reason=error.reason)
+        if rt.clock.now() - began > SLICE_SECONDS:
+            rt.ring("refresh_tokens", Lane.DEFAULT.name.lower())
+            break
+        renewed += _renew(rt, source_id)
     return renewed
+
+
+def _renew(rt: Runtime, source_id: int) -> bool:
+    with rt.ledger.read() as session:
+        source = session.get_one(Source, source_id)
+    try:
+        tokens = _tokens(rt, source)
+        if tokens is None:
+            _put_off(rt, source, source.access_expires_at or rt.clock.now())
+            return False
+        with gates.errand(Lane.DEFAULT):
+            tokens.replace(source.token_version)
+    except DeferredError as error:
+        _put_off(rt, source, error.until)
+        log.info("source.refresh_deferred", source=source_id, until=error.until)
+        return False
+    except ClientError as error:
+        again = _again(rt, source, error)
+        _put_off(rt, source, again)
+        log.warning("source.refresh_failed", source=source_id, reason=error.reason, again=again)
+        return False
+    return True
+
+
+def _again(rt: Runtime, source: Source, error: ClientError) -> float:
+    """When to try again to renew a token that could not be renewed, in UTC seconds."""
+    now = rt.clock.now()
+    ends_at = source.access_expires_at or now
+    if isinstance(error, AuthFailed):
+        return ends_at  # the same password again would only lock the account
+    pause = max(AGAIN_SECONDS, SHARE_LEFT * (ends_at - now)) * rt.rng.uniform(1.0, 1.5)
+    hint = error.retry_after if isinstance(error, Transient) else None
+    return now + max(pause, hint or 0.0)
+
+
+def _put_off(rt: Runtime, source: Source, at: float) -> None:
+    with rt.ledger.write() as session:
+        sources.renew_later(session, source.id or 0, version=source.token_version, at=at)
 
 
 def _tokens(rt: Runtime, source: Source) -> SourceTokens | None:
@@ -45,10 +86,14 @@ def _tokens(rt: Runtime, source: Source) -> SourceTokens | None:
     made: list[SourceTokens] = []
 
     def tokens(authenticate: Authenticate) -> SourceTokens:
-        made.append(SourceTokens(rt, source.id or 0, authenticate))
+        # Nobody waits for these: who finds somebody else logging in goes on to the next source.
+        made.append(SourceTokens(rt, source.id or 0, authenticate, patience=0.0))
         return made[-1]
 
     provider = jobs.provider_of(rt, source)
     settings = jobs.settings_of(rt, provider, source)
-    provider.connect(Link(settings=settings, http=rt.http, tokens=tokens, now=rt.clock.now))
+    gate = jobs.gate_of(rt, source, settings)
+    provider.connect(
+        Link(settings=settings, http=rt.http, gate=gate, tokens=tokens, now=rt.clock.now)
+    )
     return made[0] if made else None

@@ -2,7 +2,8 @@
 
 Threads of one process take turns at a lock; processes take turns at the refresh lease in the
 ledger. Whoever gets the turn reads again first: somebody may just have finished. The lease outlasts
-the deadline of a login, and the write is a compare-and-swap on the token's version.
+the deadline of a login, and the write is a compare-and-swap on the token's version. Nobody waits
+for somebody else's login for longer than for a short limit: the work goes back to the ledger.
 """
 
 import contextlib
@@ -11,35 +12,48 @@ from collections.abc import Iterator
 
 import structlog
 
-from clients.errors import AuthFailed, Unavailable
+from clients.errors import AuthFailed
 from db import sources
 from db.sources import SessionTokens
-from db.states import SourceState
 from db.vault import VaultError
+from tasks import gates
+from tasks.gates import DeferredError
 from tasks.providers import Authenticate, Grant
 from tasks.runtime import LoginTurn, Runtime
 
 log = structlog.get_logger(__name__)
 
 MARGIN_SECONDS = 30.0  # a token that ends sooner is not used for a new request
-EARLY_SECONDS = 180.0  # beat renews at 80 % of a quarter of an hour
-IN_USE_SECONDS = 1800.0
+MARGIN_SHARE = 0.1
 POLL_SECONDS = 0.05
-PATIENCE_SECONDS = 15.0
+BUSY = "login_busy"
+BUSY_AGAIN = 1.0
+REMEDY = "correct the credentials in the file, then `waggle apply`"
 
 
 class SourceTokens:
-    """The tokens of one source; see `tasks.providers.Tokens`."""
+    """The tokens of one source; see `tasks.providers.Tokens`.
 
-    def __init__(self, rt: Runtime, source_id: int, authenticate: Authenticate) -> None:
+    `patience`: seconds to wait for a login that somebody else makes; after that `DeferredError`.
+    """
+
+    def __init__(
+        self,
+        rt: Runtime,
+        source_id: int,
+        authenticate: Authenticate,
+        *,
+        patience: float = gates.SLEEP_AT_MOST,
+    ) -> None:
         self._rt = rt
         self._source_id = source_id
         self._authenticate = authenticate
+        self._patience = patience
 
     def access(self) -> str:
-        """A token that lives for at least `MARGIN_SECONDS`."""
+        """A token that lives for a while yet."""
         found = self._stored()
-        if found is not None and self._lives(found, MARGIN_SECONDS):
+        if found is not None and self._lives(found):
             return found.access
         return self._another(None if found is None else found.version)
 
@@ -50,13 +64,9 @@ class SourceTokens:
             return found.access  # somebody has renewed it in the meantime
         return self._another(None if found is None else found.version)
 
-    def refresh_early(self) -> bool:
-        """Renew before it ends, so that no request has to wait; False if that was not needed."""
-        found = self._stored()
-        if found is None or self._lives(found, EARLY_SECONDS):
-            return False
-        self._another(found.version)
-        return True
+    def replace(self, version: int) -> None:
+        """See that the tokens are newer than `version`."""
+        self._another(version)
 
     def _stored(self) -> SessionTokens | None:
         with self._rt.ledger.read() as session:
@@ -65,8 +75,13 @@ class SourceTokens:
             except VaultError:
                 return None  # written under a key that is gone: a new login replaces it
 
-    def _lives(self, found: SessionTokens, margin: float) -> bool:
-        return found.expires_at is None or found.expires_at > self._rt.clock.now() + margin
+    def _lives(self, found: SessionTokens) -> bool:
+        if found.expires_at is None:
+            return True
+        margin = MARGIN_SECONDS
+        if found.life is not None:  # of a short one half a minute may be all
+            margin = min(margin, MARGIN_SHARE * found.life)
+        return found.expires_at > self._rt.clock.now() + margin
 
     def _another(self, seen_version: int | None) -> str:
         """A newer token than `seen_version`, made here or by whoever holds the lease.
@@ -74,36 +89,48 @@ class SourceTokens:
         Who waited for a turn that was refused is refused as well: the same password again would
         only lock the account.
         """
-        with self._rt.lock:
-            turn = self._rt.logins.setdefault(self._source_id, LoginTurn())
+        rt = self._rt
+        give_up_at = rt.clock.now() + self._patience
+        with rt.lock:
+            turn = rt.logins.setdefault(self._source_id, LoginTurn())
         came_after = turn.ended
-        with turn.lock:
+        if not turn.lock.acquire(timeout=self._patience):
+            raise self._busy()
+        try:
             if turn.refused is not None and turn.ended != came_after:
                 raise copy.copy(turn.refused)
             turn.refused = None
-            try:
-                return self._agreed(seen_version)
-            except AuthFailed as error:
-                turn.refused = error
-                raise
-            finally:
-                turn.ended += 1
+            return self._agreed(seen_version, give_up_at)
+        except AuthFailed as error:
+            turn.refused = error
+            raise
+        finally:
+            turn.ended += 1
+            turn.lock.release()
 
-    def _agreed(self, seen_version: int | None) -> str:
+    def _agreed(self, seen_version: int | None, give_up_at: float) -> str:
         """The same, by agreement with other processes."""
         rt = self._rt
-        give_up_at = rt.clock.now() + PATIENCE_SECONDS
         while True:
+            newer = self._newer(seen_version)
+            if newer is not None:
+                return newer
             with self._lease() as won:
-                found = self._stored()  # read under the lease: somebody may have just finished
-                if found is not None and found.version != seen_version:
-                    return found.access
                 if won:
-                    return self._make(found)
+                    # Under the lease again: somebody may have just finished.
+                    return self._newer(seen_version) or self._make()
             if rt.clock.now() >= give_up_at:
-                message = "another worker is still logging in to this source"
-                raise Unavailable(message, reason="refresh_busy")
+                raise self._busy()
             rt.clock.sleep(POLL_SECONDS)
+
+    def _newer(self, seen_version: int | None) -> str | None:
+        found = self._stored()
+        return None if found is None or found.version == seen_version else found.access
+
+    def _busy(self) -> DeferredError:
+        message = "somebody else is logging in to this source"
+        until = self._rt.clock.now() + BUSY_AGAIN
+        return DeferredError(until, {"code": BUSY, "message": message})
 
     @contextlib.contextmanager
     def _lease(self) -> Iterator[bool]:
@@ -117,21 +144,30 @@ class SourceTokens:
                 with rt.ledger.write() as session:
                     sources.release_refresh(session, self._source_id, owner=rt.owner)
 
-    def _make(self, before: SessionTokens | None) -> str:
-        """Refresh, or log in where there is nothing to refresh; runs under the lease."""
-        rt = self._rt
-        try:
-            grant = self._grant(before)
-        except AuthFailed as error:
-            with rt.ledger.write() as session:
-                sources.mark(
-                    session, self._source_id, state=SourceState.REAUTHORIZE, error=str(error)
-                )
-            raise
-        with rt.ledger.write() as session:
+    def _make(self) -> str:
+        """Refresh, or log in where there is nothing to refresh; runs under the lease.
+
+        What comes of it is believed only if the credentials are still those that it was made with.
+        """
+        rt, issued_at = self._rt, self._rt.clock.now()
+        with rt.ledger.read() as session:
             version = sources.version(session, self._source_id)
-            new = SessionTokens(grant.access, grant.refresh, grant.expires_at, version)
-            sources.store_tokens(session, self._source_id, rt.vault, new=new, owner=rt.owner)
+        try:
+            grant = self._grant(self._stored())
+        except AuthFailed as error:
+            told = _with_remedy(error)
+            with rt.ledger.write() as session:
+                sources.refused(session, self._source_id, version=version, error=str(told))
+            raise told from None
+        # One that has ended before it was used: our clocks differ. Its refusal will tell.
+        ended = grant.expires_at is not None and grant.expires_at <= rt.clock.now()
+        expires_at = None if ended else grant.expires_at
+        new = SessionTokens(grant.access, grant.refresh, expires_at, version, issued_at)
+        with rt.ledger.write() as session:
+            kept = sources.store_tokens(session, self._source_id, rt.vault, new=new, owner=rt.owner)
+        if not kept:
+            log.info("source.login_overtaken", source=self._source_id)
+            raise self._busy()
         log.info("source.token_renewed", source=self._source_id, version=version + 1)
         return grant.access
 
@@ -153,5 +189,13 @@ class SourceTokens:
                 session, self._source_id, owner=rt.owner, now=rt.clock.now()
             )
         if not ours:
-            message = "another worker has taken the login to this source over"
-            raise Unavailable(message, reason="refresh_busy")
+            raise self._busy()
+
+
+def _with_remedy(error: AuthFailed) -> AuthFailed:
+    return AuthFailed(
+        f"{error}; {REMEDY}",
+        reason=error.reason,
+        status=error.status,
+        request_id=error.request_id,
+    )

@@ -1,5 +1,6 @@
 """Sources: one refresh at a time, and tokens that are not written over newer ones."""
 
+import pytest
 from sqlmodel import select
 
 from db import sources
@@ -21,9 +22,10 @@ def only(ledger: Ledger) -> Source:
         return session.exec(select(Source)).one()
 
 
-def store(ledger: Ledger, version: int, access: str = "a") -> bool:
-    """Write tokens over this version."""
-    new = SessionTokens(access, "r", NOW + 900, version)
+def store(ledger: Ledger, version: int, access: str = "a", *, life: float | None = 900.0) -> bool:
+    """Write tokens that live for so many seconds over this version."""
+    expires_at = None if life is None else NOW + life
+    new = SessionTokens(access, "r", expires_at, version, NOW)
     with ledger.write() as session:
         return sources.store_tokens(session, only(ledger).id or 0, VAULT, new=new, owner="w")
 
@@ -61,21 +63,118 @@ def test_tokens_do_not_show_in_a_repr() -> None:
     assert "3" in shown
 
 
-def test_only_sources_in_use_are_refreshed_early(ledger: Ledger) -> None:
-    """Ending soon, used lately, and not refused: all three."""
+def expiring(ledger: Ledger, now: float) -> bool:
+    """Is the only source to be renewed at this instant?"""
+    with ledger.read() as session:
+        return bool(sources.expiring(session, now))
+
+
+def put(ledger: Ledger, **columns: object) -> None:
+    """Set columns of the only source."""
+    with ledger.write() as session:
+        source = session.exec(select(Source)).one()
+        for name, value in columns.items():
+            setattr(source, name, value)
+        session.add(source)
+
+
+@pytest.mark.parametrize("life", [60.0, 900.0, 86400.0])
+def test_a_token_is_renewed_at_80_percent_of_its_life(ledger: Ledger, life: float) -> None:
+    """Not before; and one that has ended is left to whoever needs it."""
+    fill(ledger)
+    store(ledger, 0, life=life)
+    put(ledger, used_at=NOW)
+
+    instants = (0.79, 0.8, 0.99, 1.0)
+    due = [expiring(ledger, NOW + part * life) for part in instants]
+
+    assert due == [False, True, True, False]
+
+
+def test_a_token_without_an_end_is_never_renewed_early(ledger: Ledger) -> None:
+    """The vendor names none: its refusal is the first to tell."""
+    fill(ledger)
+    store(ledger, 0, life=None)
+    put(ledger, used_at=NOW + 1e9)
+    assert not expiring(ledger, NOW + 1e9)
+
+
+def test_a_token_stored_before_renewals_were_planned(ledger: Ledger) -> None:
+    """It is renewed three minutes before its end."""
+    fill(ledger)
+    put(ledger, used_at=NOW, session_cipher="x", access_expires_at=NOW + 900)
+    assert not expiring(ledger, NOW + 719)
+    assert expiring(ledger, NOW + 720)
+
+
+@pytest.mark.parametrize(("life", "kept"), [(900.0, 1800.0), (7200.0, 7200.0)])
+def test_a_source_is_in_use_for_half_an_hour_or_one_life(
+    ledger: Ledger, life: float, kept: float
+) -> None:
+    """Whichever is longer; a source that nobody ever read is not in use."""
+    fill(ledger)
+    store(ledger, 0, life=life)
+    now = NOW + 0.9 * life
+    # That a renewal was put off says nothing about the use.
+    for renew_at in (NOW + 0.8 * life, now):
+        for used_at, due in ((now - kept + 1, True), (now - kept - 1, False), (None, False)):
+            put(ledger, used_at=used_at, renew_at=renew_at)
+            assert expiring(ledger, now) is due
+
+
+@pytest.mark.parametrize(
+    ("state", "due"),
+    [(SourceState.ACTIVE, True), (SourceState.FAILING, True), (SourceState.REAUTHORIZE, False)],
+)
+def test_refused_credentials_are_not_tried_again(
+    ledger: Ledger, state: SourceState, *, due: bool
+) -> None:
+    """A source that fails for a while keeps its token; one that waits for a person is left."""
+    fill(ledger)
+    store(ledger, 0)
+    put(ledger, used_at=NOW, state=state)
+    assert expiring(ledger, NOW + 720) is due
+
+
+def test_putting_a_renewal_off_is_about_one_token(ledger: Ledger) -> None:
+    """One that was stored in the meantime keeps its own time."""
     fill(ledger)
     source_id = only(ledger).id or 0
     store(ledger, 0)
+    for version, at, stands in ((1, NOW + 100, NOW + 100), (0, NOW + 200, NOW + 100)):
+        with ledger.write() as session:
+            sources.renew_later(session, source_id, version=version, at=at)
+        assert only(ledger).renew_at == stands
 
-    def expiring(before: float, used_after: float) -> list[int]:
-        with ledger.read() as session:
-            return sources.expiring(session, before=before, used_after=used_after)
 
-    assert expiring(NOW + 1000, NOW - 60) == []
-    with ledger.write() as session:
-        sources.used(session, source_id, NOW)
-    assert expiring(NOW + 1000, NOW - 60) == [source_id]
-    assert expiring(NOW + 100, NOW - 60) == []
-    with ledger.write() as session:
-        sources.mark(session, source_id, state=SourceState.REAUTHORIZE, error="x")
-    assert expiring(NOW + 1000, NOW - 60) == []
+def test_out_of_reach_does_not_hide_that_a_person_is_needed(ledger: Ledger) -> None:
+    """Refused stays refused while the network is down; an answer ends both."""
+    fill(ledger)
+    source_id = only(ledger).id or 0
+
+    def state(marked: SourceState) -> str:
+        with ledger.write() as session:
+            sources.mark(session, source_id, state=marked, error=marked.value)
+        return only(ledger).state
+
+    assert state(SourceState.FAILING) == "failing"
+    assert state(SourceState.REAUTHORIZE) == "reauthorize"
+    assert state(SourceState.FAILING) == "reauthorize"
+    assert only(ledger).last_error == "reauthorize"
+    assert state(SourceState.ACTIVE) == "active"
+
+
+def test_a_refusal_is_about_the_credentials_that_were_used(ledger: Ledger) -> None:
+    """They were changed since: the new ones are not refused."""
+    fill(ledger)
+    source_id = only(ledger).id or 0
+
+    def refused(version: int) -> bool:
+        with ledger.write() as session:
+            return sources.refused(session, source_id, version=version, error="x")
+
+    put(ledger, token_version=3)
+    assert not refused(2)
+    assert only(ledger).state == "active"
+    assert refused(3)
+    assert (only(ledger).state, only(ledger).last_error) == ("reauthorize", "x")

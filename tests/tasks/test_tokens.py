@@ -1,7 +1,11 @@
 """Session tokens: one login or refresh for all threads, processes and machines."""
 
+import json
 import threading
+from collections.abc import Callable
+from dataclasses import replace
 
+import httpx
 import pytest
 
 from clients.errors import AuthFailed, ClientError
@@ -9,10 +13,12 @@ from db import sources
 from db.models import Source
 from simulators.faults import Fault
 from tasks import jobs
+from tasks.gates import DeferredError
 from tasks.metrics.bemserver import Reader
+from tasks.providers import Grant
 from tasks.runtime import Runtime
 from tasks.tokens import SourceTokens
-from tests.tasks.scenes import all_rows, at_once
+from tests.tasks.scenes import InThread, Stall, all_rows, at_once
 from tests.world import PASSWORD, ManualClock, World
 
 EXPIRED = 900 + 1
@@ -133,38 +139,82 @@ def test_an_unavailable_server_leaves_the_lease_free(world: World) -> None:
     assert world.clock.slept == []
 
 
-def test_a_killed_login_is_taken_over_when_its_lease_ends(world: World) -> None:
-    """Somebody died during the login: others wait for the lease, which a callback outlives."""
-    began = world.clock.now()
-    with world.ledger.write() as session:
-        assert sources.claim_refresh(session, world.source_id, owner="dead", now=began)
+def test_threads_behind_a_slow_login_go_back_to_the_ledger(world: World) -> None:
+    """One logs in and takes its time: 49 others are put off for a second, and none fails."""
+    rt = world.runtime()
+    stall = Stall(method="POST", path="auth/token")
+    with httpx.Client(transport=stall, timeout=10) as http:
+        rt.http = http
+        tokens = tokens_of(world, rt)
+        tokens._patience = 0.02
+        first = InThread(tokens.access)
+        assert stall.reached.wait(10)
 
-    assert tokens_of(world, world.runtime()).access()
+        def ask(_number: int) -> float:
+            with pytest.raises(DeferredError) as caught:
+                tokens.access()
+            assert caught.value.error["code"] == "login_busy"
+            return caught.value.until
 
-    assert sources.REFRESH_LEASE_SECONDS <= world.clock.now() - began <= 11
+        assert set(at_once(49, ask)) == {world.clock.now() + 1.0}
+        stall.go.set()
+        got = first.join()
+
+    assert {tokens.access() for _ in range(49)} == {got}
     assert logins(world) == (1, 0)
 
 
-def test_who_waits_for_a_login_gives_up_after_a_while(world: World) -> None:
-    """A login that is renewed for ever holds nobody for ever."""
+def test_a_killed_login_is_taken_over_when_its_lease_ends(world: World) -> None:
+    """Somebody died during the login: a callback waits for the lease, and that is no attempt."""
+    began = world.clock.now()
+    with world.ledger.write() as session:
+        assert sources.claim_refresh(session, world.source_id, owner="dead", now=began)
+    event_id = world.call_back()
+
+    world.work()
+    while world.event(event_id).state != "done":
+        world.clock.at = max(world.clock.at, world.feed().due_at)
+        world.work()
+
+    event = world.event(event_id)
+    assert 10 <= (event.finished_at or 0.0) - began < 14  # long before Beeminder goes
+    assert (event.attempts, event.deferrals > 0) == (1, True)
+    assert logins(world) == (1, 0)
+
+
+def test_who_waits_for_a_login_elsewhere_gives_up_within_a_second(world: World) -> None:
+    """Another machine holds the lease: a second at the most is waited, and no token is asked."""
+    began = world.clock.now()
+    with world.ledger.write() as session:
+        assert sources.claim_refresh(session, world.source_id, owner="busy", now=began)
+
+    with pytest.raises(DeferredError) as caught:
+        tokens_of(world, world.runtime()).access()
+
+    assert sum(world.clock.slept) == pytest.approx(1.0, abs=0.06)
+    assert caught.value.until == world.clock.now() + 1.0
+    assert logins(world) == (0, 0)
+
+
+def test_a_login_that_others_wait_for_is_taken_at_once(world: World) -> None:
+    """The other machine is done a moment later: its token is used, and the wait ends."""
+    with world.ledger.write() as session:
+        assert sources.claim_refresh(session, world.source_id, owner="w", now=world.clock.at)
     rt = world.runtime()
 
-    class Busy(ManualClock):
-        """While others wait, the holder takes its lease again."""
+    class Meanwhile(ManualClock):
+        """While one waits the other stores its token."""
 
         def sleep(self, seconds: float) -> None:
             super().sleep(seconds)
+            new = sources.SessionTokens("theirs", None, self.at + 900, 0)
             with world.ledger.write() as session:
-                sources.extend_refresh(session, world.source_id, owner="busy", now=self.at)
+                sources.store_tokens(session, world.source_id, world.vault, new=new, owner="w")
 
-    rt.clock = Busy(world.clock.at)
-    with world.ledger.write() as session:
-        assert sources.claim_refresh(session, world.source_id, owner="busy", now=world.clock.at)
+    rt.clock = clock = Meanwhile(world.clock.at)
 
-    with pytest.raises(ClientError) as caught:
-        tokens_of(world, rt).access()
-
-    assert caught.value.reason == "refresh_busy"
+    assert tokens_of(world, rt).access() == "theirs"
+    assert len(clock.slept) == 1
     assert logins(world) == (0, 0)
 
 
@@ -216,3 +266,135 @@ def test_a_login_after_a_refused_refresh_has_a_lease_of_its_own(world: World) ->
 
     assert seen == [False, False]
     assert logins(world) == (1, 1)
+
+
+@pytest.mark.parametrize(("life", "used_for"), [(900, 870), (40, 36), (4, 3.6)])
+def test_of_a_short_life_little_is_kept_back(world: World, life: int, used_for: float) -> None:
+    """Half a minute of a quarter of an hour, a tenth of less: none is renewed at each request."""
+    world.bemserver.keys.access_seconds = life
+    tokens = tokens_of(world, world.runtime())
+    began, first = world.clock.at, tokens.access()
+
+    world.clock.at = began + used_for - 0.1
+    assert tokens.access() == first
+    assert logins(world) == (1, 0)
+    world.clock.at = began + used_for
+    tokens.access()
+    assert logins(world) == (1, 1)
+
+
+def test_a_clock_that_is_behind_ends_no_fresh_token(world: World) -> None:
+    """By our clock a token ended before it came: it is used until it is refused."""
+    world.bemserver.keys.access_seconds = -600
+    tokens = tokens_of(world, world.runtime())
+    first = tokens.access()
+
+    assert tokens.access() == first
+    (source,) = all_rows(world, Source)
+    assert (source.access_expires_at, source.renew_at) == (None, None)
+    assert logins(world) == (1, 0)
+
+
+TROUBLE = [
+    Fault(status=500),
+    Fault(status=503, retry_after="60"),
+    Fault(status=429),
+    Fault(action="reset"),
+    Fault(action="lose_reply"),
+    Fault(action="invalid_json"),
+]
+
+
+@pytest.mark.parametrize("trouble", TROUBLE, ids=lambda fault: f"{fault.action} {fault.status}")
+@pytest.mark.parametrize(
+    ("path", "later"), [("auth/token$", BOTH_EXPIRED), ("auth/token/refresh$", EXPIRED)]
+)
+def test_trouble_on_the_way_is_no_refusal(
+    world: World, trouble: Fault, path: str, later: float
+) -> None:
+    """Neither in a login nor in a refresh does it ask a person for new credentials."""
+    world.work()
+    world.clock.advance(later)
+    world.bemserver.faults.add(replace(trouble, path=path, times=None))
+    event_id = world.call_back()
+
+    world.work()
+
+    assert all_rows(world, Source)[0].state in {"active", "failing"}
+    assert world.feed().state == "active"
+    assert world.event(event_id).state == "working"
+    world.bemserver.faults.clear()
+    while world.event(event_id).state == "working":
+        world.clock.at = max(world.clock.at, world.feed().due_at)
+        world.work()
+    assert world.event(event_id).state == "done"
+    assert all_rows(world, Source)[0].state == "active"
+
+
+def test_a_refused_password_stays_refused_while_the_network_is_down(world: World) -> None:
+    """A person has to act, and the source is out of reach as well: the first is what is shown."""
+    person = next(iter(world.bemserver.state.users.values()))
+    person.password = "changed"
+    world.work()
+    (source,) = all_rows(world, Source)
+    assert (source.state, world.feed().state) == ("reauthorize", "failing")
+    for error in (source.last_error, world.feed().last_error):
+        assert "waggle apply" in str(error)
+
+    world.bemserver.faults.add(Fault(status=500, times=None))
+    world.call_back()
+    world.work()
+    assert all_rows(world, Source)[0].state == "reauthorize"
+
+    world.bemserver.faults.clear()
+    person.password = PASSWORD
+    world.clock.at = max(world.clock.at, world.feed().due_at)
+    world.work()
+    assert all_rows(world, Source)[0].state == "active"
+    assert world.feed().state == "active"
+
+
+def meanwhile(world: World, tokens: SourceTokens, change: Callable[[], None]) -> None:
+    """Something happens after the vendor has answered a login and before we look at that."""
+    authenticate = tokens._authenticate
+
+    def changed(refresh: str | None) -> Grant:
+        try:
+            return authenticate(refresh)
+        finally:
+            change()
+
+    tokens._authenticate = changed
+
+
+def new_credentials(world: World) -> None:
+    """Do what `apply` does when the password in the file is another one."""
+    with world.ledger.write() as session:
+        source = session.get_one(Source, world.source_id)
+        source.credentials_cipher = world.vault.encrypt(json.dumps({"password": "new"}))
+        source.session_cipher, source.state = None, "active"
+        source.token_version += 1
+        session.add(source)
+
+
+def test_a_login_with_credentials_that_were_changed_is_dropped(world: World) -> None:
+    """`apply` changed them while it was under way: the tokens of the old ones are not stored."""
+    tokens = tokens_of(world, world.runtime())
+    meanwhile(world, tokens, lambda: new_credentials(world))
+
+    with pytest.raises(DeferredError):
+        tokens.access()
+
+    assert all_rows(world, Source)[0].session_cipher is None
+
+
+def test_a_refusal_of_credentials_that_were_changed_is_not_told(world: World) -> None:
+    """The old password was refused, the new one is not tried yet: nobody is asked for another."""
+    next(iter(world.bemserver.state.users.values())).password = "new"
+    tokens = tokens_of(world, world.runtime())
+    meanwhile(world, tokens, lambda: new_credentials(world))
+
+    with pytest.raises(AuthFailed):
+        tokens.access()
+
+    assert all_rows(world, Source)[0].state == "active"
