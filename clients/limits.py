@@ -8,6 +8,7 @@ malformed is ignored, for itself.
 
 import collections
 import dataclasses
+import math
 from collections.abc import Iterator, Mapping, Sequence
 
 import httpx
@@ -57,7 +58,8 @@ def read(headers: httpx.Headers, *, now: float) -> Limits:
 
     Instants are measured against the server's own `Date` where that is good. Of several quotas the
     one counts that will be used up first: the fewest requests left, of equals the longest time
-    until there are more. Those of which only the size is told come last, the smallest first.
+    until there are more. Those of which only the size is told come last, the smallest first, of
+    equals the one with the longest window.
     """
     lines: dict[str, list[str]] = collections.defaultdict(list)
     for name, value in headers.multi_items():
@@ -79,12 +81,12 @@ def read(headers: httpx.Headers, *, now: float) -> Limits:
     )
 
 
-def _leeway(quota: Limits) -> tuple[bool, int, float, float, bool]:
-    # The last two only decide which of two descriptions of one quota says more.
+def _leeway(quota: Limits) -> tuple[bool, float, float, float, bool]:
+    # The last one only decides which of two descriptions of one quota says more.
     count = quota.limit if quota.remaining is None else quota.remaining
     return (
         quota.remaining is None,
-        MOST if count is None else count,
+        math.inf if count is None else count,
         -(quota.reset_after or 0.0),
         -(quota.window or 0.0),
         quota.limit is None,

@@ -85,6 +85,10 @@ DRAFTS = {
         [("RateLimit-Policy", '"perhr";q=1000;w=3600,"permin";q=50;w=60')],
         said(limit=50, window=60),
     ),
+    "the policy alone, the longer of two": (
+        [("RateLimit-Policy", '"sec";q=50;w=1'), ("RateLimit-Policy", '"min";q=50;w=60')],
+        said(limit=50, window=60),
+    ),
     "the one that is told of, of two": (
         [
             ("RateLimit-Policy", '"hour";q=1000;w=3600, "day";q=5000;w=86400'),
@@ -126,6 +130,10 @@ DRAFTS = {
     "revision 03, as Envoy writes it": (
         three("10, 10;w=1;name=a, 1000;w=3600", 4, 1),
         said(limit=10, window=1, remaining=4, reset_after=1),
+    ),
+    "the draft without a policy beside what is older": (
+        [("RateLimit", '"requests";r=3;t=20'), *three(100, 3, int(NOW) + 20)],
+        said(limit=100, remaining=3, reset_after=20),
     ),
     "the draft beside what is older": (
         [

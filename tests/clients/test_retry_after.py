@@ -48,7 +48,7 @@ def test_dates_round_trip(at, form):
 def test_whole_seconds(wait):
     """A number is that many seconds, whatever the time is and whatever zeros it begins with."""
     assert seconds(str(wait), now=math.nan) == wait
-    assert seconds(f"{wait:012d}") == wait
+    assert seconds(f"{wait:020d}") == wait
 
 
 @pytest.mark.parametrize(
@@ -142,6 +142,7 @@ def test_two_digit_years_turn_over():
         "Sun, 31 Feb 1994 08:49:37 GMT",
         "Sun, 06 Nov 1994 24:00:00 GMT",
         "Sun, 06 Nov 1994 08:60:00 GMT",
+        "Sun, 06 Nov 1994 08:50:61 GMT",
         "Sun, 06 Nov 1994 08:49:37 CET",
         "Sun, 06 Nov 0000 08:49:37 GMT",
         "1994-11-06T08:49:37Z",
