@@ -316,7 +316,8 @@ class Backfill(SQLModel, table=True):
 class Notice(SQLModel, table=True):
     """Something that a person should know or do, said once: `key` tells one cause from another.
 
-    `subject` is `feed:<id>`, `goal:<id>` or `user:<id>`. Cleared when the cause is gone.
+    `subject` is `feed:<id>`, `goal:<id>`, `source:<id>` or `user:<id>`. Cleared when the cause is
+    gone.
     """
 
     __tablename__ = "notice"

@@ -11,8 +11,8 @@ from sqlalchemy import select
 from sqlmodel import Session, col
 
 from db import notices
-from db.models import Feed, Goal, User
-from db.names import feed_name
+from db.models import Feed, Goal, Source, User
+from db.names import feed_name, source_name
 
 NEWS = {"edited", "deleted", "datasource", "units"}
 NEWS_SECONDS = 14 * 86400.0
@@ -20,7 +20,10 @@ NEWS_SECONDS = 14 * 86400.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Need:
-    """One open notice; `subject` is alice, alice/energy or alice/energy:roof, since UTC seconds."""
+    """One open notice, since UTC seconds.
+
+    `subject` is alice, alice/energy, alice/energy:roof, or source plant of alice.
+    """
 
     subject: str
     kind: str
@@ -48,7 +51,7 @@ def of(session: Session, now: float, *, user_id: int | None = None) -> list[Need
 
 
 def _names(session: Session, user_ids: Collection[int]) -> dict[str, str]:
-    """By `user:<id>`, `goal:<id>` and `feed:<id>`."""
+    """By `user:<id>`, `goal:<id>`, `feed:<id>` and `source:<id>`."""
     names = {}
     for user, username, goal, slug, feed, label in session.connection().execute(
         select(
@@ -69,4 +72,10 @@ def _names(session: Session, user_ids: Collection[int]) -> dict[str, str]:
             names[f"goal:{goal}"] = feed_name(username, slug, "")
         if feed is not None:
             names[f"feed:{feed}"] = feed_name(username, slug, label)
+    for source, name, username in session.connection().execute(
+        select(col(Source.id), col(Source.name), col(User.username))
+        .join(User, col(User.id) == col(Source.user_id))
+        .where(col(User.id).in_(user_ids))
+    ):
+        names[f"source:{source}"] = source_name(username, name)
     return names

@@ -29,7 +29,8 @@ def raise_(
     """Open this notice, or keep it open with a newer `message`.
 
     True when it is news: it was never raised, or had been cleared. `subject` is `feed:<id>`,
-    `goal:<id>` or `user:<id>`; `key` tells apart what may be open at the same time (a day, say).
+    `goal:<id>`, `source:<id>` or `user:<id>`; `key` tells apart what may be open at the same time
+    (a day, say).
     """
     same = and_(col(Notice.subject) == subject, col(Notice.kind) == kind, col(Notice.key) == key)
     connection = session.connection()

@@ -103,6 +103,8 @@ def _apply(
             session, vault, source, owner=users[source.username], now=now
         )
         sources[source.name] = row
+        if fresh[source.name].credentials:
+            _wake(session, row, now)
         changes.append(_change("source", source.name, fresh[source.name].details, new=new))
     goals = declare_goals.find(session, declaration.feeds, users, now=now, problems=problems)
     if problems:
@@ -172,9 +174,8 @@ def _feed(
         changed.append("state")
         datasources.take_up(session, row.goal_id)
         row.state, row.reason = FeedState.ACTIVE, None
-    if row.state == FeedState.FAILING and (counts_anew or fresh.credentials):
-        row.state, row.reason = FeedState.ACTIVE, None
-        row.attempts, row.failing_since, row.last_error = 0, None, None
+    if row.state == FeedState.FAILING and counts_anew:
+        _forgive(row)
     if counts_anew:
         row.digest, row.cursor = None, {}
     if counts_anew or fresh.credentials or set(changed) - {"every"}:
@@ -184,6 +185,25 @@ def _feed(
     session.add(row)
     session.flush()
     return row.id or 0, ["source" if name == "source_id" else name for name in changed], False
+
+
+def _wake(session: Session, source: Source, now: float) -> None:
+    """Credentials were changed: what had failed with the old ones runs, also if the file that
+    changed them does not name it.
+    """
+    failed = select_rows(Feed).where(
+        col(Feed.source_id) == source.id, col(Feed.state) == FeedState.FAILING
+    )
+    for row in session.exec(failed):
+        _forgive(row)
+        _due_now(row, now)
+        session.add(row)
+    session.flush()
+
+
+def _forgive(row: Feed) -> None:
+    row.state, row.reason = FeedState.ACTIVE, None
+    row.attempts, row.failing_since, row.last_error = 0, None, None
 
 
 def _due_now(row: Feed, now: float) -> None:

@@ -44,7 +44,7 @@ def parse(
     except tomllib.TOMLDecodeError as exc:
         raise DeclarationError([f"{file}: is not TOML: {exc}"]) from None
     problems = Problems(file)
-    sources = SourceReader(problems, env, providers, allow_http=allow_http)
+    sources = SourceReader(problems, env, providers, allow_http=allow_http, now=now)
     declaration = _Reader(problems, sources, providers, now=now).read(given)
     problems.raise_any()
     return declaration

@@ -7,19 +7,20 @@ gone) counts as different: entering it again is the remedy.
 import json
 import secrets
 from collections.abc import MutableSequence, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import delete
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
-from db import people
+from db import notices, people
 from db import sources as stored_sources
 from db.models import Source, User
 from db.models_limits import Validator
 from db.states import SourceState
 from db.vault import Vault, VaultError
+from tasks import key_ends
 from tasks.declared import DeclaredSource, DeclaredUser
 
 HOOK_BYTES = 24
@@ -117,6 +118,7 @@ def source(
             provider=declared.provider,
             settings=declared.settings,
             credentials_cipher=vault.encrypt(json.dumps(declared.credentials)),
+            key_ends_at=_key_ends_at(declared, None, now),
             created_at=now,
         )
         session.add(row)
@@ -128,7 +130,38 @@ def source(
         if fresh.credentials:
             row.credentials_cipher = vault.encrypt(json.dumps(declared.credentials))
         _log_in_again(session, row)
-    return row, fresh, False
+    return row, _date_key(session, row, declared, fresh, now), False
+
+
+def _date_key(
+    session: Session, row: Source, declared: DeclaredSource, fresh: Fresh, now: float
+) -> Fresh:
+    """Write down when the key ends, where that is not what stands there; a new one ends later."""
+    known = None if fresh.credentials else row.key_ends_at
+    ends_at = _key_ends_at(declared, known, now)
+    if fresh.credentials or ends_at != row.key_ends_at:
+        subject = key_ends.subject(row.id or 0)
+        notices.clear(session, subject=subject, kind=key_ends.KIND, now=now)
+    if ends_at == row.key_ends_at:
+        return fresh
+    row.key_ends_at = ends_at
+    session.add(row)
+    session.flush()
+    if declared.key_made is None or fresh.credentials:
+        return fresh
+    return replace(fresh, details=(*fresh.details, "key_made"))
+
+
+def _key_ends_at(declared: DeclaredSource, known: float | None, now: float) -> float | None:
+    """When the key ends: counted from the day in the file, else from when it was first seen.
+
+    A key may be older than what we know of it, so the second is the latest that it can be.
+    """
+    if declared.key_seconds is None:
+        return None
+    if declared.key_made is not None:
+        return declared.key_made + declared.key_seconds
+    return now + declared.key_seconds if known is None else known
 
 
 def _compare(row: Source, declared: DeclaredSource, vault: Vault) -> Fresh:
@@ -154,7 +187,8 @@ def _different(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
 
 def _log_in_again(session: Session, row: Source) -> None:
     """Forget what an earlier login gave us; a login that is under way can't store its tokens."""
-    row.session_cipher, row.access_expires_at = None, None
+    row.session_cipher, row.renew_at = None, None
+    row.access_issued_at, row.access_expires_at = None, None
     row.token_version += 1
     row.refresh_owner, row.refresh_until = None, 0.0
     row.state, row.last_error = SourceState.ACTIVE, None

@@ -3,14 +3,19 @@
 import ipaddress
 import json
 from collections.abc import Collection, Mapping
+from datetime import UTC, datetime, time
 from typing import Any
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr, ValidationError
 
+from tasks import declare_tables
 from tasks.declare_problems import Problems, join
 from tasks.declared import DeclaredSource
 from tasks.providers import Provider, SourceSettings
+
+DAY = 86400.0
+KEY_MADE = "key_made"  # a key of every source whose provider's keys end
 
 
 class SourceReader:
@@ -23,11 +28,13 @@ class SourceReader:
         providers: Mapping[str, Provider],
         *,
         allow_http: bool,
+        now: float,
     ) -> None:
         self._problems = problems
         self._env = env
         self._providers = providers
         self._allow_http = allow_http
+        self._now = now
 
     def read(
         self, key: str, table: dict[str, Any], usernames: Collection[str]
@@ -40,12 +47,15 @@ class SourceReader:
         resolved = self.resolve(where, rest)
         if provider is None or resolved is None:
             return None
+        made = resolved.pop(KEY_MADE, None) if provider.key_days is not None else None
+        key_made = None if made is None else self._key_made(where, made)
         try:
             settings = provider.settings.model_validate(resolved)
         except ValidationError as error:
             self._problems.add_invalid(where, error, provider.settings)
             return None
-        if not self._usable(where, settings) or username is None:
+        wrong = made is not None and key_made is None
+        if not self._usable(where, settings) or username is None or wrong:
             return None
         secret = provider.settings.secrets()
         plain = _plain(settings)
@@ -56,7 +66,21 @@ class SourceReader:
             account=settings.account(),
             settings={key: value for key, value in plain.items() if key not in secret},
             credentials={key: value for key, value in plain.items() if key in secret},
+            key_seconds=None if provider.key_days is None else provider.key_days * DAY,
+            key_made=key_made,
         )
+
+    def _key_made(self, where: str, given: object) -> float | None:
+        """The beginning (UTC seconds) of the day on which a key was made; None if it is no day."""
+        try:
+            made = declare_tables.day(given)
+        except ValueError as error:
+            self._problems.add(join(where, KEY_MADE), str(error))
+            return None
+        if declare_tables.in_future(made, self._now):
+            self._problems.add(join(where, KEY_MADE), f"{made} is in the future")
+            return None
+        return datetime.combine(made, time(), UTC).timestamp()
 
     def _owner(self, where: str, username: object, usernames: Collection[str]) -> str | None:
         if not isinstance(username, str):

@@ -20,7 +20,11 @@ class DeclaredUser:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeclaredSource:
-    """A source; `settings` is what may be shown, `credentials` what may not."""
+    """A source; `settings` is what may be shown, `credentials` what may not.
+
+    `key_seconds`: how long a key lives there, None for ever. `key_made`: when this one was made
+    (UTC seconds), None where the file does not say it.
+    """
 
     name: str
     username: str
@@ -28,6 +32,8 @@ class DeclaredSource:
     account: str
     settings: dict[str, Any]
     credentials: dict[str, Any] = field(repr=False)
+    key_seconds: float | None = None
+    key_made: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from db import approvals, needs
+from db.names import source_name
 from webhooks import errors, rendering, sessions, shown
 from webhooks.receiver import receiver_of
 
@@ -85,6 +86,7 @@ def goal(request: Request) -> Response:
             raise errors.NotFoundError
         now = receiver.clock.now()
         names = {f"{feed.username}/{feed.slug}" for feed in feeds} | {feed.name for feed in feeds}
+        names |= {source_name(feed.username, feed.source) for feed in feeds}
         needed = [
             need
             for need in needs.of(session, now, user_id=viewer.only_user_id)

@@ -37,11 +37,12 @@ def tell(
         ("goal:5", "alice/energy"),
         ("feed:7", "alice/energy"),
         ("feed:8", "alice/energy:roof"),
+        ("source:1", "source plant of alice"),
         ("feed:99", "feed:99"),
     ],
 )
 def test_what_it_is_about_has_a_name(ledger: Ledger, subject: str, name: str) -> None:
-    """That of the person, the goal or the feed; what is gone keeps its mark."""
+    """That of the person, the goal, the feed or the source; what is gone keeps its mark."""
     tell(ledger, subject)
     with ledger.read() as session:
         (need,) = needs.of(session, NOW)

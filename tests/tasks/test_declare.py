@@ -170,6 +170,17 @@ def test_new_credentials_end_the_old_login_and_wake_failing_feeds(apply, ledger,
     assert one(Feed, label="roof").state == FeedState.PAUSED
 
 
+def test_new_credentials_wake_feeds_that_the_file_does_not_name(apply, ledger, one):
+    """They go on without a line in the file, so they wake with the others; a worker is fenced."""
+    apply()
+    edit(ledger, Feed, {"state": "failing", "due_at": NOW + 9e4, "epoch": 5, "attempts": 3})
+    less = FILE.split('[feeds."alice/output:roof"]', maxsplit=1)[0]
+    apply(less.replace("canary-password", "canary-new"))
+    feed = one(Feed, label="roof")
+    assert (feed.state, feed.due_at, feed.attempts) == (FeedState.ACTIVE, NOW, 0)
+    assert feed.epoch > 5
+
+
 def test_another_account_counts_anew(apply, ledger, one):
     """Another address is another account: digests, cursors and remembered answers are dropped."""
     apply()

@@ -211,6 +211,24 @@ def test_home_says_what_needs_its_viewer(alice, troubled):
     assert "<script" not in response.text
 
 
+def test_what_a_source_needs_is_on_the_pages_of_its_goals(alice, serving, linked):
+    """Under the name in the file; what another person's source needs is not."""
+    with serving.ledger.write() as session:
+        for source in session.exec(select(Source)):
+            notices.raise_(
+                session,
+                user_id=source.user_id,
+                subject=f"source:{source.id}",
+                kind="key_ends",
+                message=f"the key of {source.name} ends",
+                now=serving.clock.now(),
+            )
+    for path in ("/", "/feeds/alice/energy"):
+        shown = text_of(alice.get(path))
+        assert "source alice-plant of alice: the key of alice-plant ends" in shown
+        assert "bob" not in shown
+
+
 def test_without_a_notice_nothing_needs_anybody(alice):
     """An empty box would teach people to look past it."""
     assert "Needs you" not in alice.get("/").text

@@ -16,7 +16,7 @@ from db.engine import Ledger
 from db.schema import SchemaError
 from worker import logs, redaction
 from worker.cli import diagnosis, output, ringing
-from worker.cli.findings import Finding
+from worker.cli.findings import Finding, State
 from worker.cli.house import read_settings
 from worker.settings import Settings
 
@@ -96,7 +96,8 @@ def _examine(settings: Settings) -> Iterator[Finding]:
     yield _broker(settings)
     if answers:  # who is to be called stands in the database
         for case in diagnosis.examine(settings):
-            yield Finding(case.what, "red" if case.bad else "ok", case.text, case.remedy)
+            state: State = "red" if case.bad else "odd" if case.odd else "ok"
+            yield Finding(case.what, state, case.text, case.remedy)
 
 
 def _settings(settings: Settings) -> Iterator[Finding]:

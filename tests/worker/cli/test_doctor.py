@@ -2,7 +2,7 @@
 
 import pytest
 
-from db.models import User, Worker
+from db.models import Source, User, Worker
 
 
 @pytest.fixture
@@ -53,6 +53,16 @@ def test_a_refused_login_is_red(diagnose, staffed, world):
     assert found["source plant"]["state"] == "red"
     assert "waggle apply" in found["source plant"]["remedy"]
     assert found["Beeminder alice"]["state"] == "ok"
+
+
+def test_a_key_that_ends_soon_is_odd(here, staffed, ledger):
+    """It works today: shown with its day and what to do, and nothing is red."""
+    with ledger.write() as session:
+        session.get_one(Source, 1).key_ends_at = 1.0
+    shown = [row for row in here.json("doctor", status=0) if row["what"] == "source plant"]
+    assert [row["state"] for row in shown] == ["ok", "odd"]
+    assert "1970-01-01" in shown[1]["text"]
+    assert "waggle apply" in shown[1]["remedy"]
 
 
 def test_a_series_that_is_not_there_is_red(diagnose, staffed, world):
