@@ -8,6 +8,8 @@
 | POST `unknowns` | chooses how the real one behaves where nobody knows |
 | GET `datapoints`, `users` | what is there, and all that ever happened to it |
 | GET `calls`, `costs` | what was called and answered, what would have cost money |
+
+`faults` and `requests` are in `faults`, `limits` and `closings` in `limiter`.
 """
 
 import json

@@ -92,7 +92,9 @@ class Window:
         has passed. fixed and sliding: each wait is told(seconds) and frees `requests`. gcra: with
         the fraction b of a slot left over (0 ≤ b < 1) it waits W = told((1 - b) · interval) and
         finds min(burst, b + W / interval) slots, of which the whole ones are used.
-        `start` is the server's clock at the first request; only told dates depend on it.
+        `start` is the server's clock at the first request; only told dates depend on it. Who
+        measures these against a Date header, which has no parts of a second, waits up to a second
+        longer each time.
         """
         waited, left, free = 0.0, jobs - self.at_once, 0.0
         while left > 0:

@@ -121,11 +121,14 @@ def migrate() -> None:
 def simulate(*, host: str, port: int) -> None:
     """Run the simulated Beeminder and sources alone, until Ctrl-C.
 
-    They call back the Waggle of this environment, when it runs.
+    They call back the Waggle of this environment, when it runs. Over HTTP they can be told to
+    break (POST /_sim/faults) and to limit (POST /_sim/limits, GET shows who knocked early);
+    BEMServer has these limits of its own under its address.
 
     \b
-    Example:
+    Examples:
       waggle simulate --port 8100
+      curl http://127.0.0.1:8100/_sim/limits -d '{"kind": "fixed", "requests": 60, "seconds": 60}'
     """  # noqa: D301 -- \b is click's mark
     from simulators import main as simulators  # noqa: PLC0415 -- see the module
 
