@@ -2,7 +2,7 @@
 
 import pytest
 
-from db import backfills, feeds
+from db import backfills, claiming, feeds
 from db.backfills import OtherBackfillError
 from db.models import Backfill
 from db.states import BackfillState, FeedState, Lane
@@ -89,7 +89,7 @@ def test_a_claim_is_a_lease_of_the_feed(rested):
     assert not any_due(rested)
     with rested.ledger.write() as session:
         feeds.ask(session, [rested.feed_id], NOON)
-    assert change(rested, feeds.claim, owner="other", now=NOON, lane=Lane.BULK) == []
+    assert change(rested, claiming.claim, owner="other", now=NOON, lane=Lane.BULK) == []
     assert claim(rested, NOON + LEASE_OVER) is None  # the feed was asked for: it goes first
 
 
