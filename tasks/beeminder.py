@@ -48,18 +48,17 @@ class Access:
         try:
             return self._call(user, ask, deadline)
         except AuthFailed as error:
-            again = self._user()
-            if again.token_version != user.token_version:
-                left = max(LEAST_SECONDS, ends_at - self._rt.clock.now())
-                return self._call(again, ask, left)
-            with self._rt.ledger.write() as session:
-                people.needs_reauthorization(
-                    session, self._user_id, token_version=user.token_version
-                )
-            message = "Beeminder does not accept the token any more; connect again"
-            raise ReauthorizeError(
-                message, status=error.status, request_id=error.request_id
-            ) from None
+            refused, again = error, self._user()
+        if again.token_version != user.token_version:
+            user, left = again, max(LEAST_SECONDS, ends_at - self._rt.clock.now())
+            try:
+                return self._call(user, ask, left)
+            except AuthFailed as error:
+                refused = error
+        with self._rt.ledger.write() as session:
+            people.needs_reauthorization(session, self._user_id, token_version=user.token_version)
+        message = "Beeminder does not accept the token any more; connect again"
+        raise ReauthorizeError(message, status=refused.status, request_id=refused.request_id)
 
     def _call(self, user: User, ask: Callable[[clients.BeeminderClient], T], deadline: float) -> T:
         return ask(client_of(self._rt, user, deadline=deadline))

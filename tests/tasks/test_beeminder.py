@@ -2,9 +2,11 @@
 
 import pytest
 
+from clients.errors import Unavailable
 from db import people
 from db.models import User
 from db.states import UserState
+from simulators.faults import Fault
 from tasks.beeminder import Access, ReauthorizeError, client_of
 from tasks.runtime import UnreadableSecretError
 from tests.tasks.scenes import all_rows
@@ -63,5 +65,57 @@ def test_an_unreadable_token_does_not_ask_the_person_to_connect(world: World) ->
     with pytest.raises(UnreadableSecretError):
         client_of(world.runtime(), all_rows(world, User)[0], deadline=1)
     with pytest.raises(UnreadableSecretError):
+        me(world)
+    assert all_rows(world, User)[0].state == "active"
+
+
+def stored_meanwhile(world: World, tokens: list[str]) -> None:
+    """Each time that Beeminder refuses a token the next of these is stored, as by a new login."""
+    send = world.http.send
+
+    def store(*args: object, **more: object) -> object:
+        answer = send(*args, **more)  # type: ignore[arg-type]
+        if answer.status_code == 401 and tokens:
+            with world.ledger.write() as session:
+                row = session.get_one(User, world.user_id)
+                people.set_token(row, world.vault, token=tokens.pop(0), kind="personal")
+                session.add(row)
+        return answer
+
+    world.http.send = store  # type: ignore[method-assign]
+
+
+def test_a_refused_token_is_read_again_once(world: World) -> None:
+    """A new login has just ended it: the token that it gave is used, and nobody is asked."""
+    tokens = world.beeminder.state.personal_tokens
+    tokens["newer"] = tokens.pop(TOKEN)
+    stored_meanwhile(world, ["newer"])
+
+    assert me(world) == "alice"
+    assert world.beeminder.faults.count() == 2
+    assert all_rows(world, User)[0].state == "active"
+
+
+def test_a_newer_token_that_is_refused_too_is_the_end(world: World) -> None:
+    """Read again once, not for ever: the person has to connect, although a third one is stored."""
+    world.beeminder.state.personal_tokens.clear()
+    stored_meanwhile(world, ["newer", "newest"])
+
+    with pytest.raises(ReauthorizeError) as caught:
+        me(world)
+
+    assert "connect again" in str(caught.value)
+    assert world.beeminder.faults.count() == 2
+    # That refusal was of the newer one, and says nothing about the newest.
+    assert all_rows(world, User)[0].state == "active"
+    with pytest.raises(ReauthorizeError):
+        me(world)
+    assert all_rows(world, User)[0].state == "reauthorize"
+
+
+def test_an_unreachable_beeminder_asks_nobody_to_connect(world: World) -> None:
+    """The network is down: the token may be as good as ever."""
+    world.beeminder.faults.add(Fault(action="reset", times=None))
+    with pytest.raises(Unavailable):
         me(world)
     assert all_rows(world, User)[0].state == "active"
