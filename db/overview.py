@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Executable, RowMapping, Select, and_, func, or_, select
 from sqlmodel import Session, col
 
-from db import resting
+from db import overdue, resting
 from db.models import Datapoint, Event, Feed, Goal, Run, Source, User
 from db.names import feed_name
 from db.states import DatapointState, EventState
@@ -89,7 +89,7 @@ def inbox(session: Session, now: float) -> dict[str, Any]:
         .group_by(col(Event.state)),
     )
     found: dict[str, Any] = {state.value: counted.get(state, 0) for state in EventState}
-    return found | {"oldest_due_seconds": round(oldest_due(session, now), 3)}
+    return found | {"oldest_due_seconds": round(overdue.oldest(session, now), 3)}
 
 
 def outbox(session: Session, now: float) -> dict[str, int]:
@@ -115,23 +115,6 @@ def outbox(session: Session, now: float) -> dict[str, int]:
         DatapointState.REJECTED,
     )
     return {state.value: counted.get(state, 0) for state in shown}
-
-
-def oldest_due(session: Session, now: float) -> float:
-    """Seconds since the oldest work that nobody holds came due; 0.0 when nothing waits."""
-    feeds = select(func.min(col(Feed.due_at))).where(
-        resting.claimable(), col(Feed.due_at) <= now, col(Feed.lease_until) <= now
-    )
-    events = select(func.min(col(Event.due_at))).where(
-        col(Event.state) == EventState.RECEIVED,
-        col(Event.due_at) <= now,
-        col(Event.lease_until) <= now,
-    )
-    connection = session.connection()
-    found: list[float | None] = [
-        connection.execute(asked).scalar_one_or_none() for asked in (feeds, events)
-    ]
-    return max((now - at for at in found if at is not None), default=0.0)
 
 
 def events(

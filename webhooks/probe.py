@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from db import overview, workers
+from db import overdue, workers
 from db.clock import Clock
 from db.engine import Ledger
 from webhooks import queries
@@ -100,7 +100,7 @@ class Probe:
             return LedgerState(
                 inbox=queries.inbox_by_state(session),
                 outbox=queries.outbox_by_state(session),
-                oldest_due=overview.oldest_due(session, now),
+                oldest_due=overdue.oldest(session, now),
                 last_progress=queries.last_progress(session, now),
                 workers=workers.alive(session, now),
             )

@@ -141,20 +141,6 @@ def test_done_and_landed_are_of_the_last_day(ledger, filled):
     assert (counted["done"], counted["failed"], counted["dead"]) == (1, 1, 1)
 
 
-def test_the_oldest_due_work_is_what_nobody_holds(ledger, filled):
-    """Leased, future and paused work is not late; the oldest of the rest is."""
-    with ledger.write() as session:
-        first, second = session.get_one(Feed, 1), session.get_one(Feed, 2)
-        first.due_at, first.lease_until = NOW - 500, NOW + 5
-        second.due_at, second.state = NOW - 400, "paused"
-    with ledger.read() as session:
-        assert overview.oldest_due(session, NOW) == 0.0
-    store(ledger, received_at=NOW - 30)
-    with ledger.read() as session:
-        assert overview.oldest_due(session, NOW) == 30.0
-        assert overview.oldest_due(session, NOW + 10) == 510.0
-
-
 def test_events_are_listed_newest_first(ledger, filled):
     """The keys of the contract; names from the payload until the goal is known."""
     old = store(ledger, received_at=NOW - 60, goal_id=1, user_id=1, payload={})

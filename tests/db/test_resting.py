@@ -5,7 +5,7 @@ import itertools
 import pytest
 from sqlmodel import col, select
 
-from db import overview, resting
+from db import overdue, overview, resting
 from db.engine import Ledger
 from db.models import Feed
 from db.states import FeedState
@@ -45,6 +45,6 @@ def test_what_rests_is_shown_with_its_next_look(ledger: Ledger, reason: str, *, 
 
     with ledger.read() as session:
         (shown,) = overview.status(session, NOW + 9)["feeds"]
-        waits = overview.oldest_due(session, NOW + 9)
+        waits = overdue.oldest(session, NOW + 9)
     assert (shown["state"], shown["next_sync_at"] is not None) == ("paused", due)
     assert waits == (10.0 if due else 0.0)

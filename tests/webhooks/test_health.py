@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from db.models import Event, Feed, Goal, Source, User, Worker
+from db.models_limits import Breaker, Quota
 from db.states import FeedState
 from webhooks import probe
 
@@ -93,6 +94,33 @@ def test_a_feed_that_is_due_counts(serving):
     _feed(serving, due_at=now - 100)
 
     assert serving.client.get("/readyz").json()["oldest_due_seconds"] == 100
+
+
+@pytest.mark.parametrize(
+    ("opens_in", "status"), [(3600.0, 200), (1.0, 200), (-59.0, 200), (-61.0, 503)]
+)
+def test_a_closed_gate_is_no_standstill(serving, opens_in, status):
+    """A vendor that asks for an hour makes nothing red; that nobody goes on after it does."""
+    _worker(serving)
+    now = serving.clock.now()
+    _feed(serving, due_at=now - 7200)
+    with serving.ledger.write() as session:
+        session.get_one(Source, 1).quota_key = "p:s"
+        session.add(Quota(key="p:s", vendor="p", closed_at=now - 7200, closed_until=now + opens_in))
+
+    assert serving.client.get("/readyz").status_code == status
+
+
+def test_an_open_breaker_is_no_standstill(serving):
+    """A source that has been dead for a day makes nothing red: its probe is not due yet."""
+    _worker(serving)
+    now = serving.clock.now()
+    _feed(serving, due_at=now - 86400)
+    with serving.ledger.write() as session:
+        session.add(Breaker(subject="source:1", opened_at=now - 86400, probe_at=now + 600))
+
+    assert serving.client.get("/readyz").json()["oldest_due_seconds"] == 0.0
+    assert serving.client.get("/readyz").status_code == 200
 
 
 @pytest.mark.parametrize(

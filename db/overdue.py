@@ -1,0 +1,88 @@
+"""Since when work could have been done that nobody does: whether Waggle moves.
+
+What a vendor makes us wait for is not late. Behind a gate that was closed, or a breaker that is
+open, a feed counts only from the moment at which it might have gone. A gate that is merely crowded
+is no excuse: work that is always too much for it has to be seen.
+"""
+
+from sqlalchemy import case, func, select
+from sqlmodel import Session, col
+
+from db import breakers, quotas, resting
+from db.models import Event, Feed, Source
+from db.models_limits import Breaker, Quota
+from db.states import EventState, Lane
+
+
+def oldest(session: Session, now: float) -> float:
+    """Seconds since the oldest work that nobody holds could have been done; 0.0: nothing waits."""
+    found = [at for at in (_feeds(session, now), _events(session, now)) if at is not None]
+    return max((now - at for at in found), default=0.0)
+
+
+def _events(session: Session, now: float) -> float | None:
+    asked = select(func.min(col(Event.due_at))).where(
+        col(Event.state) == EventState.RECEIVED,
+        col(Event.due_at) <= now,
+        col(Event.lease_until) <= now,
+    )
+    return session.connection().execute(asked).scalar_one_or_none()
+
+
+def _feeds(session: Session, now: float) -> float | None:
+    """The first instant at which a feed that is due might have gone; None where none might."""
+    urgent = case((col(Feed.lane) == Lane.URGENT.value, 1), else_=0)
+    # What may hold feeds up is the same for all of one source: so the oldest of each is enough.
+    first = (
+        select(
+            col(Feed.source_id).label("source_id"),
+            urgent.label("urgent"),
+            func.min(col(Feed.due_at)).label("due_at"),
+        )
+        .where(resting.claimable(), col(Feed.due_at) <= now, col(Feed.lease_until) <= now)
+        .group_by(col(Feed.source_id), urgent)
+        .subquery("first")
+    )
+    rows = session.connection().execute(
+        select(first, col(Source.user_id), col(Source.quota_key)).join(
+            Source, col(Source.id) == first.c.source_id
+        )
+    )
+    waiting = rows.all()
+    if not waiting:
+        return None
+    opened = _opened(session, min(row.due_at for row in waiting))
+    probed = _probed(session)
+    nobody = (0.0, 0.0)
+    starts = [
+        max(
+            row.due_at,
+            opened.get(row.quota_key, 0.0),
+            opened.get(f"{quotas.BEEMINDER}:{row.user_id}", 0.0),
+            probed.get(breakers.source(row.source_id), nobody)[row.urgent],
+            probed.get(breakers.link(row.user_id), nobody)[row.urgent],
+        )
+        for row in waiting
+    ]
+    return min((at for at in starts if at <= now), default=None)
+
+
+def _opened(session: Session, since: float) -> dict[str, float]:
+    """When gates open or opened that were closed at some time after `since`, by key."""
+    rows = session.connection().execute(
+        select(col(Quota.key), col(Quota.closed_until)).where(col(Quota.closed_until) > since)
+    )
+    return {row.key: row.closed_until for row in rows}
+
+
+def _probed(session: Session) -> dict[str, tuple[float, float]]:
+    """When those with an open breaker may be tried again: by scheduled work, by a callback."""
+    rows = session.connection().execute(
+        select(col(Breaker.subject), col(Breaker.probe_at), col(Breaker.probed_at)).where(
+            col(Breaker.opened_at).is_not(None)
+        )
+    )
+    return {
+        subject: (probe_at, probed_at + breakers.URGENT_SECONDS)
+        for subject, probe_at, probed_at in rows
+    }
