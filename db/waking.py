@@ -1,25 +1,37 @@
 """Feeds that wait for another try, woken when what they wait for is back."""
 
-from sqlalchemy import and_, func, select, update
+from collections.abc import Collection
+
+from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 
-from db import feeds
+from db import feeds, held_up
 from db.models import Feed, Source
 from db.states import FeedState
 
 PER_SECOND = 20.0  # what has just come back is not run over
+FAILED = col(Feed.attempts) > 0
 
 
 def of_source(session: Session, source_id: int, now: float) -> int:
     """Feeds of this source that wait in back-off come due; returns how many."""
-    return _wake(session, col(Feed.source_id) == source_id, now)
+    return _wake(session, and_(col(Feed.source_id) == source_id, FAILED), now)
 
 
 def of_person(session: Session, user_id: int, now: float) -> int:
     """The same for all feeds of a person."""
     theirs = select(col(Source.id)).where(col(Source.user_id) == user_id)
-    return _wake(session, col(Feed.source_id).in_(theirs), now)
+    return _wake(session, and_(col(Feed.source_id).in_(theirs), FAILED), now)
+
+
+def behind(session: Session, keys: Collection[str], now: float) -> int:
+    """Feeds that were put back by these gates come due; returns how many."""
+    theirs = select(col(Source.id)).where(
+        or_(col(Source.quota_key).in_(keys), held_up.person_key().in_(keys))
+    )
+    put_back = and_(col(Feed.source_id).in_(theirs), col(Feed.deferrals) > 0)
+    return _wake(session, put_back, now)
 
 
 def _wake(session: Session, which: ColumnElement[bool], now: float) -> int:
@@ -27,7 +39,6 @@ def _wake(session: Session, which: ColumnElement[bool], now: float) -> int:
     waits = and_(
         which,
         col(Feed.state) == FeedState.ACTIVE,
-        col(Feed.attempts) > 0,
         col(Feed.due_at) > now,
         col(Feed.lease_until) <= now,
     )

@@ -111,3 +111,17 @@ def test_a_person_s_feeds_are_those_of_all_their_sources(ledger: Ledger) -> None
     with ledger.write() as session:
         assert waking.of_person(session, 1, NOW) == 2
     assert due(ledger) == {1: 0.05, 2: 0.0, 3: 0.0, 4: 804.0}
+
+
+@pytest.mark.parametrize("key", ["bemserver:plant", "beeminder:1"])
+def test_who_was_put_back_by_a_gate_comes_when_it_is_opened(ledger: Ledger, key: str) -> None:
+    """Of this account only, and only those that a limit put back: others keep their time."""
+    with ledger.write() as session:
+        session.get_one(Source, 1).quota_key = "bemserver:plant"
+    set_(ledger, 1, attempts=0, deferrals=1)
+    set_(ledger, 2, attempts=0, deferrals=0)
+
+    with ledger.write() as session:
+        assert waking.behind(session, ["bemserver:other", "beeminder:2"], NOW) == 0
+        assert waking.behind(session, [key], NOW) == 1
+    assert due(ledger) == {1: 0.0, 2: 600.0}
