@@ -158,6 +158,7 @@ def test_threads_behind_a_slow_login_go_back_to_the_ledger(world: World) -> None
     with httpx.Client(transport=stall, timeout=10) as http:
         rt.http = http
         tokens = tokens_of(world, rt)
+        assert tokens._patience == 1.0
         tokens._patience = 0.02
         first = InThread(tokens.access)
         assert stall.reached.wait(10)
