@@ -26,7 +26,7 @@ log = structlog.get_logger(__name__)
 
 DEADLINE_SECONDS = 8.0  # below the lease of 10 s
 BATCH = 100
-SMALL = 10  # points that can't be too many at once: whatever fails then is an outage
+SMALL = 10  # points that are hardly too many at once: what fails then is an outage
 INTERNAL_ERROR = 500
 
 
@@ -77,18 +77,19 @@ def send(
     Raises `clients.errors` and `DeferredError` for what has to be tried again.
     """
     left = list(points)
-    size = _batch_size(left)
+    size, again = _batch_size(left), True
     while left:
         chunk, left = left[:size], left[size:]
         try:
             _send(rt, access, slug, held, chunk, result)
         except Unavailable as error:
-            if error.status != INTERNAL_ERROR or len(chunk) <= SMALL:
+            if error.status != INTERNAL_ERROR or len(chunk) <= SMALL or not again:
                 raise
-            # Big batches are too much for Beeminder at times. Half of one may not be.
-            size = (len(chunk) + 1) // 2
+            # Big batches are too much for Beeminder at times: a small one tells, once. If it is
+            # refused as well, the next try begins with fewer.
+            size, again = SMALL, False
             left = [point for point in chunk if point.id not in result.landed] + left
-            log.info("push.batch_halved", feed=held.feed_id, points=len(chunk))
+            log.info("push.batch_too_big", feed=held.feed_id, points=len(chunk))
 
 
 def _batch_size(points: Sequence[Datapoint]) -> int:

@@ -108,10 +108,10 @@ def test_a_year_of_days_goes_out_in_batches(world: World) -> None:
 
 
 @pytest.mark.parametrize("limit", [1, 7, 30])
-def test_a_batch_that_is_too_much_is_halved_until_it_is_not(world: World, limit: int) -> None:
+def test_a_batch_that_is_too_much_gets_smaller_until_it_is_not(world: World, limit: int) -> None:
     """Beeminder gives up on big batches: all points land soon, each once, the oldest first.
 
-    In the same sync while the batches are big; small ones that fail are an outage, tried again.
+    In the same sync if a small batch goes through; else the next tries begin with ever fewer.
     """
     world.beeminder.state.batch_limit = limit
     world.measure(world.series, {world.clock.at - n * DAY: 1.0 for n in range(1, 60)})
@@ -130,6 +130,18 @@ def test_a_batch_that_is_too_much_is_halved_until_it_is_not(world: World, limit:
     created = [change.daystamp for change in world.beeminder.state.history]
     assert created == sorted(created)
     assert world.event(event_id).state == "done"
+
+
+def test_a_batch_that_fails_is_asked_for_once_more_and_smaller(world: World) -> None:
+    """A Beeminder that answers 500 to everything is asked twice in a sync, not in a circle."""
+    world.beeminder.faults.add(Fault(method="POST", path="datapoints", status=500, times=None))
+    world.measure(world.series, {world.clock.at - n * DAY: 1.0 for n in range(1, 60)})
+
+    world.work(with_options(world, lookback_days=60))
+
+    pushes = [r for r in world.beeminder.faults.requests if r.method == "POST"]
+    assert len(pushes) == 2
+    assert {row.attempts for row in all_rows(world, Datapoint)} == {1, 2}
 
 
 SHAPES = [
