@@ -1,4 +1,4 @@
-"""What holds work up from outside, for people: gates, who waits behind them, and since when.
+"""What holds work up from outside, for people: gates and breakers, since when, and who waits.
 
 Nothing here decides anything: what a worker may claim is decided in `db.claiming`. Only reads.
 """
@@ -12,14 +12,16 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
-from db import quotas, resting
-from db.models import Feed, Source, User
+from db import breakers, quotas, resting
+from db.models import Event, Feed, Goal, Source, User
 from db.models_limits import Quota
-from db.states import Lane
+from db.names import feed_name, source_name
+from db.states import FeedState, Lane
 
 OURS = "waggle"  # the vendor of quotas that we set ourselves, which nobody has to know of
 AFTER_OPENING = 1.0  # seconds within which work that was put back comes again
 MOST_NAMES = 3
+SET_ASIDE = "set_aside"  # the reason of a feed that killed its worker too often
 
 State = Literal["open", "crowded", "closed", "half open"]
 
@@ -105,6 +107,57 @@ def waiting_by_vendor(session: Session, now: float) -> dict[str, int]:
     for key, (total, _) in _waiting(session, now).items():
         found[vendors[key]] = found.get(vendors[key], 0) + total
     return found
+
+
+def broken(session: Session) -> list[tuple[str, breakers.Open]]:
+    """Open breakers under names that people know, the oldest trouble first."""
+    found = breakers.open_ones(session)
+    if not found:
+        return []
+    names = {}
+    for source_id, name, user_id, username in session.connection().execute(
+        select(col(Source.id), col(Source.name), col(User.id), col(User.username))
+        .select_from(User)
+        .outerjoin(Source, col(Source.user_id) == col(User.id))
+    ):
+        names[breakers.link(user_id or 0)] = f"Beeminder for {username}"
+        if source_id is not None:
+            names[breakers.source(source_id)] = source_name(username, name)
+    return [(names.get(each.subject, each.subject), each) for each in found]
+
+
+def dangerous(session: Session) -> tuple[list[str], list[str]]:
+    """Names of feeds that run alone since their worker died, and of those that are set aside."""
+    aside = and_(col(Feed.state) == FeedState.FAILING, col(Feed.reason) == SET_ASIDE)
+    suspects: list[str] = []
+    set_aside: list[str] = []
+    for username, slug, label, given_up in session.connection().execute(
+        select(col(User.username), col(Goal.slug), col(Feed.label), case((aside, 1), else_=0))
+        .select_from(Feed)
+        .join(Goal, col(Feed.goal_id) == col(Goal.id))
+        .join(User, col(Goal.user_id) == col(User.id))
+        .where(or_(aside, and_(col(Feed.suspect).is_(True), resting.claimable())))
+        .order_by(col(User.username), col(Goal.slug), col(Feed.label))
+    ):
+        (set_aside if given_up else suspects).append(feed_name(username, slug, label))
+    return suspects, set_aside
+
+
+def deferred(session: Session, since: float) -> tuple[int, int]:
+    """How often callbacks that came `since` had to wait for a limit, and how many of them had to.
+
+    A lower bound of all waits: those of scheduled work are forgotten when it is done.
+    """
+    row = (
+        session.connection()
+        .execute(
+            select(func.coalesce(func.sum(col(Event.deferrals)), 0), func.count()).where(
+                col(Event.received_at) > since, col(Event.deferrals) > 0
+            )
+        )
+        .one()
+    )
+    return row[0], row[1]
 
 
 def _state(row: Quota, now: float) -> State:

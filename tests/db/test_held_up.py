@@ -4,8 +4,8 @@ import pytest
 
 from db import held_up
 from db.engine import Ledger
-from db.models import Feed, Goal, Source, User
-from db.models_limits import Quota
+from db.models import Event, Feed, Goal, Source, User
+from db.models_limits import Breaker, Quota
 from db.states import FeedState, Lane
 
 NOW = 1_793_880_000.0
@@ -173,3 +173,43 @@ def test_what_is_notable_is_closed_or_slowed(ledger: Ledger) -> None:
     )
     assert [gate.vendor for gate in look(ledger, notable=True)] == ["a", "b"]
     assert [gate.vendor for gate in look(ledger)] == ["a", "b", "c"]
+
+
+def test_open_breakers_have_names(ledger: Ledger) -> None:
+    """A source is told with its owner, a link with the person; mere trouble is not told."""
+    with ledger.read() as session:
+        assert held_up.broken(session) == []
+    add(
+        ledger,
+        Breaker(subject="user:1", opened_at=NOW - 1, troubled_since=NOW - 900, reason="x"),
+        Breaker(subject="source:1", opened_at=NOW - 5, troubled_since=NOW - 800, reason="y"),
+        Breaker(subject="source:2", troubled_since=NOW - 800, reason="z"),
+    )
+    with ledger.read() as session:
+        found = held_up.broken(session)
+    assert [(name, each.reason) for name, each in found] == [
+        ("Beeminder for alice", "x"),
+        ("source plant of alice", "y"),
+    ]
+
+
+def test_dangerous_feeds_have_names(ledger: Ledger) -> None:
+    """Those that run alone, and those that are set aside; whoever is stopped is neither."""
+    change(ledger, 1, suspect=True)
+    change(ledger, 2, state=FeedState.FAILING, reason="set_aside", suspect=True)
+    with ledger.read() as session:
+        assert held_up.dangerous(session) == (["alice/energy"], ["alice/energy:roof"])
+    change(ledger, 1, state=FeedState.STOPPED)
+    change(ledger, 2, reason="not_found", suspect=False)
+    with ledger.read() as session:
+        assert held_up.dangerous(session) == ([], [])
+
+
+def test_waits_of_callbacks_are_added_up(ledger: Ledger) -> None:
+    """Of those that came since; whoever never waited is not counted."""
+    with ledger.read() as session:
+        assert held_up.deferred(session, NOW) == (0, 0)
+    for number, (ago, deferrals) in enumerate(((5, 3), (10, 0), (20, 4), (90, 8))):
+        add(ledger, Event(id=f"{number}", kind="sync", received_at=NOW - ago, deferrals=deferrals))
+    with ledger.read() as session:
+        assert held_up.deferred(session, NOW - 60) == (7, 2)

@@ -20,6 +20,7 @@ from worker import runtime
 from worker.settings import Settings
 
 DEADLINE_SECONDS = 15.0
+LIMIT_REMEDY = "not asked because of a limit; `waggle gates` says until when"
 LOGIN_REMEDY = "correct the credentials in the file, then `waggle apply`"
 
 
@@ -92,16 +93,8 @@ def _source(rt: Runtime, source: Source) -> Case:
             lent[0].access()
         feeds = _feeds(rt, source)
         _read(rt, connection, feeds)
-    except AuthFailed as exc:
-        return Case(what, bad=True, text=str(exc), remedy=LOGIN_REMEDY)
-    except VaultError as exc:
-        return Case(what, bad=True, text=str(exc))
-    except DeferredError as exc:
-        return Case(
-            what, bad=True, text=str(exc), remedy="a limit; `waggle status` says until when"
-        )
-    except (ClientError, httpx.HTTPError) as exc:
-        return Case(what, bad=True, text=str(exc), remedy="is its address right, does it run?")
+    except (ClientError, DeferredError, VaultError, httpx.HTTPError) as exc:
+        return _failed(what, exc, "is its address right, does it run?")
     said = f"{len(feeds)} read" if feeds else "no feed reads it yet"
     return Case(what, bad=False, text=f"{provider.title} answers, the login works, {said}")
 
@@ -134,13 +127,18 @@ def _user(rt: Runtime, user: User) -> Case:
         return Case(what, bad=False, text="has taken our access away; nothing is sent")
     try:
         told = Access(rt, user.id or 0).call(lambda client: client.me(), deadline=DEADLINE_SECONDS)
-    except AuthFailed as exc:
-        return Case(what, bad=True, text=str(exc), remedy=LOGIN_REMEDY)
-    except VaultError as exc:
-        return Case(what, bad=True, text=str(exc))
-    except (ClientError, DeferredError) as exc:
-        return Case(what, bad=True, text=str(exc), remedy="is WAGGLE_BEEMINDER_URL right?")
+    except (ClientError, DeferredError, VaultError) as exc:
+        return _failed(what, exc, "is WAGGLE_BEEMINDER_URL right?")
     if told.username.lower() != user.username.lower():
         text = f"the token is {told.username}'s"
         return Case(what, bad=True, text=text, remedy="give each person their own token")
     return Case(what, bad=False, text="answers, the token works")
+
+
+def _failed(what: str, exc: Exception, remedy: str) -> Case:
+    """What went wrong with a call; a limit that keeps us from asking is no failure."""
+    if isinstance(exc, DeferredError):
+        return Case(what, bad=False, odd=True, text=str(exc), remedy=LIMIT_REMEDY)
+    if isinstance(exc, AuthFailed):
+        remedy = LOGIN_REMEDY
+    return Case(what, bad=True, text=str(exc), remedy="" if isinstance(exc, VaultError) else remedy)

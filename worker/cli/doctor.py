@@ -1,6 +1,7 @@
 """`waggle doctor`: one line for everything that has to be in place, and what to do if it is not."""
 
 import contextlib
+import shlex
 import stat
 import time
 from collections.abc import Iterator
@@ -10,12 +11,12 @@ from pathlib import Path
 import click
 from sqlalchemy.exc import SQLAlchemyError
 
-from db import schema, workers
+from db import held_up, schema, workers
 from db.clock import JUMP_SECONDS, LedgerClock
 from db.engine import Ledger
 from db.schema import SchemaError
 from worker import logs, redaction
-from worker.cli import diagnosis, output, ringing
+from worker.cli import diagnosis, gates, output, ringing
 from worker.cli.findings import Finding, State
 from worker.cli.house import read_settings
 from worker.settings import Settings
@@ -91,6 +92,7 @@ def _examine(settings: Settings) -> Iterator[Finding]:
             answers = True
             yield Finding("database", "ok", f"{ledger.url.get_backend_name()}, up to date")
             yield from _clock_and_workers(ledger)
+            yield from _held_up(ledger)
     except (OSError, SQLAlchemyError, SchemaError) as exc:
         yield Finding("database", "red", _why(exc), "is DATABASE_URL right, does it run?")
     yield _broker(settings)
@@ -135,6 +137,20 @@ def _clock_and_workers(ledger: Ledger) -> Iterator[Finding]:
         yield Finding("workers", "ok", f"{alive} alive")
     else:
         yield Finding("workers", "red", "none is running, nothing is synced", "waggle up")
+
+
+def _held_up(ledger: Ledger) -> Iterator[Finding]:
+    """What nobody here can mend at once, but should know of: it explains why work waits."""
+    now = LedgerClock(ledger).now()
+    with ledger.read() as session:
+        shut = [gate for gate in held_up.gates(session, now, notable=True) if gate.until]
+        broken = held_up.broken(session)
+    for gate in shut:
+        remedy = f"wait, or `waggle gates --open {shlex.quote(gate.account)}` if you know that it is over"
+        yield Finding(f"gate {gate.name}", "odd", gates.told(gate, now), remedy)
+    for name, found in broken:
+        text = f"no answer {gates.breaker_told(found, now)}"
+        yield Finding(name, "odd", text, "see that it runs and can be reached from here")
 
 
 def _broker(settings: Settings) -> Finding:

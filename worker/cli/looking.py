@@ -5,11 +5,13 @@ from typing import Any, TypeVar
 
 import click
 
-from db import needs, overview, workers
+from db import held_up, needs, overview, workers
 from db.needs import Need
 from db.states import EventState
-from worker.cli import backfilling, failures, output
+from worker.cli import backfilling, failures, gates, output
 from worker.cli.house import feeds_of, opened
+
+DAY = 86400.0
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -45,10 +47,25 @@ def status(*, as_json: bool, limit: int | None) -> None:
             needed = needs.of(session, now)
             alive = workers.alive(session, now)
             going = list(backfilling.lines(session))
+            limited = held_up.gates(session, now, notable=True)
+            broken = held_up.broken(session)
+            suspects, set_aside = held_up.dangerous(session)
+            deferred, callbacks = held_up.deferred(session, now - DAY)
+    limited = [gate for gate in limited if gate.until is not None or gates.slowed(gate, now)]
+    rate = house.settings.beeminder_rate
     if as_json:
-        output.document(found | {"notices": [_notice(need) for need in needed]})
+        output.document(
+            found
+            | {
+                "notices": [_notice(need) for need in needed],
+                "gates": [gates.document(gate, now, rate) for gate in limited],
+                "breakers": [gates.breaker_document(*each) for each in broken],
+            }
+        )
         return
-    _needs_you(needed)
+    _section("needs you", [_need(need) for need in needed])
+    _section("limits", [f"{gate.name}  {gates.told(gate, now, rate)}" for gate in limited])
+    _section("no answer", [f"{name}  {gates.breaker_told(each, now)}" for name, each in broken])
     output.table(
         ("feed", "state", "last sync", "next sync", "pending", "last error"),
         [
@@ -73,6 +90,12 @@ def status(*, as_json: bool, limit: int | None) -> None:
         click.echo(f"{kind:8} " + "  ".join(f"{key} {value}" for key, value in counts.items()))
     for line in going:
         click.echo(f"{'backfill':8} {line}")
+    if deferred:
+        click.echo(f"{'deferred':8} {callbacks} callbacks of the last day, {deferred} times")
+    if suspects:
+        click.echo(f"{'suspect':8} {', '.join(suspects)}: at work when a worker died, run alone")
+    if set_aside:
+        click.echo(f"{'aside':8} {', '.join(set_aside)}: killed their worker; `waggle resume`")
     late = found["inbox"]["oldest_due_seconds"]
     click.echo(f"{'due':8} oldest work waits for {late:.1f} s")
     hint = "" if alive else ": nothing is synced (`waggle up`)"
@@ -88,13 +111,18 @@ def _notice(need: Need) -> dict[str, Any]:
     }
 
 
-def _needs_you(needed: list[Need]) -> None:
-    if not needed:
+def _need(need: Need) -> str:
+    since = output.when(overview.iso(need.since))
+    return f"{since}  {need.subject}  {output.plain(need.message)}"
+
+
+def _section(title: str, lines: list[str]) -> None:
+    """Lines under their title; nothing at all where there are none."""
+    if not lines:
         return
-    click.secho("needs you", bold=True)
-    for need in needed:
-        since = output.when(overview.iso(need.since))
-        click.echo(f"  {since}  {need.subject}  {output.plain(need.message)}")
+    click.secho(title, bold=True)
+    for line in lines:
+        click.echo(f"  {line}")
     click.echo()
 
 

@@ -15,6 +15,7 @@ COMMANDS = {
     "apply": ("declaration", "Make users, sources and feeds what a TOML file says."),
     "up": ("processes", "Run everything on this machine until Ctrl-C."),
     "status": ("looking", "How everything stands."),
+    "gates": ("gates", "Which limits make us wait, until when; open one before its time."),
     "sync": ("syncing", "Sync a goal now."),
     "approve": ("deciding", "Send a correction that is held, or drop it."),
     "pin": ("deciding", "Leave a day as it is at Beeminder."),

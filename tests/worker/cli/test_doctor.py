@@ -1,8 +1,13 @@
 """Promises of `waggle doctor`: what is broken is red with a remedy, what works is not."""
 
+import time
+
 import pytest
 
+from db import sources
 from db.models import Source, User, Worker
+from db.models_limits import Breaker, Quota
+from tasks.metrics import bemserver
 
 
 @pytest.fixture
@@ -88,6 +93,46 @@ def test_a_token_of_somebody_else_is_red(diagnose, staffed, ledger):
     with ledger.write() as session:
         session.get_one(User, 1).username = "bob"
     assert "alice's" in diagnose(status=1)["Beeminder bob"]["text"]
+
+
+@pytest.mark.parametrize(("key", "what"), [("vendor:x", "plant"), ("beeminder:1", "alice")])
+def test_a_closed_gate_is_odd_and_not_asked(here, staffed, ledger, world, key, what):
+    """Told with what to do; the doctor keeps to limits too, and a wait is no failure."""
+    now = time.time()
+    with ledger.write() as session:
+        provider, source = bemserver.PROVIDER, session.get_one(Source, 1)
+        secrets = sources.credentials(source, world.vault)
+        settings = provider.settings.model_validate({**source.settings, **secrets})
+        if key == "vendor:x":
+            key = settings.quotas()[0].key("bemserver")
+        source.quota_key = key
+        session.add(Quota(key=key, vendor=key.partition(":")[0], closed_until=now + 600))
+    found = {finding["what"]: finding for finding in here.json("doctor", status=0)}
+    gate = next(finding for finding in found.values() if finding["what"].startswith("gate "))
+    assert gate["state"] == "odd"
+    assert "opens in 10 min" in gate["text"]
+    assert f"waggle gates --open {gate['what'].removeprefix('gate ')}`" in gate["remedy"]
+    called = found["source plant" if what == "plant" else "Beeminder alice"]
+    assert called["state"] == "odd"
+    assert "waggle gates" in called["remedy"]
+
+
+def test_an_open_breaker_is_odd(here, staffed, ledger):
+    """Since when and why; whether it answers now is what the call itself finds out."""
+    with ledger.write() as session:
+        session.add(
+            Breaker(
+                subject="source:1",
+                opened_at=1.0,
+                troubled_since=1.0,
+                reason="refused",
+                probe_at=9e9,
+            )
+        )
+    found = {finding["what"]: finding for finding in here.json("doctor", status=0)}
+    told = found["source plant of alice"]
+    assert (told["state"], "refused" in told["text"]) == ("odd", True)
+    assert "reached" in told["remedy"]
 
 
 def test_a_dead_broker_is_red_and_soon_told(diagnose, staffed, here):

@@ -53,7 +53,9 @@ def tell(ledger, kind, message):
 def test_status_has_the_keys_of_the_contract(applied):
     """What scripts rely on."""
     found = applied.json("status")
-    assert found.keys() == {"users", "sources", "feeds", "inbox", "outbox", "notices"}
+    assert found.keys() == {
+        "users", "sources", "feeds", "inbox", "outbox", "notices", "gates", "breakers",
+    }  # fmt: skip
     assert found["notices"] == []
     assert [feed["feed"] for feed in found["feeds"]] == ["alice/energy", "alice/energy:roof"]
     assert found["sources"] == [{"name": "plant", "provider": "bemserver", "state": "active"}]
