@@ -51,4 +51,7 @@ async def metrics(request: Request) -> Response:
             oldest_due=state.oldest_due,
             workers=state.workers,
         )
+        found = await receiver.probe.hindrances()
+        if not isinstance(found, str):
+            receiver.metrics.set_hindrances(found)
     return Response(receiver.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from webhooks.queries import Hindrances
+
 KINDS = ("autofetch", "deauthorized", "reminder")
 OUTCOMES = ("fresh", "accepted", "late", "failed", "unknown", "malformed", "not_stored")
 HOLD_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 20, 25, 30)
@@ -60,6 +62,7 @@ class Metrics:
             registry=self.registry,
         )
         self._workers = Gauge("waggle_workers", "Workers alive.", registry=self.registry)
+        self._hindrances = HindranceGauges(self.registry)
 
     def answered(self, kind: str, outcome: str) -> None:
         """Count one callback."""
@@ -81,6 +84,55 @@ class Metrics:
         self._oldest_due.set(oldest_due)
         self._workers.set(workers)
 
+    def set_hindrances(self, found: Hindrances) -> None:
+        """Take over what holds work up."""
+        self._hindrances.set(found)
+
     def text(self) -> bytes:
         """The text format, version 0.0.4."""
         return generate_latest(self.registry)
+
+
+class HindranceGauges:
+    """What holds work up: limits of vendors, silence, and feeds that killed their workers.
+
+    The waits of workers are counted in the ledger, by events that come and go: so their sum is a
+    gauge over the last day, not a counter.
+    """
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        def gauge(name: str, text: str, *labels: str) -> Gauge:
+            return Gauge(name, text, labels, registry=registry)
+
+        self._gates = gauge("waggle_gates_closed", "Gates that a limit closed.", "vendor")
+        self._opens_in = gauge(
+            "waggle_gates_open_in_seconds", "Time until the last closed gate opens.", "vendor"
+        )
+        self._waiting = gauge("waggle_gates_feeds_waiting", "Feeds that wait at gates.", "vendor")
+        self._breakers = gauge(
+            "waggle_breakers_open", "Sources, and links to Beeminder, that do not answer.", "of"
+        )
+        self._deferrals = gauge(
+            "waggle_deferrals_last_day",
+            "How often callbacks of the last 24 hours had to wait for a limit.",
+        )
+        self._suspects = gauge(
+            "waggle_feeds_suspect", "Feeds that run alone: they were at work when a worker died."
+        )
+        self._set_aside = gauge(
+            "waggle_feeds_set_aside", "Feeds that killed their worker too often to be tried again."
+        )
+
+    def set(self, found: Hindrances) -> None:
+        """Take these figures over."""
+        for gauge, by_label in (
+            (self._gates, found.gates),
+            (self._opens_in, found.opens_in),
+            (self._waiting, found.waiting),
+            (self._breakers, found.breakers),
+        ):
+            for label, figure in by_label.items():
+                gauge.labels(label).set(figure)
+        self._deferrals.set(found.deferrals)
+        self._suspects.set(found.suspects)
+        self._set_aside.set(found.set_aside)

@@ -16,6 +16,7 @@ from db import overdue, workers
 from db.clock import Clock
 from db.engine import Ledger
 from webhooks import queries
+from webhooks.queries import Hindrances
 from webhooks.ringer import Ringer
 from webhooks.solo import SoloThread
 
@@ -71,17 +72,16 @@ class Probe:
         self._clock = clock
         self._thread = SoloThread("probe")
         self._ledger_state = Question(self._thread, self._look, fresh=LEDGER_FRESH_SECONDS)
+        self._hindrances = Question(self._thread, self._hold_ups, fresh=LEDGER_FRESH_SECONDS)
         self._broker = Question(ringer.thread, broker_ok, fresh=BROKER_FRESH_SECONDS)
 
     async def ledger_state(self) -> LedgerState | str:
         """What the ledger says, or why it says nothing."""
-        try:
-            return await self._ledger_state.answer()
-        except TimeoutError:
-            return f"no answer within {PATIENCE_SECONDS:g} s"
-        except SQLAlchemyError as error:
-            log.warning("probe.database_failed", error=type(error).__name__)
-            return f"failed: {type(error).__name__}"
+        return await _of_ledger(self._ledger_state)
+
+    async def hindrances(self) -> Hindrances | str:
+        """What holds work up, or why that is not known: for figures only, it costs more."""
+        return await _of_ledger(self._hindrances)
 
     async def broker_state(self) -> str:
         """`ok`, or what is wrong with the broker."""
@@ -104,3 +104,17 @@ class Probe:
                 last_progress=queries.last_progress(session, now),
                 workers=workers.alive(session, now),
             )
+
+    def _hold_ups(self) -> Hindrances:
+        with self._ledger.read() as session:
+            return queries.hindrances(session, self._clock.now())
+
+
+async def _of_ledger(question: Question[Answer]) -> Answer | str:
+    try:
+        return await question.answer()
+    except TimeoutError:
+        return f"no answer within {PATIENCE_SECONDS:g} s"
+    except SQLAlchemyError as error:
+        log.warning("probe.database_failed", error=type(error).__name__)
+        return f"failed: {type(error).__name__}"

@@ -1,15 +1,36 @@
 """What the receiver reads from the ledger to show it."""
 
 import math
+from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import func, select
+from sqlalchemy import case, func, or_, select
 from sqlalchemy.orm import Mapped
 from sqlmodel import Session, col
 
-from db import workers
+from db import held_up, quotas, workers
 from db.models import Datapoint, Event, Feed, Worker
+from db.models_limits import Breaker, Quota
 from db.states import DatapointState, EventState
+
+DAY = 86400.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hindrances:
+    """What holds work up, in figures. The first three by vendor, with zeros for all that are known.
+
+    `opens_in`: seconds until the last of a vendor's gates opens. `breakers`: by `source` and
+    `link`. `deferrals`: how often callbacks of the last 24 hours had to wait for a limit.
+    """
+
+    gates: dict[str, int]
+    opens_in: dict[str, float]
+    waiting: dict[str, int]
+    breakers: dict[str, int]
+    deferrals: int
+    suspects: int
+    set_aside: int
 
 
 def inbox_by_state(session: Session) -> dict[str, int]:
@@ -39,3 +60,47 @@ def last_progress(session: Session, now: float) -> float:
     )
     known = [at for at in (synced.scalar_one(), started.scalar_one()) if at is not None]
     return max(0.0, now - max(known)) if known else math.inf
+
+
+def hindrances(session: Session, now: float) -> Hindrances:
+    """Gates that are closed, breakers that are open, and who waits or was set aside."""
+    shut = or_(col(Quota.closed_until) > now, ~quotas.is_proven())
+    rows = (
+        session.connection()
+        .execute(
+            select(
+                col(Quota.vendor),
+                func.sum(case((shut, 1), else_=0)).label("closed"),
+                func.max(col(Quota.closed_until)).label("until"),
+            )
+            .where(col(Quota.vendor) != held_up.OURS)
+            .group_by(col(Quota.vendor))
+        )
+        .all()
+    )
+    gates = {row.vendor: row.closed for row in rows}
+    waiting = held_up.waiting_by_vendor(session, now)
+    suspects, set_aside = held_up.dangerous(session)
+    return Hindrances(
+        gates=gates,
+        opens_in={row.vendor: max(0.0, row.until - now) for row in rows},
+        waiting={vendor: waiting.get(vendor, 0) for vendor in gates},
+        breakers=_open_breakers(session),
+        deferrals=held_up.deferred(session, now - DAY)[0],
+        suspects=len(suspects),
+        set_aside=len(set_aside),
+    )
+
+
+def _open_breakers(session: Session) -> dict[str, int]:
+    of_source = col(Breaker.subject).like("source:%")
+    row = (
+        session.connection()
+        .execute(
+            select(func.coalesce(func.sum(case((of_source, 1), else_=0)), 0), func.count()).where(
+                col(Breaker.opened_at).is_not(None)
+            )
+        )
+        .one()
+    )
+    return {"source": row[0], "link": row[1] - row[0]}

@@ -206,6 +206,58 @@ def test_metrics_tell_callbacks_and_the_ledger(serving):
         assert line in response.text
 
 
+def test_metrics_tell_what_holds_work_up(serving):
+    """Gates by vendor with zeros, breakers, waits of the last day, and feeds that are dangerous."""
+    now = serving.clock.now()
+    _feed(serving, due_at=now - 5, suspect=True)
+    with serving.ledger.write() as session:
+        session.get_one(Source, 1).quota_key = "p:canary"
+        session.add(Quota(key="p:canary", vendor="p", closed_until=now + 40, title="canary"))
+        session.add(Quota(key="p:2", vendor="p", closed_until=now + 90, endpoint="GET canary"))
+        session.add(Quota(key="beeminder:1", vendor="beeminder", title="canary"))
+        session.add(Quota(key="look-up:1", vendor="waggle", title="canary"))
+        session.add(Breaker(subject="source:1", opened_at=now, reason="canary"))
+        session.add(Breaker(subject="user:1", reason="canary"))
+        session.add(Feed(id=2, goal_id=1, source_id=1, label="b", metric="m", state="failing",
+                         reason="set_aside"))  # fmt: skip
+        for event, ago, deferrals in (("a", 100, 3), ("b", 90000, 5)):
+            session.add(Event(id=event, kind="sync", received_at=now - ago, deferrals=deferrals))
+    text = serving.client.get("/metrics").text
+
+    for line in (
+        'waggle_gates_closed{vendor="p"} 2.0',
+        'waggle_gates_closed{vendor="beeminder"} 0.0',
+        'waggle_gates_open_in_seconds{vendor="p"} 90.0',
+        'waggle_gates_open_in_seconds{vendor="beeminder"} 0.0',
+        'waggle_gates_feeds_waiting{vendor="p"} 1.0',
+        'waggle_breakers_open{of="source"} 1.0',
+        'waggle_breakers_open{of="link"} 0.0',
+        "waggle_deferrals_last_day 3.0",
+        "waggle_feeds_suspect 1.0",
+        "waggle_feeds_set_aside 1.0",
+    ):
+        assert line in text
+    assert "canary" not in text
+    assert 'vendor="waggle"' not in text
+
+
+def test_metrics_go_back_when_a_gate_opens(serving, until):
+    """A gauge of something that is over says so at the next look."""
+    now = serving.clock.now()
+    with serving.ledger.write() as session:
+        session.add(Quota(key="p:1", vendor="p", closed_until=now + 40))
+    assert 'waggle_gates_closed{vendor="p"} 1.0' in serving.client.get("/metrics").text
+    with serving.ledger.write() as session:
+        session.get_one(Quota, "p:1").proven_at = now + 41
+    serving.clock.at = now + 41
+
+    def reset() -> bool:
+        text = serving.client.get("/metrics").text
+        return 'waggle_gates_closed{vendor="p"} 0.0' in text
+
+    until(reset)
+
+
 def test_metrics_have_no_label_of_others_making(serving):
     """Names, slugs and paths never become labels, however many come in."""
     serving.autofetch("canary-name", "canary-slug")
