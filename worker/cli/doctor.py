@@ -146,7 +146,8 @@ def _held_up(ledger: Ledger) -> Iterator[Finding]:
         shut = [gate for gate in held_up.gates(session, now, notable=True) if gate.until]
         broken = held_up.broken(session)
     for gate in shut:
-        remedy = f"wait, or `waggle gates --open {shlex.quote(gate.account)}` if you know that it is over"
+        opening = f"`waggle gates --open {shlex.quote(gate.account)}`"
+        remedy = f"wait, or {opening} if you know that it is over"
         yield Finding(f"gate {gate.name}", "odd", gates.told(gate, now), remedy)
     for name, found in broken:
         text = f"no answer {gates.breaker_told(found, now)}"
