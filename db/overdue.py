@@ -5,7 +5,11 @@ open, a feed counts only from the moment at which it might have gone. A gate tha
 is no excuse: work that is always too much for it has to be seen.
 """
 
-from sqlalchemy import case, func, select
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Row, and_, case, func, select
+from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 
 from db import breakers, quotas, resting
@@ -31,28 +35,13 @@ def _events(session: Session, now: float) -> float | None:
 
 def _feeds(session: Session, now: float) -> float | None:
     """The first instant at which a feed that is due might have gone; None where none might."""
-    urgent = case((col(Feed.lane) == Lane.URGENT.value, 1), else_=0)
-    # What may hold feeds up is the same for all of one source: so the oldest of each is enough.
-    first = (
-        select(
-            col(Feed.source_id).label("source_id"),
-            urgent.label("urgent"),
-            func.min(col(Feed.due_at)).label("due_at"),
-        )
-        .where(resting.claimable(), col(Feed.due_at) <= now, col(Feed.lease_until) <= now)
-        .group_by(col(Feed.source_id), urgent)
-        .subquery("first")
-    )
-    rows = session.connection().execute(
-        select(first, col(Source.user_id), col(Source.quota_key)).join(
-            Source, col(Source.id) == first.c.source_id
-        )
-    )
-    waiting = rows.all()
-    if not waiting:
+    due = and_(resting.claimable(), col(Feed.due_at) <= now, col(Feed.lease_until) <= now)
+    first = session.connection().execute(select(func.min(col(Feed.due_at))).where(due)).scalar_one()
+    if first is None:
         return None
-    opened = _opened(session, min(row.due_at for row in waiting))
-    probed = _probed(session)
+    opened, probed = _opened(session, first), _probed(session)
+    if not opened and not probed:
+        return float(first)
     nobody = (0.0, 0.0)
     starts = [
         max(
@@ -62,9 +51,30 @@ def _feeds(session: Session, now: float) -> float | None:
             probed.get(breakers.source(row.source_id), nobody)[row.urgent],
             probed.get(breakers.link(row.user_id), nobody)[row.urgent],
         )
-        for row in waiting
+        for row in _first_of_each(session, due)
     ]
     return min((at for at in starts if at <= now), default=None)
+
+
+def _first_of_each(session: Session, due: ColumnElement[bool]) -> Sequence[Row[*tuple[Any, ...]]]:
+    """The oldest of each source: what may hold its feeds up is the same for all of them."""
+    urgent = case((col(Feed.lane) == Lane.URGENT.value, 1), else_=0)
+    first = (
+        select(
+            col(Feed.source_id).label("source_id"),
+            urgent.label("urgent"),
+            func.min(col(Feed.due_at)).label("due_at"),
+        )
+        .where(due)
+        .group_by(col(Feed.source_id), urgent)
+        .subquery("first")
+    )
+    rows = session.connection().execute(
+        select(first, col(Source.user_id), col(Source.quota_key)).join(
+            Source, col(Source.id) == first.c.source_id
+        )
+    )
+    return rows.all()
 
 
 def _opened(session: Session, since: float) -> dict[str, float]:
