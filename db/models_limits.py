@@ -16,9 +16,10 @@ class Quota(SQLModel, table=True):
     `next_free_at` is the theoretical arrival time of the next request (GCRA), `tolerance` how many
     seconds before it one may leave. Nothing leaves before `closed_until`. A gate whose
     `proven_at` is older than that is half open: one request at a time, until one was answered;
-    `probe_until` is how long others wait for it. `passed` requests have left since `opened_at`;
-    from these and the closing that follows, a pace is learned: one request per
-    `learned_interval` seconds (0.0: nothing learned), in a window of `learned_window` seconds.
+    `probe_until` is how long others wait for it. `passed` requests have left, and `trail` says how
+    many had by when (`db.trail`); from these and the closing that follows, a pace is learned: one
+    request per `learned_interval` seconds (0.0: nothing learned), in a window of `learned_window`
+    seconds. Until `spread_until` what is left of a window is spread: one per `spread_interval`.
     `vendor` and `title` are for people, `endpoint` says of which calls, "" for all of an account.
     """
 
@@ -34,8 +35,10 @@ class Quota(SQLModel, table=True):
     closed_until: float = 0.0
     proven_at: float = 0.0
     probe_until: float = 0.0
-    opened_at: float = 0.0
     passed: int = 0
+    trail: list[tuple[float, int]] = Field(default_factory=list, sa_column=json_column())
+    spread_interval: float = 0.0
+    spread_until: float = 0.0
     learned_interval: float = 0.0
     learned_window: float = 0.0
     learned_at: float = 0.0

@@ -16,14 +16,14 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
+from db import trail
 from db.models_limits import Quota
+from db.trail import Mark
 
 BEEMINDER = "beeminder"
 AHEAD_SECONDS = 1.0
 PROBE_SECONDS = 10.0  # so long the others wait for the one that went first
 LOOK_AGAIN = 0.05  # whether that one was answered
-PAUSE = 2.0  # seconds without a request: what was counted before says nothing about a limit
-REMEMBERED = 120.0  # seconds that are counted together
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ def ensure(
     dialect: Any = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
     session.connection().execute(
         dialect.insert(Quota)
-        .values(key=key, vendor=vendor, title=title, endpoint=endpoint)
+        .values(key=key, vendor=vendor, title=title, endpoint=endpoint, trail=[])
         .on_conflict_do_nothing()
     )
 
@@ -85,13 +85,14 @@ def reserve(
                 is_proven(),
                 col(Quota.next_free_at) <= now + tolerance + ahead,
             )
-            .values(next_free_at=free + interval, tolerance=tolerance, **_counted(now))
-            .returning(col(Quota.next_free_at))
+            .values(next_free_at=free + interval, tolerance=tolerance, passed=col(Quota.passed) + 1)
+            .returning(col(Quota.next_free_at), col(Quota.passed), col(Quota.trail))
         )
         .one_or_none()
     )
     if row is not None:
         at = max(now, float(row.next_free_at) - interval - tolerance)
+        _mark(session, key, row.trail, at, row.passed - 1)
         return Turn(at, granted=True, free_at=row.next_free_at, interval=interval)
     gate = session.get_one(Quota, key, populate_existing=True)
     if gate.closed_until > now:
@@ -123,13 +124,19 @@ def _probe(session: Session, key: str, *, now: float, interval: float) -> Turn:
     return Turn(now, granted=True, probe=True, free_at=row.next_free_at, interval=interval)
 
 
-def _counted(now: float) -> dict[str, Any]:
-    """How many requests have left since when, without a pause: what a refusal is compared with."""
-    anew = or_(col(Quota.next_free_at) < now - PAUSE, col(Quota.opened_at) < now - REMEMBERED)
-    return {
-        "passed": case((anew, 1), else_=col(Quota.passed) + 1),
-        "opened_at": case((anew, literal(now)), else_=col(Quota.opened_at)),
-    }
+def _mark(session: Session, key: str, before: Sequence[Mark], at: float, count: int) -> None:
+    """Write down how many had passed by now: once a second, under the lock that is held anyway."""
+    marks = trail.marked(before, at, count)
+    if marks is None:
+        return
+    gone = marks[0][1]  # what passed before the trail begins is nobody's concern
+    session.connection().execute(
+        update(Quota)
+        .where(col(Quota.key) == key)
+        .values(
+            passed=col(Quota.passed) - gone, trail=[(then, passed - gone) for then, passed in marks]
+        )
+    )
 
 
 def is_proven() -> ColumnElement[bool]:
@@ -137,34 +144,38 @@ def is_proven() -> ColumnElement[bool]:
     return col(Quota.closed_until) <= col(Quota.proven_at)
 
 
-def prove(session: Session, key: str, *, now: float) -> None:
-    """The first request after a closing was answered: the gate is open, and counts from here."""
+def prove(session: Session, key: str, *, now: float, turn: Turn) -> None:
+    """The first request after a closing was answered: the gate is open, and counts from there."""
     session.connection().execute(
         update(Quota)
         .where(col(Quota.key) == key, col(Quota.closed_until) <= now, ~is_proven())
-        .values(proven_at=now, probe_until=0.0, opened_at=now, passed=1)
+        .values(proven_at=now, probe_until=0.0, passed=1, trail=[(turn.at, 0)])
     )
 
 
-def give_up_probe(session: Session, key: str) -> None:
-    """The first request after a closing got no answer: somebody else may go first."""
+def give_up_probe(session: Session, key: str, turn: Turn) -> None:
+    """The first request after a closing got no answer: somebody else may go first.
+
+    Unless somebody already does, because it took too long.
+    """
     session.connection().execute(
-        update(Quota).where(col(Quota.key) == key, ~is_proven()).values(probe_until=0.0)
+        update(Quota)
+        .where(col(Quota.key) == key, col(Quota.probe_until) == turn.at + PROBE_SECONDS)
+        .values(probe_until=0.0)
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """What is known when a gate is closed at `now`: what went through it since `opened_at`.
+    """What has gone through a gate until it was closed: `passed` requests, and when (`trail`).
 
-    `interval`: the pace that was kept to, as far as one had been learned before; else 0.0.
+    `free_at`: when the first slot is that nobody has taken. `begins`: it was open until now.
     """
 
     passed: int
-    opened_at: float
-    now: float
-    closed_until: float
-    interval: float
+    trail: Sequence[Mark]
+    free_at: float
+    begins: bool
 
 
 Lesson = Callable[[Phase], tuple[float, float] | None]
@@ -178,37 +189,38 @@ def close(
     *,
     now: float,
     seen: str | None = None,
+    refused: Turn | None = None,
     lesson: Lesson | None = None,
-    served: bool = False,
 ) -> float:
     """Nobody asks before `until`, or what a refusal before this one said, if that is later.
 
-    Returns when the gate opens. `lesson` is given where the vendor named the time: what it makes
-    of the requests served since the opening is kept as the pace of the next one. Each refusal is
-    one request that was not `served`. A closing that follows another with nothing answered in
+    Returns when the gate opens. `refused`: the request that was, which does not count as one that
+    passed. `lesson` is given where the vendor named the time: what it makes of the requests served
+    is kept as the pace of the next phase. A closing that follows another with nothing answered in
     between is the same one still: `closed_at` stays.
     """
     ensure(session, key)
     gate = _locked(session, key)
     begins = gate.closed_until <= now
+    proven = gate.closed_until <= gate.proven_at
     until = max(until, gate.closed_until)
-    passed = gate.passed if served else max(0, gate.passed - 1)
-    values: dict[str, Any] = {
-        "closed_until": until,
-        "probe_until": 0.0,
-        "passed": passed,
-        "seen_limit": seen,
-    }
-    if begins and gate.closed_until <= gate.proven_at:
+    values: dict[str, Any] = {"closed_until": until, "probe_until": 0.0, "seen_limit": seen}
+    if begins and proven:
         values["closed_at"] = now
-    if lesson is not None:
-        before = gate.learned_interval if begins else 0.0
-        taught = lesson(Phase(passed, gate.opened_at, now, until, before))
-        if taught is not None:
+    if refused is not None and _counted(gate, refused):
+        passed = values["passed"] = max(0, gate.passed - 1)
+        free_at = gate.next_free_at - gate.tolerance
+        taught = lesson and lesson(Phase(passed, gate.trail, free_at, begins))
+        if taught:
             values |= {"learned_interval": taught[0], "learned_window": taught[1]}
             values["learned_at"] = until
     session.connection().execute(update(Quota).where(col(Quota.key) == key).values(**values))
     return until
+
+
+def _counted(gate: Quota, turn: Turn) -> bool:
+    """Is this one of those that passed in this phase, and not the first one of the next?"""
+    return not turn.probe and bool(gate.trail) and turn.at >= gate.trail[0][0]
 
 
 def keep_pace(session: Session, key: str, *, interval: float, window: float, now: float) -> None:
@@ -217,6 +229,15 @@ def keep_pace(session: Session, key: str, *, interval: float, window: float, now
         update(Quota)
         .where(col(Quota.key) == key)
         .values(learned_interval=interval, learned_window=window, learned_at=now)
+    )
+
+
+def spread(session: Session, key: str, *, interval: float, until: float) -> None:
+    """Little is left: no more than one request per `interval` seconds, `until` there is more."""
+    session.connection().execute(
+        update(Quota)
+        .where(col(Quota.key) == key)
+        .values(spread_interval=interval, spread_until=until)
     )
 
 
@@ -233,7 +254,7 @@ def open_now(session: Session, keys: Sequence[str]) -> int:
     """An operator says that these gates may open; one request goes first. Returns how many were."""
     changed = session.connection().execute(
         update(Quota)
-        .where(col(Quota.key).in_(keys), col(Quota.closed_until) > 0.0)
+        .where(col(Quota.key).in_(keys), ~is_proven())
         .values(closed_until=0.000001, proven_at=0.0, probe_until=0.0, learned_interval=0.0)
     )
     return changed.rowcount
@@ -265,9 +286,9 @@ def full(gate: type[Quota], now: float, ahead: ColumnElement[float]) -> ColumnEl
     It is closed, or all slots of the next `ahead` seconds are taken. Of a half-open gate only the
     one who goes first is wanted: it is full while somebody is on the way.
     """
-    unproven = col(gate.closed_until) > col(gate.proven_at)
+    proven = col(gate.closed_until) <= col(gate.proven_at)
     return or_(
         col(gate.closed_until) > now,
-        and_(unproven, col(gate.probe_until) > now),
-        col(gate.next_free_at) > now + col(gate.tolerance) + ahead,
+        and_(~proven, col(gate.probe_until) > now),
+        and_(proven, col(gate.next_free_at) > now + col(gate.tolerance) + ahead),
     )

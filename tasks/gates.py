@@ -14,7 +14,7 @@ from clients.errors import Transient
 from clients.limits import Limits
 from db.quotas import Turn
 from db.states import Lane
-from tasks import limits, policy
+from tasks import limits, policy, ways
 from tasks.limits import Pace, Quota
 from tasks.runtime import Runtime
 from tasks.ways import Way
@@ -84,18 +84,14 @@ class LedgerGate:
         now_on = _ERRAND.get() or _Errand(Lane.DEFAULT, begun=True)
         patience = PATIENCE if now_on.begun else SLEEP_AT_MOST
         ends_at = self._rt.clock.now() + min(within, patience)
-        passage = LedgerPassage(self._rt, self._where)
-        for quota in self._counted:
-            way = self._way(quota, method, path)
-            found = way.wait(ends_at, AHEAD[now_on.lane])
-            if not isinstance(found, Turn):
-                passage.lost()
-                until = found + self._rt.rng.uniform(0.0, STAGGER)
-                text = f"{self._where}: waiting for a limit"
-                return DeferredError(until, {"code": "rate_limited", "message": text})
-            passage.taken.append((way, found))
+        through = [self._way(quota, method, path) for quota in self._counted]
+        found = ways.wait(self._rt, through, ends_at=ends_at, ahead=AHEAD[now_on.lane])
+        if not isinstance(found, list):
+            until = found + self._rt.rng.uniform(0.0, STAGGER)
+            text = f"{self._where}: waiting for a limit"
+            return DeferredError(until, {"code": "rate_limited", "message": text})
         now_on.begun = True
-        return passage
+        return LedgerPassage(self._rt, self._where, list(zip(through, found, strict=True)))
 
     def _way(self, quota: Quota, method: str, path: str) -> Way:
         endpoint = limits.endpoint(method, path) if quota.per_endpoint else ""
@@ -112,24 +108,24 @@ class LedgerGate:
 class LedgerPassage:
     """One request on its way, with its turn under each quota; see `clients.gate.Passage`."""
 
-    def __init__(self, rt: Runtime, where: str) -> None:
+    def __init__(self, rt: Runtime, where: str, taken: Sequence[tuple[Way, Turn]]) -> None:
         self._rt = rt
         self._where = where
-        self.taken: list[tuple[Way, Turn]] = []
+        self._taken = taken
 
     def answered(self, said: Limits) -> None:
         """The gate is open. What the headers say is about the account, which comes first."""
-        for number, (way, turn) in enumerate(self.taken):
+        for number, (way, turn) in enumerate(self._taken):
             way.answered(turn, said if number == 0 else Limits())
 
     def refused(self, error: Transient, said: Limits) -> Exception:
         """Close every gate that the request passed: the answer does not say which it is about."""
-        until = max(way.refused(error, said) for way, _ in self.taken)
+        until = max(way.refused(turn, error, said) for way, turn in self._taken)
         return DeferredError(
             until + self._rt.rng.uniform(0.0, STAGGER), policy.as_json(error, where=self._where)
         )
 
     def lost(self) -> None:
         """Whoever waits for this one to go first may go."""
-        for way, turn in self.taken:
+        for way, turn in self._taken:
             way.lost(turn)

@@ -8,18 +8,22 @@ little below what would be allowed, since requests that leave evenly do not arri
 import hashlib
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 BURST = 10  # requests that may leave together after a pause
 BURST_SHARE = 25  # never more than this part of a window
 UNEVEN_SECONDS = 0.05  # so unevenly requests arrive that left evenly
 
-LEARN_FROM = 5  # requests between an opening and a closing that tell something
+LEARN_FROM = 5  # requests between a mark and a refusal that tell something
 HEADROOM = 1.03
 LONGER = 20.0  # a wait so many times as long as what was seen tells nothing
 SHORTEST_SEEN = 0.5  # seconds
+LONGEST = 120.0  # seconds; whoever counts by the hour lets a burst pass, and so do we
+NEARLY_BEST = 0.97
+ROUNDING = 0.02  # seconds that a request is longer on its way than another, at most
 KEPT_WINDOWS = 10.0  # for so many windows a learned pace is kept before it is loosened
-SHORTEST_KEPT = 10.0  # seconds
+SHORTEST_KEPT, LONGEST_KEPT = 10.0, 300.0  # seconds
 LOOSENED = 0.05
 FORGOTTEN = 50.0  # a pace that was loosened so much says nothing any more
 
@@ -116,23 +120,37 @@ class Learned:
 
 
 def learn(
-    *, passed: int, opened_at: float, now: float, closed_until: float, before: float
+    trail: Sequence[tuple[float, int]], *, passed: int, left_at: float, wait: float, before: float
 ) -> Learned | None:
-    """What a refusal tells that came at `now` and named `closed_until`.
+    """What a refusal tells that named a wait of so many seconds. None: nothing about a pace.
 
-    `passed` requests were served since `opened_at`, without a pause. Vendors name whole seconds,
-    and count in windows of whole seconds: a wait that was rounded up to them leaves exactly one
-    length that the window can have. A wait that is much longer than what was seen tells nothing
-    about a pace. `before`: the interval that was kept to, 0.0 for none; a refusal that came almost
-    at once says only that this was too short. None: nothing is learned.
+    The request left at `left_at`. `passed` were served before it in all, and so many of them before
+    each mark of the `trail`. The vendor's window began near the mark since which there were most
+    requests for the time until the window's end: none can be slower than the limit, whatever calm
+    lay before it. Vendors name whole seconds, and count in windows of whole seconds: a wait that
+    was rounded up to them leaves exactly one length that the window can have. `before`: the
+    interval that was kept to, 0.0 for none; a refusal that came almost at once after an opening
+    says only that this was too short.
     """
-    seen = now - opened_at
-    window = max(1.0, math.floor(closed_until - opened_at))
-    if opened_at <= 0.0 or seen < 0.0 or closed_until - now > LONGER * max(seen, SHORTEST_SEEN):
-        return None
-    if passed < LEARN_FROM:
-        return Learned(2.0 * before, window) if before > 0.0 else None
-    return Learned(HEADROOM * window / passed, window)
+    ends_at = left_at + wait
+    since = [(at, passed - count) for at, count in trail if at <= left_at < ends_at]
+    enough = [(at, count, count / (ends_at - at)) for at, count in since if count >= LEARN_FROM]
+    if enough:
+        most = NEARLY_BEST * max(rate for *_, rate in enough)
+        # Of a pace that was kept for hours the last minutes tell as much as all of it.
+        found = [(at, count) for at, count, rate in enough if rate >= most]
+        at, count = next((one for one in found if _whole(ends_at - one[0]) <= LONGEST), found[-1])
+        window = _whole(ends_at - at)
+        if window > LONGEST or wait > LONGER * max(left_at - at, SHORTEST_SEEN):
+            return None
+        return Learned(HEADROOM * window / count, window)
+    if since and before > 0.0 and wait <= LONGER * SHORTEST_SEEN:
+        return Learned(2.0 * before, _whole(ends_at - since[0][0]))
+    return None
+
+
+def _whole(seconds: float) -> float:
+    return max(1.0, math.floor(seconds + ROUNDING))
 
 
 def loosened(learned: Learned, age: float) -> float:
@@ -142,7 +160,7 @@ def loosened(learned: Learned, age: float) -> float:
     """
     if learned.interval <= 0.0:
         return 0.0
-    kept = max(SHORTEST_KEPT, KEPT_WINDOWS * learned.window)
+    kept = min(LONGEST_KEPT, max(SHORTEST_KEPT, KEPT_WINDOWS * learned.window))
     doublings = min(max(0.0, age) / kept, 60.0)
     factor = 1.0 + LOOSENED * (2.0**doublings - 1.0)
     return 0.0 if factor >= FORGOTTEN else learned.interval / factor

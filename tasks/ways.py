@@ -1,25 +1,32 @@
-"""One request under one quota: its turn, and what its answer means for those after it."""
+"""One request under one quota: its turn, and what its answer means for those after it.
+
+A request that is counted by several quotas takes its turn under all of them, or under none.
+"""
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import structlog
+from sqlmodel import Session
 
-from clients.errors import Transient
+from clients.errors import RateLimited, Transient
 from clients.limits import Limits
 from db import quotas
-from db.quotas import Phase, Turn
+from db.models_limits import Quota as Row
+from db.quotas import Lesson, Phase, Turn
 from tasks import limits, policy
-from tasks.limits import Learned, Limit, Pace, Quota
+from tasks.limits import NO_PACE, Learned, Limit, Pace, Quota
 
 if TYPE_CHECKING:
     from tasks.runtime import Runtime
 
 log = structlog.get_logger(__name__)
 
-SHORTEST_SLEEP = 0.02
+SHORTEST_SLEEP = 0.02  # before it is asked again; a slot is slept for to the point
 USABLE = 0.5  # "at once" is no usable hint from somebody who has just refused
 NEARLY = 50  # so few requests that are left are spread over the rest of their window
+OUTAGE = 503  # says nothing about how many requests were too many
 
 
 class Way:
@@ -36,106 +43,86 @@ class Way:
         endpoint: str,
     ) -> None:
         self._rt = rt
-        self._key = key
+        self.key = key
         self._quota = quota
         self._pace = pace
         self._words = {"vendor": vendor, "title": quota.title, "endpoint": endpoint}
 
-    def wait(self, ends_at: float, ahead: float) -> Turn | float:
-        """The turn of this request once it has come; or when (UTC seconds) to ask again.
-
-        Nothing is slept beyond `ends_at`. A slot is taken at most `ahead` seconds before its time.
-        """
-        rt, mine = self._rt, None
-        while True:
-            now = rt.clock.now()
-            at = rt.closings.until(self._key, now)
-            if at > now:
-                mine = None
-            elif mine is None:
-                turn = self._turn(now, min(ahead, max(0.0, ends_at - now)))
-                if turn.granted and turn.at <= now:
-                    return turn
-                mine, at = (turn if turn.granted else None), turn.at
-            else:  # its time has come; the gate may have been closed while we slept
-                at = self._closed_until()
-                if at <= now:
-                    return mine
-                mine = None
-            if at > ends_at:
-                return at
-            rt.clock.sleep(max(at - now, SHORTEST_SLEEP))
-
-    def _turn(self, now: float, ahead: float) -> Turn:
-        rt = self._rt
-        with rt.ledger.read() as session:
-            gate = quotas.look(session, self._key)
-        interval, tolerance = self._pace.interval, self._pace.tolerance
+    def pace(self, gate: Row | None, now: float) -> Pace:
+        """The slowest that we know of: our own, the vendor's, a learned one, the last few left."""
+        pace = self._pace
         if gate is not None:
             learned = Learned(gate.learned_interval, gate.learned_window)
             kept = limits.loosened(learned, now - gate.learned_at)
-            if kept > interval:
-                interval, tolerance = kept, 0.0
-        closed = gate is not None and gate.closed_until > min(now, gate.proven_at)
-        if not closed and interval <= 0.0 and not self._quota.counts:
-            return Turn(now, granted=True)
-        with rt.ledger.write() as session:
-            quotas.ensure(session, self._key, **self._words)
-            return quotas.reserve(
-                session,
-                self._key,
-                now=rt.clock.now(),  # it may have taken a while until it was our turn to write
-                interval=interval,
-                tolerance=tolerance,
-                ahead=ahead,
-            )
+            if gate.spread_until > now:
+                kept = max(kept, gate.spread_interval)
+            if kept > pace.interval:
+                pace = Pace(kept)
+        return pace
 
-    def _closed_until(self) -> float:
-        with self._rt.ledger.read() as session:
-            gate = quotas.look(session, self._key)
-        return 0.0 if gate is None else gate.closed_until
+    def is_free(self, gate: Row | None, now: float) -> bool:
+        """Is nobody counted here, and the gate open?"""
+        proven = gate is None or gate.closed_until <= min(now, gate.proven_at)
+        return proven and not self._quota.counts and self.pace(gate, now) == NO_PACE
+
+    def reserve(self, session: Session, gate: Row | None, *, now: float, ahead: float) -> Turn:
+        """Take the next slot, at most `ahead` seconds from now."""
+        if gate is None:
+            quotas.ensure(session, self.key, **self._words)
+        pace = self.pace(gate, now)
+        return quotas.reserve(
+            session,
+            self.key,
+            now=now,
+            interval=pace.interval,
+            tolerance=pace.tolerance,
+            ahead=ahead,
+        )
 
     def answered(self, turn: Turn, said: Limits) -> None:
         """An answer that asks for no pause: the gate is open; what it says of limits is kept."""
         rt = self._rt
         if turn.probe:
             with rt.ledger.write() as session:
-                quotas.prove(session, self._key, now=rt.clock.now())
-        if said.remaining is not None:
-            self._correct(turn, said, said.remaining)
-        elif said.limit and said.window:
+                quotas.prove(session, self.key, now=rt.clock.now(), turn=turn)
+        if said.limit and said.window and self._quota.limit is None:
             self._keep(turn, Limit(requests=said.limit, seconds=said.window).pace(), said.window)
+        if said.remaining is not None:
+            self._correct(turn, said.remaining, said.reset_after)
 
-    def _correct(self, turn: Turn, said: Limits, remaining: int) -> None:
+    def _keep(self, turn: Turn, pace: Pace, window: float) -> None:
+        if pace.interval > turn.interval * 1.05:
+            rt = self._rt
+            with rt.ledger.write() as session:
+                quotas.ensure(session, self.key, **self._words)
+                quotas.keep_pace(
+                    session,
+                    self.key,
+                    interval=pace.interval,
+                    window=window,
+                    now=rt.clock.now(),
+                )
+
+    def _correct(self, turn: Turn, remaining: int, reset: float | None) -> None:
         """Others may use the same account: what the vendor says is left goes for what we think."""
-        rt, now = self._rt, self._rt.clock.now()
-        reserve = 0 if self._quota.limit is None else self._quota.limit.reserve
-        left, reset = remaining - reserve, said.reset_after
+        rt, now, limit = self._rt, self._rt.clock.now(), self._quota.limit
+        left = remaining - (0 if limit is None else limit.reserve)
         if left <= 0 and reset:
             with rt.ledger.write() as session:
-                quotas.close(session, self._key, now + reset, now=now, seen="used_up", served=True)
+                quotas.close(session, self.key, now + reset, now=now, seen="used_up")
             log.info("gate.used_up", **self._words, seconds=round(reset, 1), remaining=remaining)
-        elif 0 < left <= NEARLY and reset:
-            self._keep(turn, Pace(reset / left), reset)
+        elif 0 < left <= NEARLY and reset and not (limit and limit.bucket):
+            if reset / left > turn.interval * 1.05:
+                with rt.ledger.write() as session:
+                    quotas.ensure(session, self.key, **self._words)
+                    quotas.spread(session, self.key, interval=reset / left, until=now + reset)
         elif turn.interval > 0.0:
             free_at = now - left * turn.interval + self._pace.tolerance
             if free_at > turn.free_at:
                 with rt.ledger.write() as session:
-                    quotas.correct(session, self._key, free_at=free_at)
+                    quotas.correct(session, self.key, free_at=free_at)
 
-    def _keep(self, turn: Turn, pace: Pace, window: float) -> None:
-        if pace.interval > turn.interval * 1.05:
-            with self._rt.ledger.write() as session:
-                quotas.ensure(session, self._key, **self._words)
-                quotas.keep_pace(
-                    session,
-                    self._key,
-                    interval=pace.interval,
-                    window=window,
-                    now=self._rt.clock.now(),
-                )
-
-    def refused(self, error: Transient, said: Limits) -> float:
+    def refused(self, turn: Turn, error: Transient, said: Limits) -> float:
         """Close the gate as the vendor asked; returns when (UTC seconds) it opens.
 
         A vendor that names no time is asked again later and later, as long as it refuses.
@@ -144,23 +131,25 @@ class Way:
         hint = error.retry_after if error.retry_after is not None else said.wait
         hinted = hint is not None and hint >= USABLE
         until = now + (hint if hint is not None and hinted else self._guess(now))
-        rt.closings.note(self._key, until, now)  # this process knows before the ledger does
+        rt.closings.note(self.key, until, now)  # this process knows before the ledger does
+        teaches = hinted and isinstance(error, RateLimited) and error.status != OUTAGE
         with rt.ledger.write() as session:
-            quotas.ensure(session, self._key, **self._words)
+            quotas.ensure(session, self.key, **self._words)
             until = quotas.close(
                 session,
-                self._key,
+                self.key,
                 until,
                 now=now,
                 seen=error.reason,
-                lesson=_lesson if hinted and self._quota.counts else None,
+                refused=turn,
+                lesson=_lesson(turn, hint or 0.0, now) if teaches and self._quota.counts else None,
             )
         log.info("gate.closed", **self._words, seconds=round(until - now, 1), hinted=hinted)
         return until
 
     def _guess(self, now: float) -> float:
         with self._rt.ledger.read() as session:
-            gate = quotas.look(session, self._key)
+            gate = quotas.look(session, self.key)
         closed = gate is not None and gate.closed_until > gate.proven_at
         age = now - gate.closed_at if gate is not None and closed else 0.0
         tries = 1 + int(math.log2(1.0 + max(0.0, age) / policy.LIMITED.first))
@@ -170,15 +159,86 @@ class Way:
         """No answer: if it went first after a closing, somebody else may."""
         if turn.probe:
             with self._rt.ledger.write() as session:
-                quotas.give_up_probe(session, self._key)
+                quotas.give_up_probe(session, self.key, turn)
 
 
-def _lesson(phase: Phase) -> tuple[float, float] | None:
-    taught = limits.learn(
-        passed=phase.passed,
-        opened_at=phase.opened_at,
-        now=phase.now,
-        closed_until=phase.closed_until,
-        before=phase.interval,
-    )
-    return None if taught is None else (taught.interval, taught.window)
+def wait(rt: "Runtime", ways: Sequence[Way], *, ends_at: float, ahead: float) -> list[Turn] | float:
+    """The turns of one request under all of these once they have come; or when to ask again.
+
+    Nothing is slept beyond `ends_at`. A slot is taken at most `ahead` seconds before its time.
+    """
+    while True:
+        now = rt.clock.now()
+        at = max(rt.closings.until(way.key, now) for way in ways)
+        if at <= now:
+            found = _turns(rt, ways, now, min(ahead, max(0.0, ends_at - now)))
+            at = _used(rt, ways, found) if isinstance(found, list) else found
+            if isinstance(found, list) and at == 0.0:
+                return found
+        now = rt.clock.now()
+        if at > max(ends_at, now):
+            return at
+        rt.clock.sleep(max(at - now, SHORTEST_SLEEP))
+
+
+def _turns(rt: "Runtime", ways: Sequence[Way], now: float, ahead: float) -> list[Turn] | float:
+    """A turn under each quota, all of them granted; or when to ask again, and none was taken."""
+    with rt.ledger.read() as session:
+        gates = {way.key: quotas.look(session, way.key) for way in ways}
+    later = max(_shut_until(gate, now) for gate in gates.values())
+    if later > now:
+        return later
+    turns = {way.key: Turn(now, granted=True) for way in ways}
+    counted = [way for way in ways if not way.is_free(gates[way.key], now)]
+    if counted:
+        with rt.ledger.write() as session:
+            now = rt.clock.now()  # it may have taken a while until it was our turn to write
+            for way in sorted(counted, key=lambda way: way.key):  # nobody waits in a circle
+                turn = turns[way.key] = way.reserve(session, gates[way.key], now=now, ahead=ahead)
+                if not turn.granted:
+                    session.rollback()  # what was taken under the others is given back
+                    return turn.at
+    return [turns[way.key] for way in ways]
+
+
+def _shut_until(gate: Row | None, now: float) -> float:
+    """When it may be worth a write to ask for a turn."""
+    if gate is None:
+        return 0.0
+    if now >= gate.closed_until > gate.proven_at and gate.probe_until > now:
+        return now + quotas.LOOK_AGAIN
+    return gate.closed_until
+
+
+def _used(rt: "Runtime", ways: Sequence[Way], turns: Sequence[Turn]) -> float:
+    """Sleep until the turns have come: 0.0. Or until when a gate was closed in the meantime."""
+    at, now = max(turn.at for turn in turns), rt.clock.now()
+    if at <= now:
+        return 0.0
+    rt.clock.sleep(at - now)
+    now = rt.clock.now()
+    with rt.ledger.read() as session:
+        gates = [quotas.look(session, way.key) for way in ways]
+    closed = max(0.0 if gate is None else gate.closed_until for gate in gates)
+    if closed <= now:
+        return 0.0
+    for way, turn in zip(ways, turns, strict=True):
+        way.lost(turn)
+    return closed
+
+
+def _lesson(turn: Turn, hint: float, now: float) -> Lesson:
+    def lesson(phase: Phase) -> tuple[float, float] | None:
+        ahead = 0  # slots that are taken, and whose requests have not left
+        if turn.interval > 0.0:
+            ahead = max(0, math.ceil((phase.free_at - now) / turn.interval) - 1)
+        taught = limits.learn(
+            phase.trail,
+            passed=phase.passed - ahead,
+            left_at=turn.at,
+            wait=hint,
+            before=turn.interval if phase.begins else 0.0,
+        )
+        return None if taught is None else (taught.interval, taught.window)
+
+    return lesson

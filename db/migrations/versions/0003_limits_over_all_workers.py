@@ -48,8 +48,10 @@ def upgrade() -> None:
         batch_op.add_column(
             sa.Column("probe_until", sa.Float(), server_default="0", nullable=False)
         )
-        batch_op.add_column(sa.Column("opened_at", sa.Float(), server_default="0", nullable=False))
         batch_op.add_column(sa.Column("passed", sa.Integer(), server_default="0", nullable=False))
+        batch_op.add_column(sa.Column("trail", sa.JSON(), server_default="[]", nullable=False))
+        for name in ("spread_interval", "spread_until"):
+            batch_op.add_column(sa.Column(name, sa.Float(), server_default="0", nullable=False))
         batch_op.add_column(
             sa.Column("learned_interval", sa.Float(), server_default="0", nullable=False)
         )
