@@ -140,7 +140,7 @@ class Closings:
     def note(self, key: str, until: float, now: float) -> None:
         """Closed until then."""
         with self._lock:
-            self._known[key] = (max(until, self._known.get(key, (0.0, 0.0))[0]), now)
+            self._known[key] = (max(until, self.until(key, now)), now)
 
     def until(self, key: str, now: float) -> float:
         """When it opens, 0.0 where nothing was heard lately."""
