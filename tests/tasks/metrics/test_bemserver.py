@@ -4,6 +4,7 @@ import httpx
 import pytest
 from pydantic import ValidationError
 
+from clients.gate import Open
 from tasks.metrics import bemserver
 from tasks.metrics.bemserver import Params, Settings
 from tasks.providers import Link, MetricParams, SourceSettings
@@ -73,7 +74,13 @@ def test_settings_of_another_provider_are_refused() -> None:
     """A mistake in the table of providers is seen at once."""
     with httpx.Client() as http, pytest.raises(TypeError, match="not settings of a BEMServer"):
         bemserver.connect(
-            Link(settings=SourceSettings(), http=http, tokens=lambda _a: None, now=lambda: 0.0)
+            Link(
+                settings=SourceSettings(),
+                http=http,
+                gate=Open(),
+                tokens=lambda _a: None,
+                now=lambda: 0.0,
+            )
         )
 
 
