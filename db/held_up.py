@@ -32,7 +32,8 @@ class Gate:
 
     `title` is the person at Beeminder, what the provider calls the account, or the sources that
     share it; "" when none does any more. `endpoint`: of which calls, "" for all. `waiting` feeds
-    would be worked on if it were open, of which `asked` are wanted at once.
+    would be worked on if it were open, of which `asked` are wanted at once. `spread`: the interval
+    at which what is left of a window is spread now, 0.0 for none.
     """
 
     key: str
@@ -46,6 +47,7 @@ class Gate:
     interval: float
     window: float
     learned_at: float
+    spread: float = 0.0
     sources: tuple[str, ...] = ()
     waiting: int = 0
     asked: int = 0
@@ -62,10 +64,11 @@ class Gate:
 
 
 def gates(session: Session, now: float, *, notable: bool = False) -> list[Gate]:
-    """All gates by name; only those that are closed or go at a learned pace when `notable`."""
+    """All gates by name; only those that are closed or slowed down when `notable`."""
     asked = select_rows(Quota).where(col(Quota.vendor) != OURS)
     if notable:
-        asked = asked.where(or_(_shut(now), col(Quota.learned_interval) > 0.0))
+        slowed = or_(col(Quota.learned_interval) > 0.0, col(Quota.spread_until) > now)
+        asked = asked.where(or_(_shut(now), slowed))
     rows = session.exec(asked.execution_options(populate_existing=True)).all()
     sources, people = _sources(session, rows), _people(session)
     waiting = _waiting(session, now) if any(_state(row, now) != "open" for row in rows) else {}
@@ -91,6 +94,7 @@ def gates(session: Session, now: float, *, notable: bool = False) -> list[Gate]:
                 interval=row.learned_interval,
                 window=row.learned_window,
                 learned_at=row.learned_at,
+                spread=row.spread_interval if row.spread_until > now else 0.0,
                 sources=names,
                 waiting=0 if state == "open" else total,
                 asked=0 if state == "open" else urgent,

@@ -111,16 +111,21 @@ def _nearest(name: str, known: set[str]) -> str:
 
 
 def pace(gate: Gate, now: float, beeminder_rate: float) -> float | None:
-    """Requests per second that are kept to, as far as refusals or a setting say; else None."""
-    interval = limits.loosened(Learned(gate.interval, gate.window), now - gate.learned_at)
+    """Requests per second that are kept to, as far as answers or a setting say; else None."""
+    interval = _slowed_to(gate, now)
     if gate.vendor == quotas.BEEMINDER and beeminder_rate > 0:
         interval = max(interval, 1.0 / beeminder_rate)
     return 1.0 / interval if interval > 0.0 else None
 
 
 def slowed(gate: Gate, now: float) -> bool:
-    """Has a refusal taught this gate a pace that is kept to still?"""
-    return limits.loosened(Learned(gate.interval, gate.window), now - gate.learned_at) > 0.0
+    """Is a pace kept to that answers have taught?"""
+    return _slowed_to(gate, now) > 0.0
+
+
+def _slowed_to(gate: Gate, now: float) -> float:
+    learned = limits.loosened(Learned(gate.interval, gate.window), now - gate.learned_at)
+    return max(learned, gate.spread)
 
 
 def document(gate: Gate, now: float, beeminder_rate: float) -> dict[str, Any]:
@@ -159,7 +164,7 @@ def breaker_document(name: str, found: Open) -> dict[str, Any]:
 def told(gate: Gate, now: float, beeminder_rate: float = 0.0) -> str:
     """How a gate stands, in one line for people."""
     if gate.until is None:
-        return f"goes at {_rate(pace(gate, now, beeminder_rate))}, learned from refusals"
+        return f"goes at {_rate(pace(gate, now, beeminder_rate))}, learned from its answers"
     if gate.state == "half open":
         return f"may be open: one request goes first{_crowd(gate)}"
     since = output.when(overview.iso(gate.since))

@@ -87,13 +87,25 @@ def test_a_learned_pace_is_told_while_it_is_kept(limited, ledger):
         row = session.get_one(Quota, KEY)
         row.closed_until, row.learned_at = time.time() - 1, time.time()
         row.proven_at = time.time()
-    assert "bemserver:plant  goes at 50/s, learned from refusals\n" in limited("status").stdout
+    assert "bemserver:plant  goes at 50/s, learned from its answers\n" in limited("status").stdout
     (gate,) = limited.json("status")["gates"]
     assert (gate["since"], gate["until"], gate["reason"]) == (None, None, None)
     with ledger.write() as session:
         session.get_one(Quota, KEY).learned_at = 0.0
     assert limited.json("status")["gates"] == []
     assert limited.json("gates")[0]["pace"] is None
+
+
+def test_what_is_left_of_a_window_is_told_while_it_is_spread(limited, ledger):
+    """A few requests for the rest of the hour: that is the pace now, and no longer."""
+    with ledger.write() as session:
+        row = session.get_one(Quota, KEY)
+        row.closed_until, row.proven_at = time.time() - 1, time.time()
+        row.spread_interval, row.spread_until = 30.0, time.time() + 600
+    assert "bemserver:plant  goes at 2/min, " in limited("status").stdout
+    with ledger.write() as session:
+        session.get_one(Quota, KEY).spread_until = time.time() - 1
+    assert "bemserver:plant  goes at 50/s, " in limited("status").stdout
 
 
 @pytest.mark.parametrize("name", ["bemserver:plant", "plant", "BEMserver:Plant"])
