@@ -13,7 +13,7 @@ from tasks.limits import Learned
 from worker.cli import failures, output
 from worker.cli.house import House, opened
 
-MINUTE, HOUR = 60.0, 3600.0
+MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 WHY = {
     "rate_limited": "refused by a limit",
     "used_up": "its limit is used up",
@@ -201,11 +201,13 @@ def _rate(rate: float | None) -> str | None:
 
 
 def _until(at: float, now: float) -> str:
-    """In how long, never less than it is: `in 43 s`, `in 12 min`, `in 5 h 3 min`."""
+    """In how long, never less than it is: `in 43 s`, `in 12 min`, `in 5 h 3 min`, `in 9 days`."""
     seconds = max(0, math.ceil(at - now))
     if seconds < 2 * MINUTE:
         return f"in {seconds} s"
     minutes = math.ceil(seconds / MINUTE)
     if seconds < 2 * HOUR:
         return f"in {minutes} min"
-    return f"in {minutes // 60} h {minutes % 60} min"
+    if seconds < 2 * DAY:
+        return f"in {minutes // 60} h {minutes % 60} min"
+    return f"in {math.ceil(seconds / DAY)} days"

@@ -183,7 +183,8 @@ def test_beeminder_goes_at_the_slower_pace(applied, ledger, interval, told):
 
 
 @pytest.mark.parametrize(
-    ("seconds", "told"), [(43, "in 43 s"), (5400, "in 90 min"), (90000, "in 25 h 0 min")]
+    ("seconds", "told"),
+    [(43, "in 43 s"), (5400, "in 90 min"), (90000, "in 25 h 0 min"), (2.0**31, "in 24856 days")],
 )
 def test_a_wait_is_told_in_words(limited, ledger, seconds, told):
     """Short ones in seconds, long ones in hours; never shorter than it is."""
