@@ -6,6 +6,7 @@ import pytest
 
 from db.models import Event, Feed, Source, User
 from db.models_limits import Breaker, Quota
+from simulators.faults import Fault
 
 KEY = "bemserver:0123456789abcdef01234567"
 
@@ -236,3 +237,18 @@ def test_what_was_deferred_and_what_is_dangerous_is_told(applied, ledger):
     assert "deferred 2 callbacks of the last day, 5 times\n" in told
     assert "suspect  alice/energy:roof: " in told
     assert "aside    alice/energy: " in told
+
+
+def test_a_refusal_of_a_source_is_seen_and_opened(here, world):
+    """From the answer to the command and back: who refused, who waits; then the data comes."""
+    world.bemserver.faults.add(Fault(status=429, headers={"Retry-After": "900"}))
+    world.work()
+    (gate,) = here.json("gates")
+    assert (gate["name"], gate["reason"]) == ("bemserver:plant", "rate_limited")
+    assert (gate["state"], gate["waiting"]) == ("closed", 1)
+    here("gates", "--open", "plant")
+    world.clock.at = time.time()
+    world.work()
+    assert world.values()
+    assert [gate["state"] for gate in here.json("gates")] == ["open"]
+    assert here.json("status")["gates"] == []
