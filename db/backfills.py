@@ -8,16 +8,18 @@ datapoints.
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import and_, case, exists, update
+from sqlalchemy import and_, case, exists, func, update
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
-from db import claiming, feeds, resting
+from db import claiming, feeds, notices, resting
 from db.feeds import Claim
 from db.models import Backfill, Feed, Goal, User
 from db.names import feed_name
 from db.states import BackfillState
+
+NOTICE = "backfill"  # the kind of notice that tells how one fares that nobody looks at
 
 
 class OtherBackfillError(Exception):
@@ -47,6 +49,7 @@ def ask(session: Session, feed_id: int, *, first: str, last: str, now: float) ->
     )
     session.add(made)
     session.flush()
+    notices.clear(session, subject=f"feed:{feed_id}", kind=NOTICE, now=now)
     return made
 
 
@@ -115,6 +118,8 @@ def advance(
         written=col(Backfill.written) + written,
         held=col(Backfill.held) + held,
         attempts=0,
+        deferrals=0,
+        stuck_since=None,
         due_at=now,
         error=None,
         state=case((done, BackfillState.DONE.value), else_=BackfillState.WORKING.value),
@@ -129,18 +134,23 @@ def put_back(
     due_at: float,
     error: str,
     deferred: bool,
+    now: float,
+    free: bool = True,
     written: int = 0,
 ) -> None:
     """Not now: the chunk is tried again at `due_at`.
 
-    `deferred`: a limit said so, which costs no attempt. `written`: what landed of it all the same.
+    `deferred`: a limit said so, which costs no attempt while it is `free`. `written`: what landed
+    of it all the same.
     """
     _update(
         session,
         col(Backfill.id) == backfill_id,
         due_at=due_at,
         error=error,
-        attempts=col(Backfill.attempts) + (0 if deferred else 1),
+        attempts=col(Backfill.attempts) + int(not (deferred and free)),
+        deferrals=col(Backfill.deferrals) + int(deferred),
+        stuck_since=func.coalesce(col(Backfill.stuck_since), now),
         written=col(Backfill.written) + written,
     )
 
@@ -160,6 +170,8 @@ def fail(session: Session, backfill_id: int, *, error: str, now: float, written:
 
 def cancel(session: Session, feed_ids: Collection[int], now: float) -> int:
     """End what is open of these feeds; returns how many. What was sent stays sent."""
+    for feed_id in feed_ids:
+        notices.clear(session, subject=f"feed:{feed_id}", kind=NOTICE, now=now)
     return _update(
         session,
         col(Backfill.feed_id).in_(feed_ids),

@@ -39,19 +39,32 @@ def unstamp(session: Session, feed_id: int, epoch: int) -> None:
 
 
 def put_back(
-    session: Session, feed_id: int, epoch: int, *, error: dict[str, Any], deferred: bool
+    session: Session,
+    feed_id: int,
+    epoch: int,
+    *,
+    error: dict[str, Any],
+    deferred: bool,
+    free: bool = True,
 ) -> None:
-    """The events wait for the next claim; what went wrong stands on them, a deferral does not."""
-    counted = {"attempts": col(Cover.attempts) - 1, "deferrals": col(Cover.deferrals) + 1}
+    """The events wait for the next claim; what went wrong stands on them, a free deferral does not.
+
+    `deferred`: a limit said so, which costs no attempt while it is `free`.
+    """
+    costless = deferred and free
     events = session.connection().execute(
         update(Cover)
         .where(_stamped(feed_id, epoch))
-        .values(epoch=None, **(counted if deferred else {}))
+        .values(
+            epoch=None,
+            attempts=col(Cover.attempts) - int(costless),
+            deferrals=col(Cover.deferrals) + int(deferred),
+        )
         .returning(col(Cover.event_id))
     )
     ids = set(events.scalars())
     _count_tries(session, ids)
-    if ids and not deferred:
+    if ids and not costless:
         session.connection().execute(
             update(Event)
             .where(col(Event.id).in_(ids), col(Event.state) == EventState.WORKING)

@@ -11,8 +11,9 @@ from typing import Any
 from sqlalchemy import CursorResult, and_, delete, or_, select, update
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
+from sqlmodel import select as select_rows
 
-from db.inbox import ENDED
+from db import inbox
 from db.models import Cover, Event
 from db.states import EventKind, EventState
 
@@ -70,24 +71,39 @@ def put_back(
     due_at: float,
     error: dict[str, Any] | None = None,
     deferred: bool = False,
+    free: bool = True,
 ) -> bool:
-    """Release a claimed event to be tried again at `due_at`; False when it was fenced off."""
-    values: dict[str, Any] = {"lease_owner": None, "lease_until": 0.0, "due_at": due_at}
-    if deferred:
-        values |= {
-            "attempts": col(Event.attempts) - 1,
-            "deferrals": col(Event.deferrals) + 1,
-        }
+    """Release a claimed event to be tried again at `due_at`; False when it was fenced off.
+
+    `deferred`: a limit said so, which costs no attempt while it is `free`.
+    """
+    values: dict[str, Any] = {
+        "lease_owner": None,
+        "lease_until": 0.0,
+        "due_at": due_at,
+        "attempts": col(Event.attempts) - int(deferred and free),
+        "deferrals": col(Event.deferrals) + int(deferred),
+    }
     if error is not None:
         values["error"] = error
     return _fenced(session, held, values)
 
 
 def finish_claimed(
-    session: Session, held: EventClaim, now: float, *, error: dict[str, Any] | None = None
+    session: Session,
+    held: EventClaim,
+    now: float,
+    *,
+    error: dict[str, Any] | None = None,
+    dead: bool = False,
 ) -> bool:
-    """End a claimed event: done, or failed with `error`; False when it was fenced off."""
+    """End a claimed event: done, failed with `error`, or `dead` with it.
+
+    False when it was fenced off.
+    """
     state = EventState.DONE if error is None else EventState.FAILED
+    if dead:
+        state = EventState.DEAD
     return _fenced(
         session,
         held,
@@ -104,7 +120,11 @@ def finish_claimed(
 def _fenced(session: Session, held: EventClaim, values: dict[str, Any]) -> bool:
     changed: CursorResult[Any] = session.connection().execute(
         update(Event)
-        .where(col(Event.id) == held.event.id, col(Event.epoch) == held.epoch)
+        .where(
+            col(Event.id) == held.event.id,
+            col(Event.epoch) == held.epoch,
+            col(Event.state) == EventState.RECEIVED,  # it may have been given up meanwhile
+        )
         .values(**values)
     )
     return changed.rowcount == 1
@@ -126,33 +146,63 @@ def _due(kinds: Collection[EventKind], now: float) -> ColumnElement[bool]:
     )
 
 
-def any_older(session: Session, received_before: float) -> bool:
-    """Is there an unfinished event that came in before then?"""
+def any_older(session: Session, received_before: float, *, kinds: Collection[EventKind]) -> bool:
+    """Is there an unfinished event of these kinds that came in before then?"""
     return (
         session.connection()
-        .execute(select(col(Event.id)).where(_open_since(received_before)).limit(1))
+        .execute(select(col(Event.id)).where(_open_since(received_before, kinds)).limit(1))
         .first()
         is not None
     )
 
 
-def give_up(session: Session, received_before: float, now: float) -> int:
-    """Events that could not be finished for so long are dead: shown, and fit to be replayed."""
-    old = select(col(Event.id)).where(_open_since(received_before))
+def give_up(
+    session: Session, received_before: float, now: float, *, kinds: Collection[EventKind]
+) -> int:
+    """Events that could not be finished for so long are dead: shown, and fit to be replayed.
+
+    What kept them stays on them, with what to do. Returns how many; of a great many the oldest
+    thousand, and the next call goes on.
+    """
+    old = session.exec(
+        select_rows(Event)
+        .where(_open_since(received_before, kinds))
+        .order_by(col(Event.received_at))
+        .limit(1000)
+    ).all()
+    ids = [event.id for event in old]
     session.connection().execute(
-        update(Cover).where(col(Cover.event_id).in_(old)).values(done=True)
+        update(Cover).where(col(Cover.event_id).in_(ids)).values(done=True)
     )
-    changed = session.connection().execute(
-        update(Event)
-        .where(_open_since(received_before))
-        .values(state=EventState.DEAD.value, finished_at=now, lease_owner=None, lease_until=0.0)
-    )
-    return changed.rowcount
+    inbox.lock(session, ids)
+    count = 0
+    for event in old:
+        changed = session.connection().execute(
+            update(Event)
+            .where(col(Event.id) == event.id, col(Event.state).not_in(inbox.ENDED))
+            .values(
+                state=EventState.DEAD.value,
+                finished_at=now,
+                lease_owner=None,
+                lease_until=0.0,
+                error=given_up(event.id, event.error),
+            )
+        )
+        count += changed.rowcount
+    return count
 
 
-def _open_since(received_before: float) -> ColumnElement[bool]:
+def given_up(event_id: str, error: dict[str, Any] | None) -> dict[str, Any]:
+    """The error of a dead event: what was in its way last, and how it is tried again."""
+    found = error or {"code": "dead", "message": "no worker came to it"}
+    message = f"given up: {found['message']}; `waggle replay {event_id}` tries it again"
+    return {**found, "message": message}
+
+
+def _open_since(received_before: float, kinds: Collection[EventKind]) -> ColumnElement[bool]:
     return and_(
         col(Event.state).in_((EventState.RECEIVED, EventState.WORKING)),
+        col(Event.kind).in_(kinds),
         col(Event.received_at) < received_before,
     )
 
@@ -160,6 +210,8 @@ def _open_since(received_before: float) -> ColumnElement[bool]:
 def forget(session: Session, finished_before: float) -> int:
     """Delete finished events, and what they were covered by, from before then."""
     changed = session.connection().execute(
-        delete(Event).where(col(Event.state).in_(ENDED), col(Event.finished_at) < finished_before)
+        delete(Event).where(
+            col(Event.state).in_(inbox.ENDED), col(Event.finished_at) < finished_before
+        )
     )
     return changed.rowcount

@@ -91,6 +91,7 @@ def finish(
         **_unless_stopped(FeedState.ACTIVE),
         attempts=0,
         deferrals=0,
+        deferred_since=None,
         failing_since=None,
         doubtful=case((_as_claimed(held), False), else_=col(Feed.doubtful)),
         last_synced_at=now,
@@ -106,25 +107,29 @@ def put_back(
     due_at: float,
     error: dict[str, Any],
     deferred: bool,
+    free: bool = True,
     now: float,
 ) -> None:
     """Not now: release the feed until `due_at`; the stamped events wait for the next claim.
 
-    `deferred`: a limit said so, which costs no attempt, and which nobody who asks again shortens.
-    Raises `FencedError`.
+    `deferred`: a limit said so, which nobody who asks again shortens, and which costs no attempt
+    unless it is not `free` any more. Raises `FencedError`.
     """
-    counted: dict[str, Any] = (
-        {"deferrals": col(Feed.deferrals) + 1}
-        if deferred
-        else {
+    counted: dict[str, Any] = {}
+    if deferred:
+        counted |= {
+            "deferrals": col(Feed.deferrals) + 1,
+            "deferred_since": func.coalesce(col(Feed.deferred_since), now),
+        }
+    if not (deferred and free):
+        counted |= {
             "attempts": col(Feed.attempts) + 1,
             "failing_since": func.coalesce(col(Feed.failing_since), now),
             "last_error": error["message"],
         }
-    )
     again: Any = due_at if deferred else case((_as_claimed(held), due_at), else_=now)
     _release(session, held, due_at=again, **counted)
-    covers.put_back(session, held.feed_id, held.epoch, error=error, deferred=deferred)
+    covers.put_back(session, held.feed_id, held.epoch, error=error, deferred=deferred, free=free)
 
 
 def fail(
@@ -146,6 +151,8 @@ def fail(
         lane=case((_as_claimed(held), Lane.BULK.value), else_=Lane.URGENT.value),
         **_unless_stopped(FeedState.FAILING, error["code"]),
         attempts=col(Feed.attempts) + 1,
+        deferrals=0,
+        deferred_since=None,
         failing_since=func.coalesce(col(Feed.failing_since), now),
         last_error=error["message"],
     )
@@ -168,6 +175,7 @@ def rest(
         **_unless_stopped(FeedState.PAUSED, error["code"]),
         attempts=0,
         deferrals=0,
+        deferred_since=None,
         failing_since=None,
         last_error=error["message"],
     )

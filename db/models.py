@@ -120,7 +120,8 @@ class Feed(SQLModel, table=True):
     `asked` grows by one with every callback that wants this feed. A claim remembers it; when it
     has grown since, the sync that finishes leaves the feed due at once instead of scheduled.
     `deaths` counts claims in a row whose worker died or hung while this feed ran alone; a `suspect`
-    one was at work when its worker died, and runs alone the next time.
+    one was at work when its worker died, and runs alone the next time. `deferred_since` is when the
+    first of its `deferrals` came.
     """
 
     __tablename__ = "feed"
@@ -153,6 +154,7 @@ class Feed(SQLModel, table=True):
     suspect: bool = False
     attempts: int = 0
     deferrals: int = 0
+    deferred_since: float | None = None
     failing_since: float | None = None
     cursor: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())
     reconciled_at: float | None = None
@@ -292,7 +294,10 @@ class Sending(SQLModel, table=True):
 
 
 class Backfill(SQLModel, table=True):
-    """Days of a feed that a person wants read again, worked off in chunks from `next_day` on."""
+    """Days of a feed that a person wants read again, worked off in chunks from `next_day` on.
+
+    `attempts`, `deferrals` and `stuck_since` are of the chunk that is next.
+    """
 
     __tablename__ = "backfill"
     __table_args__ = (Index("ix_backfill_state_due_at", "state", "due_at"),)
@@ -307,6 +312,7 @@ class Backfill(SQLModel, table=True):
     held: int = 0
     attempts: int = 0
     deferrals: int = 0
+    stuck_since: float | None = None
     due_at: float = 0.0
     error: str | None = None
     asked_at: float = 0.0

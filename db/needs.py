@@ -1,7 +1,7 @@
 """What needs a person: open notices, under the names by which people call what they are about.
 
 What a person did or chose at Beeminder themselves is news, and need not be undone, as little as two
-names of one unit: it is shown for two weeks.
+names of one unit, or days that could not be read again: it is shown for two weeks.
 """
 
 from collections.abc import Collection
@@ -14,7 +14,7 @@ from db import notices
 from db.models import Feed, Goal, Source, User
 from db.names import feed_name, source_name
 
-NEWS = {"edited", "deleted", "datasource", "units"}
+NEWS = {"edited", "deleted", "datasource", "units", "backfill"}
 NEWS_SECONDS = 14 * 86400.0
 
 

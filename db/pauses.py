@@ -73,6 +73,7 @@ def wake(session: Session, feed_ids: Collection[int], now: float) -> None:
             due_at=now,
             attempts=0,
             deferrals=0,
+            deferred_since=None,
             failing_since=None,
         )
     )

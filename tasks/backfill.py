@@ -6,54 +6,36 @@ meanwhile has its turn. The feed's own schedule and its events are left alone. K
 two steps, a chunk is done again; only its last transaction moves the backfill on.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import timedelta
-
 import structlog
-from sqlmodel import Session
 
-from clients.errors import ClientError, NotFound, Permanent, Transient, UnexpectedResponse
-from db import backfills, feeds, outbox
+from clients.errors import ClientError, NotFound
+from db import backfills, feeds, notices
 from db.feeds import FencedError
-from db.models import Backfill, Datapoint, Feed
+from db.models import Feed
 from db.outbox import Action
 from db.states import Lane
-from tasks import callbacks, days, edits, facts, jobs, memory, policy, push, reading, setbacks
+from tasks import (
+    backfill_setbacks,
+    callbacks,
+    days,
+    edits,
+    facts,
+    jobs,
+    memory,
+    push,
+    reading,
+    setbacks,
+)
+from tasks.backfill_chunk import Chunk, ImpossibleBackfillError
 from tasks.beeminder import WHERE, Access
 from tasks.fit import Shape
 from tasks.gates import DeferredError
-from tasks.jobs import Batch, Job
 from tasks.providers import Metric
 from tasks.runtime import Runtime, Stopping
 
 log = structlog.get_logger(__name__)
 
-CHUNK_DAYS = 31
 NOT_BEGUN_AGAIN = 3600.0  # a day that has not begun after all: the person travelled west
-
-
-class ImpossibleBackfillError(Permanent):
-    """These days can't be read again, or must not be."""
-
-    default_reason = "impossible_backfill"
-
-
-@dataclass(slots=True, kw_only=True)
-class _Chunk:
-    """One chunk at work. `where`: whose fault an error would be just now."""
-
-    batch: Batch
-    job: Job
-    row: Backfill
-    access: Access
-    where: str = WHERE
-    pushed: push.Pushed = field(default_factory=push.Pushed)
-
-    @property
-    def last(self) -> str:
-        """The last day of this chunk."""
-        return next(chunks(self.row.next_day, self.row.last_day))[1]
 
 
 def objection(metric: Metric, feed: Feed, first: str) -> str | None:
@@ -74,15 +56,6 @@ def objection(metric: Metric, feed: Feed, first: str) -> str | None:
     return None
 
 
-def chunks(first: str, last: str) -> Iterator[tuple[str, str]]:
-    """The first and the last day of each chunk, oldest first."""
-    start, end = days.parse(first), days.parse(last)
-    while start <= end:
-        stop = min(end, start + timedelta(days=CHUNK_DAYS - 1))
-        yield days.stamp(start), days.stamp(stop)
-        start = stop + days.ONE_DAY
-
-
 def run(rt: Runtime) -> bool:
     """Do one chunk of one backfill; False when there was none to do."""
     callbacks.open_new(rt)  # feeds that are wanted are due from now on, and go first
@@ -100,7 +73,7 @@ def run(rt: Runtime) -> bool:
         with rt.ledger.read() as session:
             batch = jobs.load(session, [held])
         access = Access(rt, batch.user.id or 0)
-        chunk = _Chunk(batch=batch, job=batch.jobs[0], row=row, access=access)
+        chunk = Chunk(batch=batch, job=batch.jobs[0], row=row, access=access)
         try:
             _work(rt, chunk)
         except Stopping:
@@ -108,11 +81,11 @@ def run(rt: Runtime) -> bool:
         except FencedError:
             setbacks.fenced(rt, chunk.job, chunk.pushed)
         except (ClientError, DeferredError) as error:
-            _not_now(rt, chunk, error)
+            backfill_setbacks.not_now(rt, chunk, error)
     return True
 
 
-def _work(rt: Runtime, chunk: _Chunk) -> None:
+def _work(rt: Runtime, chunk: Chunk) -> None:
     """Read, record, push, move on. Raises what a setback is made of."""
     job, held = chunk.job, chunk.job.held
     missing = facts.refresh(rt, chunk.access, chunk.batch.user, [job.goal])
@@ -128,7 +101,7 @@ def _work(rt: Runtime, chunk: _Chunk) -> None:
         reading.record(session, outcome, now)
     rt.step("backfill.recorded")
     with rt.ledger.read() as session:
-        points = _pending(session, chunk)
+        points = chunk.pending(session)
     if points:
         allowed = edits.respect(rt, chunk.batch, job, chunk.access, points)
         if len(allowed) < len(points) and outcome.question.rules.shape.builds:
@@ -141,7 +114,7 @@ def _work(rt: Runtime, chunk: _Chunk) -> None:
     _advance(rt, chunk, outcome)
 
 
-def _read(rt: Runtime, chunk: _Chunk) -> reading.Outcome:
+def _read(rt: Runtime, chunk: Chunk) -> reading.Outcome:
     """Ask the source for the days of the chunk, and judge what it says."""
     batch, job, first = chunk.batch, chunk.job, chunk.row.next_day
     chunk.where = reading.where(batch)
@@ -166,16 +139,7 @@ def _read(rt: Runtime, chunk: _Chunk) -> reading.Outcome:
     return outcome
 
 
-def _pending(session: Session, chunk: _Chunk) -> list[Datapoint]:
-    """What the days of the chunk have to push. What else waits is the feed's own affair."""
-    return [
-        point
-        for point in outbox.pending(session, chunk.job.held.feed_id)
-        if chunk.row.next_day <= (point.daystamp or "") <= chunk.last
-    ]
-
-
-def _advance(rt: Runtime, chunk: _Chunk, outcome: reading.Outcome) -> None:
+def _advance(rt: Runtime, chunk: Chunk, outcome: reading.Outcome) -> None:
     """End the claim and move the backfill on, in one transaction. Raises `FencedError`."""
     held, row = chunk.job.held, chunk.row
     kept = sum(one.action == Action.HOLD for one in outcome.judged)
@@ -198,6 +162,7 @@ def _advance(rt: Runtime, chunk: _Chunk, outcome: reading.Outcome) -> None:
             held=kept,
             now=now,
         )
+        notices.clear(session, subject=chunk.subject, kind=backfills.NOTICE, now=now)
         feeds.release(session, held)
         wanted = session.get_one(Feed, held.feed_id).due_at <= now
     rt.trace("backfill.advanced")
@@ -219,51 +184,3 @@ def _moved(outcome: reading.Outcome) -> bool:
     if after is None or after.seen_at is None:
         return False
     return before is None or before.value != last.reading.value
-
-
-def _not_now(rt: Runtime, chunk: _Chunk, error: ClientError | DeferredError) -> None:
-    """Try the chunk again later, or give the backfill up with the reason."""
-    held, row, now = chunk.job.held, chunk.row, rt.clock.now()
-    again = _again(rt, row, error)
-    text = error.error["message"] if isinstance(error, DeferredError) else f"{chunk.where}: {error}"
-    written = len(chunk.pushed.landed)
-    try:
-        with rt.ledger.write() as session:
-            chunk.pushed.mark(session, held, now)
-            if again is None:
-                backfills.fail(session, row.id or 0, error=text, now=now, written=written)
-            else:
-                due_at, deferred = again
-                waiting = [point.id or 0 for point in _pending(session, chunk)]
-                outbox.postpone(session, waiting, due_at=due_at, error=text)
-                backfills.put_back(
-                    session,
-                    row.id or 0,
-                    due_at=due_at,
-                    error=text,
-                    deferred=deferred,
-                    written=written,
-                )
-            feeds.release(session, held)
-    except FencedError:
-        setbacks.fenced(rt, chunk.job, chunk.pushed)
-        return
-    log.warning("backfill.not_now", feed=held.feed_id, again=again is not None, error=text)
-
-
-def _again(
-    rt: Runtime, row: Backfill, error: ClientError | DeferredError
-) -> tuple[float, bool] | None:
-    """(due_at, whether that is a deferral), None for what a person has to mend."""
-    now = rt.clock.now()
-    if isinstance(error, DeferredError):
-        return error.until + rt.rng.uniform(0.0, 0.5), True
-    if isinstance(error, Transient):
-        # Nobody waits for it as for a callback: its pauses grow as in a trouble that is old.
-        seconds, deferred = policy.wait(
-            error, attempts=row.attempts, deferrals=row.attempts, age=policy.DAY, rng=rt.rng
-        )
-        return now + seconds, deferred
-    if isinstance(error, UnexpectedResponse) and row.attempts < policy.GARBLED_TRIES:
-        return now + policy.delay(policy.SYNC, row.attempts + 1, age=policy.DAY, rng=rt.rng), False
-    return None

@@ -6,7 +6,7 @@ from clients.errors import ClientError, Permanent
 from db import events, opening, people, quotas
 from db.events import ASKS_FOR_FEEDS, EventClaim
 from db.models import User
-from tasks import facts, policy
+from tasks import event_setbacks, facts, policy
 from tasks.beeminder import LEAST_SECONDS, WHERE, Access
 from tasks.gates import DeferredError
 from tasks.runtime import Runtime
@@ -48,23 +48,8 @@ def _look_up(rt: Runtime, held: EventClaim) -> None:
     look = _by_person if held.event.user_id is None else _by_goal
     try:
         look(rt, held)
-    except DeferredError as error:
-        with rt.ledger.write() as session:
-            events.put_back(session, held, due_at=error.until, error=error.error, deferred=True)
-        return
-    except Permanent as error:
-        with rt.ledger.write() as session:
-            stored = policy.as_json(error, where=WHERE)
-            events.finish_claimed(session, held, rt.clock.now(), error=stored)
-        return
-    except ClientError as error:
-        now = rt.clock.now()
-        seconds = policy.delay(
-            policy.SYNC, held.event.attempts, age=now - held.event.received_at, rng=rt.rng
-        )
-        with rt.ledger.write() as session:
-            stored = policy.as_json(error, where=WHERE)
-            events.put_back(session, held, due_at=now + seconds, error=stored)
+    except (ClientError, DeferredError) as error:
+        event_setbacks.not_now(rt, held, error, policy.CALLBACK)
 
 
 def _by_goal(rt: Runtime, held: EventClaim) -> None:

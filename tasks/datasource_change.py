@@ -8,28 +8,20 @@ import structlog
 from sqlmodel import Session
 
 import clients
-from clients.errors import (
-    AuthFailed,
-    ClientError,
-    NotFound,
-    Permanent,
-    Transient,
-    UnexpectedResponse,
-)
+from clients.errors import AuthFailed, ClientError, NotFound, Permanent
 from db import datasources, notices
 from db.models import Goal, User
 from db.states import UserState
 from tasks import datasource, policy
 from tasks.beeminder import WHERE, Access
 from tasks.gates import DeferredError
+from tasks.policy import Again, Stop, Tried
 from tasks.runtime import Runtime
 
 log = structlog.get_logger(__name__)
 
 CALL_SECONDS = 8.0
 TRY_SECONDS = 30.0  # longer than the calls of a try
-UNHURRIED = 60.0  # nothing waits for it: the feeds have schedules of their own
-MANY = 10
 
 
 def run(rt: Runtime) -> bool:
@@ -135,28 +127,22 @@ def _find(access: Access, goal: Goal) -> clients.Goal:
 def _not_now(rt: Runtime, goal: Goal, error: ClientError | DeferredError) -> None:
     """Try again, or give it up and say so."""
     now, text = rt.clock.now(), f"{WHERE}: {error}"
-    later: float | None = None
-    if isinstance(error, DeferredError):
-        later = error.until
-    elif isinstance(error, Transient):
-        hint = max(UNHURRIED, error.retry_after or 0.0)
-        later = now + policy.delay(policy.SYNC, MANY, age=policy.DAY, rng=rt.rng, at_least=hint)
-    elif isinstance(error, UnexpectedResponse):
-        later = now + policy.GARBLED_AGAIN
-    elif isinstance(error, AuthFailed) and not datasource.same(
-        goal.datasource_want, rt.options.app_name
-    ):
-        later = now + policy.DAY  # to be given back once the person connects again
+    decided = policy.decide(policy.DATASOURCE, error, Tried(), now=now, rng=rt.rng)
+    again_at = now + (decided.look_again if isinstance(decided, Stop) else decided.seconds)
+    ours = datasource.same(goal.datasource_want, rt.options.app_name)
+    # To be given back once the person connects again.
+    waits_for_token = isinstance(error, AuthFailed) and not ours
+    goes_on = isinstance(decided, Again) or waits_for_token
     log.info("datasource.not_set", goal=goal.id, want=goal.datasource_want, error=text)
     with rt.ledger.write() as session:
         user = session.get_one(User, goal.user_id)
-        if later is not None and user.state != UserState.DEAUTHORIZED:
-            datasources.put_off(session, goal, due_at=later, error=text)
+        if goes_on and user.state != UserState.DEAUTHORIZED:
+            datasources.put_off(session, goal, due_at=again_at, error=text)
             return
-        if datasource.same(goal.datasource_want, rt.options.app_name):
+        if ours:
             datasources.remember(session, goal.id or 0, None)
         if isinstance(error, Permanent) and not isinstance(error, AuthFailed | NotFound):
-            if datasources.end(session, goal, error=text, not_before=now + policy.DAY):
+            if datasources.end(session, goal, error=text, not_before=again_at):
                 _refused(rt, session, goal, text, name=f"{user.username}/{goal.slug}")
         else:
             # A dead token, or a goal that is gone: the person's feeds fail with that and say it.

@@ -11,15 +11,14 @@ from db import events, people
 from db.events import EventClaim
 from db.models import User
 from db.states import EventKind
-from tasks import policy
-from tasks.beeminder import WHERE, client_of
+from tasks import event_setbacks, policy
+from tasks.beeminder import client_of
 from tasks.gates import DeferredError
 from tasks.runtime import Runtime
 
 log = structlog.get_logger(__name__)
 
 KINDS = (EventKind.DEAUTHORIZED,)
-ALIVE_CHECKS = (30.0, 300.0)  # Beeminder may revoke a moment after it calls
 
 
 def run(rt: Runtime) -> bool:
@@ -57,21 +56,15 @@ def _confirm(rt: Runtime, held: EventClaim, user: User) -> None:
             events.finish_claimed(session, held, now)
         log.info("deauthorize.done", user=user.id, withdrawn=withdrawn)
         return
-    except DeferredError as error:
-        with rt.ledger.write() as session:
-            events.put_back(session, held, due_at=error.until, error=error.error, deferred=True)
+    except (ClientError, DeferredError) as error:
+        # Also where Beeminder refuses to answer: a token that its owner took back must not stay.
+        event_setbacks.not_now(rt, held, error, policy.DEAUTHORIZE)
         return
-    except ClientError as error:
-        age = now - held.event.received_at
-        seconds = policy.delay(policy.SYNC, held.event.attempts, age=age, rng=rt.rng)
-        with rt.ledger.write() as session:
-            stored = policy.as_json(error, where=WHERE)
-            events.put_back(session, held, due_at=now + seconds, error=stored)
-        return
-    tried = held.event.attempts - 1
+    received_at = held.event.received_at
+    following = next((look for look in policy.REVOKED_LOOKS if look > now - received_at), None)
     with rt.ledger.write() as session:
-        if tried < len(ALIVE_CHECKS):
-            events.put_back(session, held, due_at=now + ALIVE_CHECKS[tried])
+        if following is not None:
+            events.put_back(session, held, due_at=received_at + following)
         else:
             events.finish_claimed(session, held, now)
-    log.info("deauthorize.token_lives", user=user.id, tried=tried + 1)
+    log.info("deauthorize.token_lives", user=user.id, again=following is not None)

@@ -10,7 +10,7 @@ from db import feeds, notices, sources
 from db.models import Datapoint
 from db.names import dashed
 from db.states import DatapointState, Lane, SourceState
-from tasks import datasource, days, fit, guard, jobs
+from tasks import datasource, days, fit, guard, jobs, put_off
 from tasks.guard import Next
 from tasks.jobs import Batch, Job
 from tasks.push import Pushed
@@ -43,6 +43,8 @@ def finish(rt: Runtime, batch: Batch, outcome: Outcome, pushed: Pushed) -> None:
         )
         if batch.source.state != SourceState.ACTIVE:
             sources.mark(session, batch.source.id or 0, state=SourceState.ACTIVE, error=None)
+        if put_off.is_put_off(job.feed, now):
+            put_off.clear(session, now)
         _tell(session, batch, outcome, held, now)
     rt.trace("finished")
     datasource.consider(rt, job.feed.goal_id)

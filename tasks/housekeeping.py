@@ -6,7 +6,7 @@ from pathlib import Path
 import structlog
 
 from db import events, notices, receipts, workers
-from tasks import key_ends
+from tasks import key_ends, put_off
 from tasks.runtime import Runtime
 
 log = structlog.get_logger(__name__)
@@ -27,6 +27,7 @@ def run(rt: Runtime) -> int:
     with rt.ledger.write() as session:
         workers.forget_dead(session, now)
         key_ends.tell(session, rt.providers, now)
+        put_off.clear(session, now)
         notices.forget(session, too_old)
         receipts.forget(session, max(too_old, now - RECEIPT_DAYS * DAY))
         forgotten = events.forget(session, too_old)

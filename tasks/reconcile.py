@@ -23,6 +23,7 @@ from tasks import (
     facts,
     holdings,
     jobs,
+    policy,
     push,
     reconcile_record,
     repairs,
@@ -31,13 +32,12 @@ from tasks import (
 from tasks.beeminder import Access
 from tasks.comparison import Finding, Kind, Span
 from tasks.gates import DeferredError
+from tasks.policy import Stop, Tried
 from tasks.reconcile_report import Done, Report, Told
 from tasks.repairs import Repair
 from tasks.runtime import Runtime, Stopping
 
 log = structlog.get_logger(__name__)
-
-AGAIN_SECONDS = 3600.0
 
 
 class WantedError(Exception):
@@ -62,14 +62,19 @@ def run(rt: Runtime) -> bool:
             log.info("goal.reconciled", goal=report.name, equal=report.equal, found=sorted(found))
         except (ClientError, DeferredError) as error:
             log.info("reconcile.put_back", feed=claims[0].feed_id, reason=str(error))
-            until = error.until if isinstance(error, DeferredError) else 0.0
-            again = max(rt.clock.now() + AGAIN_SECONDS, until)
-            _release(rt, claims, compared_at=again - reconciling.PERIOD)
+            _release(rt, claims, compared_at=_again(rt, error) - reconciling.PERIOD)
         except (FencedError, WantedError):
             _release(rt, claims)
         except Stopping:
             log.info("reconcile.handed_back")
     return True
+
+
+def _again(rt: Runtime, error: ClientError | DeferredError) -> float:
+    """When the goal's turn comes again (UTC seconds). It has no counts: each time is the first."""
+    now = rt.clock.now()
+    decided = policy.decide(policy.RECONCILE, error, Tried(), now=now, rng=rt.rng)
+    return now + (decided.look_again if isinstance(decided, Stop) else decided.seconds)
 
 
 def _give_way(rt: Runtime, claims: Sequence[Claim]) -> None:

@@ -8,20 +8,15 @@ long as the feed does, and the callbacks that wait are told when there is nothin
 import structlog
 from sqlmodel import Session
 
-from clients.errors import (
-    ClientError,
-    Permanent,
-    Transient,
-    Unavailable,
-    UnexpectedResponse,
-)
+from clients.errors import ClientError
 from db import covers, feeds, notices, outbox, people, resting
 from db.feeds import FencedError
 from db.states import FeedState, Lane
-from tasks import alarms, facts, policy
+from tasks import alarms, facts, policy, put_off
 from tasks.beeminder import WHERE
 from tasks.gates import DeferredError
 from tasks.jobs import Job
+from tasks.policy import Again, Stop, Tried
 from tasks.push import Pushed
 from tasks.runtime import Runtime
 
@@ -69,47 +64,80 @@ def not_now(
     try:
         with rt.ledger.write() as session:
             (pushed or Pushed()).mark(session, job.held, now)
-            waiting = [row.id or 0 for row in outbox.pending(session, job.held.feed_id)]
-            trouble = _trouble(session, job, now)
-            error = _accident(error, tries=trouble[0])
-            red = alarms.red(session, job, now)
-            if isinstance(error, Permanent):
-                if red is not None:
-                    alarms.tell(session, job, red, f"{where}: {error}", now)
-                stored = policy.as_json(error, where=where)
-                next_at = now + policy.check_again(error, every=job.feed.every)
-                if red is not None and red.guarded is not None:
-                    next_at = min(next_at, red.guarded)
-                if where == WHERE:  # what it refused may have changed since its facts were read
-                    people.store_goal_facts(session, job.feed.goal_id, {"facts_at": None})
-                outbox.postpone(session, waiting, due_at=next_at, error=stored["message"])
-                feeds.fail(
-                    session,
-                    job.held,
-                    now=now,
-                    next_at=next_at,
-                    error=stored,
-                )
-                log.warning("feed.failing", feed=job.held.feed_id, **stored)
-                return
-            due_at, deferred, stored = _again(rt, job, error, trouble=trouble, now=now, where=where)
-            if red is not None and alarms.too_late(rt, job, due_at, now):
-                alarms.tell(session, job, red, f"{where}: {error}", now)
-            outbox.postpone(session, waiting, due_at=due_at, error=stored["message"])
-            feeds.put_back(
-                session, job.held, due_at=due_at, error=stored, deferred=deferred, now=now
+            decided = policy.decide(
+                policy.SYNC,
+                error,
+                _tried(session, job, now),
+                now=now,
+                rng=rt.rng,
+                every=job.feed.every,
             )
-            log.info(
-                "feed.put_back",
-                feed=job.held.feed_id,
-                seconds=round(due_at - now, 1),
-                deferred=deferred,
-                **stored,
-            )
+            stored = policy.as_json(error, where=where, decided=decided)
+            if isinstance(decided, Stop):
+                _stop(session, job, decided, stored, where=where, now=now)
+            else:
+                _again(rt, session, job, decided, stored, where=where, now=now)
     except FencedError:
         fenced(rt, job, pushed or Pushed())
     finally:
         rt.leases.drop([job.held.feed_id])
+
+
+def _stop(
+    session: Session, job: Job, stop: Stop, error: dict[str, str], *, where: str, now: float
+) -> None:
+    """A person has to do something; until then it is looked at seldom, and when it is asked for."""
+    red = alarms.red(session, job, now)
+    next_at = now + stop.look_again
+    if red is not None:
+        alarms.tell(session, job, red, error["message"], now)
+        if red.guarded is not None:
+            next_at = min(next_at, red.guarded)
+    if where == WHERE:  # what it refused may have changed since its facts were read
+        people.store_goal_facts(session, job.feed.goal_id, {"facts_at": None})
+    _postpone(session, job, due_at=next_at, error=error)
+    feeds.fail(session, job.held, now=now, next_at=next_at, error=error)
+    log.warning("feed.failing", feed=job.held.feed_id, **error)
+
+
+def _again(
+    rt: Runtime,
+    session: Session,
+    job: Job,
+    again: Again,
+    error: dict[str, str],
+    *,
+    where: str,
+    now: float,
+) -> None:
+    red, due_at = alarms.red(session, job, now), now + again.seconds
+    if red is not None and alarms.too_late(rt, job, due_at, now):
+        alarms.tell(session, job, red, error["message"], now)
+    if again.weary is not None:
+        put_off.tell(session, job, where=where, now=now)
+    _postpone(session, job, due_at=due_at, error=error)
+    feeds.put_back(
+        session,
+        job.held,
+        due_at=due_at,
+        error=error,
+        deferred=again.deferred,
+        free=again.free,
+        now=now,
+    )
+    log.info(
+        "feed.put_back",
+        feed=job.held.feed_id,
+        seconds=round(again.seconds, 1),
+        deferred=again.deferred,
+        **error,
+    )
+
+
+def _postpone(session: Session, job: Job, *, due_at: float, error: dict[str, str]) -> None:
+    """What is to be pushed waits as long as the feed does, and says why."""
+    waiting = [row.id or 0 for row in outbox.pending(session, job.held.feed_id)]
+    outbox.postpone(session, waiting, due_at=due_at, error=error["message"])
 
 
 def rests(rt: Runtime, job: Job, *, pushed: Pushed | None = None) -> bool:
@@ -179,46 +207,20 @@ def _subject(job: Job) -> str:
     return f"feed:{job.held.feed_id}"
 
 
-def _accident(error: ClientError | DeferredError, *, tries: int) -> ClientError | DeferredError:
-    """Half a body is more often an accident on the way than a new version of the vendor's."""
-    if isinstance(error, UnexpectedResponse) and tries < policy.GARBLED_TRIES:
-        return Unavailable(
-            str(error), reason=error.reason, status=error.status, request_id=error.request_id
-        )
-    return error
+def _tried(session: Session, job: Job, now: float) -> Tried:
+    """What has been tried for this feed.
 
-
-def _trouble(session: Session, job: Job, now: float) -> tuple[int, float]:
-    """(failed tries, age in seconds) that decide how soon a feed is tried again.
-
-    A callback counts its own: one that comes in the middle of a long outage is tried as often as
-    one that came at its beginning.
+    A callback counts its own failures: one that comes in the middle of a long outage is tried as
+    often as one that came at its beginning.
     """
-    tries, since = job.feed.attempts, job.feed.failing_since or now
+    feed = job.feed
+    tries, since = feed.attempts, feed.failing_since or now
     callback = covers.youngest(session, job.held.feed_id, job.held.epoch)
     if callback is not None:
         tries, since = min(tries, callback[0] - 1), max(since, callback[1])
-    return tries, now - since
-
-
-def _again(
-    rt: Runtime,
-    job: Job,
-    error: ClientError | DeferredError,
-    *,
-    trouble: tuple[int, float],
-    now: float,
-    where: str,
-) -> tuple[float, bool, dict[str, str]]:
-    """(due_at, deferred, the error as stored) for something that is tried again."""
-    if isinstance(error, DeferredError):
-        # Opening is staggered: not everybody goes through a gate at the moment it opens.
-        return error.until + rt.rng.uniform(0.0, 0.5), True, error.error
-    if not isinstance(error, Transient):
-        message = f"{type(error).__name__} is neither transient nor permanent"
-        raise TypeError(message)
-    tries, age = trouble
-    seconds, deferred = policy.wait(
-        error, attempts=tries, deferrals=job.feed.deferrals, age=age, rng=rt.rng
+    return Tried(
+        attempts=tries,
+        deferrals=feed.deferrals,
+        age=now - since,
+        deferred_for=now - (feed.deferred_since or now),
     )
-    return now + seconds, deferred, policy.as_json(error, where=where)

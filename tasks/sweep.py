@@ -16,6 +16,11 @@ from tasks.runtime import Runtime
 log = structlog.get_logger(__name__)
 
 FEWEST_BELLS = 2
+# Seconds after which an event that could not be finished is dead, by kind.
+AGES = {
+    ASKS_FOR_FEEDS: policy.CALLBACK.dead_after,
+    deauthorize.KINDS: policy.DEAUTHORIZE.dead_after,
+}
 
 
 def run(rt: Runtime) -> dict[str, int]:
@@ -36,15 +41,19 @@ def run(rt: Runtime) -> dict[str, int]:
             "backfill.bulk": backfills.any_due(session, now),
             "reconcile.bulk": reconciling.any_overdue(session, now),
         }
-        too_old = inbox_events.any_older(session, now - policy.EVENT_MAX_AGE)
+        too_old = [
+            (kinds, now - age)
+            for kinds, age in AGES.items()
+            if inbox_events.any_older(session, now - age, kinds=kinds)
+        ]
     due[Lane.URGENT] = max(due[Lane.URGENT], int(callbacks))
     for lane, count in due.items():
         if count:
             rung[f"sync.{lane.name.lower()}"] = min(count, at_most)
     rung |= {name: 1 for name, waits in one_bell.items() if waits}
-    if too_old:
+    for kinds, received_before in too_old:
         with rt.ledger.write() as session:
-            gone = inbox_events.give_up(session, now - policy.EVENT_MAX_AGE, now)
+            gone = inbox_events.give_up(session, received_before, now, kinds=kinds)
         log.warning("events.dead", count=gone)
     for name, count in rung.items():
         task, queue = name.split(".")

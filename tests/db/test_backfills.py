@@ -118,27 +118,51 @@ def test_chunks_move_it_on_until_the_last_day(world):
     """What was written and held adds up, and trouble that is over is forgotten."""
     made = ask(world)
     change(
-        world, backfills.put_back, made.id, due_at=NOON + 9, error="x", deferred=False, written=1
+        world,
+        backfills.put_back,
+        made.id,
+        due_at=NOON + 9,
+        error="x",
+        deferred=False,
+        now=NOON,
+        written=1,
     )
     assert (row(world, made.id).attempts, row(world, made.id).error) == (1, "x")
+    assert row(world, made.id).stuck_since == NOON
     step = {"last_day": LAST, "written": 3, "held": 2, "now": NOON + 9}
     change(world, backfills.advance, made.id, next_day="20260201", **step)
     found = row(world, made.id)
     assert (found.next_day, found.written, found.held, found.state) == ("20260201", 4, 2, "working")
     assert (found.attempts, found.error, found.due_at) == (0, None, NOON + 9)
+    assert found.stuck_since is None
     change(world, backfills.advance, made.id, next_day="20260401", **step)
     found = row(world, made.id)
     assert (found.state, found.finished_at, found.written) == ("done", NOON + 9, 7)
     assert change(world, backfills.open_for) == []
 
 
-def test_a_limit_costs_no_attempt(rested):
-    """A deferral only moves the time."""
+def test_a_limit_costs_no_attempt_until_it_is_not_free(rested):
+    """A deferral moves the time and is counted apart; how long that lasts is remembered."""
     made = ask(rested)
-    change(rested, backfills.put_back, made.id, due_at=NOON + 60, error="x", deferred=True)
-    assert row(rested, made.id).attempts == 0
+    for number in range(3):
+        change(
+            rested,
+            backfills.put_back,
+            made.id,
+            due_at=NOON + 60,
+            error="x",
+            deferred=True,
+            free=number < 2,
+            now=NOON + number,
+        )
+    found = row(rested, made.id)
+    assert (found.attempts, found.deferrals, found.stuck_since) == (1, 3, NOON)
     assert not any_due(rested)
     assert any_due(rested, NOON + 60)
+    step = {"last_day": LAST, "written": 3, "held": 2, "now": NOON + 60}
+    change(rested, backfills.advance, made.id, next_day="20260201", **step)
+    found = row(rested, made.id)
+    assert (found.attempts, found.deferrals, found.stuck_since) == (0, 0, None)
 
 
 def test_what_has_ended_is_not_moved(rested):
@@ -148,7 +172,7 @@ def test_what_has_ended_is_not_moved(rested):
     step = {"last_day": LAST, "written": 3, "held": 2, "now": NOON}
     change(rested, backfills.advance, made.id, next_day="20260201", **step)
     change(rested, backfills.fail, made.id, error="x", now=NOON)
-    change(rested, backfills.put_back, made.id, due_at=NOON, error="x", deferred=False)
+    change(rested, backfills.put_back, made.id, due_at=NOON, error="x", deferred=False, now=NOON)
     found = row(rested, made.id)
     assert (found.state, found.next_day, found.error) == (BackfillState.CANCELLED, FIRST, None)
     assert claim(rested) is None

@@ -42,19 +42,27 @@ def test_an_event_of_two_feeds_is_done_with_the_second(ledger: Ledger) -> None:
     assert state(ledger, event_id) == "done"
 
 
-@pytest.mark.parametrize(("deferred", "counted"), [(True, (0, 1)), (False, (1, 0))])
+@pytest.mark.parametrize(
+    ("deferred", "free", "counted"),
+    [(True, True, (0, 1)), (True, False, (1, 1)), (False, True, (1, 0))],
+)
 def test_only_a_failed_try_costs_an_attempt(
-    ledger: Ledger, *, deferred: bool, counted: tuple[int, int]
+    ledger: Ledger, *, deferred: bool, free: bool, counted: tuple[int, int]
 ) -> None:
-    """Waiting for a limit is counted apart."""
+    """Waiting for a limit is counted apart, and past its ceiling as a failed try with its error."""
     fill(ledger)
     event_id = call_back(ledger)
     (held,) = claim(ledger)
 
     with ledger.write() as session:
-        feeds.put_back(session, held, due_at=NOW + 1, error=GARBLED, deferred=deferred, now=NOW)
+        feeds.put_back(
+            session, held, due_at=NOW + 1, error=GARBLED, deferred=deferred, free=free, now=NOW
+        )
 
     assert attempts(ledger, event_id) == counted
+    with ledger.read() as session:
+        told = session.get_one(Event, event_id).error
+    assert told == (None if deferred and free else GARBLED)
 
 
 def test_the_youngest_callback_is_the_one_that_came_last(ledger: Ledger) -> None:

@@ -1,5 +1,6 @@
 """Events that no feed answers: leased one by one, fenced, given up and forgotten in time."""
 
+import pytest
 from sqlmodel import select
 
 from db import events, inbox
@@ -81,31 +82,73 @@ def test_a_late_worker_is_fenced(ledger: Ledger) -> None:
     assert row(ledger, event_id).state == "done"
 
 
-def test_a_deferral_costs_no_attempt(ledger: Ledger) -> None:
-    """Waiting for a limit is counted as such."""
+@pytest.mark.parametrize(("free", "attempts"), [(True, 0), (False, 1)])
+def test_a_deferral_costs_no_attempt_while_it_is_free(
+    ledger: Ledger, attempts: int, *, free: bool
+) -> None:
+    """Waiting for a limit is counted as such, and as a try only past its ceiling."""
     (event_id,) = store(ledger, NOW)
     held = claim(ledger)
     assert held is not None
     with ledger.write() as session:
-        events.put_back(session, held, due_at=NOW + 1, deferred=True)
-    assert (row(ledger, event_id).attempts, row(ledger, event_id).deferrals) == (0, 1)
+        events.put_back(session, held, due_at=NOW + 1, deferred=True, free=free)
+    assert (row(ledger, event_id).attempts, row(ledger, event_id).deferrals) == (attempts, 1)
 
 
 def test_what_is_too_old_is_dead(ledger: Ledger) -> None:
     """Unfinished since too long: dead, and nothing waits for it; the younger ones go on."""
     fill(ledger)
     old, young = call_back(ledger, at=NOW - 100), call_back(ledger, at=NOW)
+    (other,) = store(ledger, NOW - 100)
+    kinds = events.ASKS_FOR_FEEDS
     with ledger.read() as session:
-        assert events.any_older(session, NOW - 50)
-        assert not events.any_older(session, NOW - 200)
+        assert events.any_older(session, NOW - 50, kinds=kinds)
+        assert not events.any_older(session, NOW - 200, kinds=kinds)
     with ledger.write() as session:
-        assert events.give_up(session, NOW - 50, NOW) == 1
+        assert events.give_up(session, NOW - 50, NOW, kinds=kinds) == 1
 
     assert (row(ledger, old).state, row(ledger, young).state) == ("dead", "working")
     assert row(ledger, old).finished_at == NOW
+    assert row(ledger, other).state == "received"
     with ledger.read() as session:
         done = {cover.event_id: cover.done for cover in session.exec(select(Cover))}
     assert done == {old: True, young: False}
+
+
+def test_a_dead_event_says_why_and_how_it_is_tried_again(ledger: Ledger) -> None:
+    """The last error stays on it, or that nobody came to it; and the command that replays it."""
+    tried, untried = store(ledger, NOW - 9, NOW - 8)
+    held = claim(ledger)
+    assert held is not None
+    error = {"code": "x", "message": "Beeminder: down", "request_id": "r"}
+    with ledger.write() as session:
+        events.put_back(session, held, due_at=NOW, error=error)
+    with ledger.write() as session:
+        assert events.give_up(session, NOW, NOW, kinds=KINDS) == 2
+        assert events.give_up(session, NOW, NOW, kinds=KINDS) == 0
+
+    assert row(ledger, tried).error == {
+        "code": "x",
+        "message": f"given up: Beeminder: down; `waggle replay {tried}` tries it again",
+        "request_id": "r",
+    }
+    assert row(ledger, untried).error == {
+        "code": "dead",
+        "message": f"given up: no worker came to it; `waggle replay {untried}` tries it again",
+    }
+
+
+def test_who_holds_an_event_that_was_given_up_changes_nothing(ledger: Ledger) -> None:
+    """It is dead, and stays so, whatever the holder has found out meanwhile."""
+    (event_id,) = store(ledger, NOW - 9)
+    held = claim(ledger)
+    assert held is not None
+    with ledger.write() as session:
+        events.give_up(session, NOW, NOW, kinds=KINDS)
+    with ledger.write() as session:
+        assert not events.put_back(session, held, due_at=NOW)
+        assert not events.finish_claimed(session, held, NOW)
+    assert row(ledger, event_id).state == "dead"
 
 
 def test_finished_events_are_forgotten_with_their_covers(ledger: Ledger) -> None:

@@ -279,6 +279,27 @@ def test_a_failed_try_counts_and_a_deferral_does_not(ledger: Ledger) -> None:
     assert (event.state, event.attempts, event.deferrals, event.datapoints) == ("done", 2, 2, 1)
     feed = row(ledger, feed_id)
     assert (feed.attempts, feed.deferrals, feed.failing_since) == (0, 0, None)
+    assert feed.deferred_since is None
+
+
+def test_a_deferral_that_is_not_free_counts_and_is_shortened_by_nobody(ledger: Ledger) -> None:
+    """Past its ceiling: an attempt with its error, and still not before the time it names."""
+    (feed_id,) = fill(ledger)
+    error = {"code": "x", "message": "y"}
+    for number, free in enumerate((True, False)):
+        (held,) = claim(ledger, now=NOW + number)
+        call_back(ledger)
+        with ledger.write() as session:
+            due_at = NOW + (60 if number else 1)
+            at = NOW + number
+            feeds.put_back(
+                session, held, due_at=due_at, error=error, deferred=True, free=free, now=at
+            )
+
+    feed = row(ledger, feed_id)
+    assert (feed.attempts, feed.deferrals, feed.due_at) == (1, 2, NOW + 60)
+    assert (feed.deferred_since, feed.failing_since, feed.last_error) == (NOW, NOW + 1, "y")
+    assert claim(ledger, now=NOW + 59) == []
 
 
 def test_a_released_claim_leaves_time_and_counts_alone(ledger: Ledger) -> None:

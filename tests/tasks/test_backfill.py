@@ -5,7 +5,7 @@ import pytest
 from db import backfills
 from db.models import Day, Goal
 from db.states import Lane
-from tasks import backfill, sync
+from tasks import backfill, backfill_chunk, sync
 from tasks.providers import Metric
 from tests.tasks import differences
 from tests.tasks.past_days import FIRST, ask, created, day, history, row, work
@@ -193,9 +193,9 @@ def test_a_cancelled_backfill_ends_after_its_chunk(synced: World) -> None:
 
 def test_chunks_cover_every_day_once() -> None:
     """No gap, no overlap, none longer than a month."""
-    found = list(backfill.chunks("20260115", "20260320"))
+    found = list(backfill_chunk.chunks("20260115", "20260320"))
     assert found == [("20260115", "20260214"), ("20260215", "20260317"), ("20260318", "20260320")]
-    assert list(backfill.chunks("20260115", "20260115")) == [("20260115", "20260115")]
+    assert list(backfill_chunk.chunks("20260115", "20260115")) == [("20260115", "20260115")]
 
 
 def test_who_asks_for_more_while_the_last_chunk_ends_loses_nothing(synced: World) -> None:

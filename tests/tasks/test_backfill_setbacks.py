@@ -3,6 +3,7 @@
 import pytest
 from sqlmodel import select
 
+from db import backfills, notices
 from db.models import Datapoint
 from simulators.faults import Fault
 from tasks import backfill, deliver
@@ -192,3 +193,74 @@ def test_what_else_waits_is_neither_pushed_nor_put_off(synced: World) -> None:
     assert synced.values()[TODAY] == 3.0
     assert deliver.run(synced.runtime())
     assert synced.values()[TODAY] == 50.0
+
+
+def told(world: World) -> list[str]:
+    """What alice is told about her past days."""
+    with world.reading() as session:
+        return [row.message for row in notices.open_for(session) if row.kind == backfills.NOTICE]
+
+
+def stay_away(world: World, made: int, until: float, *, every: float = 0.0) -> None:
+    """Try whenever it is due, or so seldom; the feed's own schedule is kept out of it."""
+    while row(world, made).state == "working" and world.clock.at < until:
+        world.clock.at = max(world.clock.at + every, row(world, made).due_at)
+        change_feed(world, due_at=world.clock.at + DAY)
+        work(world)
+
+
+def test_a_limit_that_lasts_is_told_once(synced: World) -> None:
+    """Free for twenty times and a day; after that it costs attempts, and its owner hears of it."""
+    made = ask(synced)
+    synced.bemserver.faults.add(Fault(path="timeseries", status=429, retry_after="3600", times=30))
+    stay_away(synced, made, synced.clock.at + DAY - 7200)
+    assert (row(synced, made).attempts, told(synced)) == (0, [])
+
+    stay_away(synced, made, synced.clock.at + 4 * 3600)
+
+    found = row(synced, made)
+    assert found.state == "working"
+    assert 1 <= found.attempts <= 4
+    assert found.deferrals >= 20 + found.attempts
+    assert "a limit has put it off" in (found.error or "")
+    assert len(told(synced)) == 1
+    synced.bemserver.faults.clear()
+    stay_away(synced, made, synced.clock.at + DAY)
+    assert (row(synced, made).state, told(synced)) == ("done", [])
+
+
+def test_after_a_week_without_progress_it_has_failed_and_can_be_asked_for_again(
+    synced: World,
+) -> None:
+    """Not tried for ever: its owner is told the reason and the command, which then works."""
+    made = ask(synced)
+    synced.bemserver.faults.add(Fault(path="timeseries", status=500, times=None))
+    started = synced.clock.at
+    stay_away(synced, made, started + 14 * DAY, every=DAY / 4)
+
+    found = row(synced, made)
+    assert found.state == "failed"
+    assert 7 * DAY <= (found.finished_at or 0.0) - started <= 7.5 * DAY
+    (message,) = told(synced)
+    assert "tried for days" in message
+    assert "`waggle sync alice/energy --from 2026-10-01 --to 2026-11-20`" in message
+    assert synced.feed().state == "active"
+
+    synced.bemserver.faults.clear()
+    again = ask(synced)
+    assert told(synced) == []
+    stay_away(synced, again, synced.clock.at + DAY)
+    assert row(synced, again).state == "done"
+
+
+def test_a_machine_that_was_off_for_a_week_has_not_given_up(synced: World) -> None:
+    """It failed once, was switched off, and fails once more before its network is up: goes on."""
+    made = ask(synced)
+    synced.bemserver.faults.add(Fault(path="timeseries", status=500, times=2))
+    work(synced)
+    synced.clock.advance(8 * DAY)
+    change_feed(synced, due_at=synced.clock.at + DAY)
+    work(synced)
+    assert row(synced, made).state == "working"
+    stay_away(synced, made, synced.clock.at + DAY)
+    assert row(synced, made).state == "done"

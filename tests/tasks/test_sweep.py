@@ -112,7 +112,24 @@ def test_events_that_are_too_old_are_dead(world: World) -> None:
     sweep.run(world.runtime())
 
     assert (world.event(old).state, world.event(young).state) == ("dead", "working")
-    assert (world.event(old).error or {})["message"]
+    assert f"`waggle replay {old}`" in (world.event(old).error or {})["message"]
+
+
+def test_a_deauthorization_waits_for_longer(world: World) -> None:
+    """A token that its owner took back is asked about for a week, not for a day."""
+    with world.ledger.write() as session:
+        new = NewEvent(
+            kind=EventKind.DEAUTHORIZED,
+            payload={"token_hashes": []},
+            received_at=world.clock.at,
+        )
+        store(session, [new])
+    world.clock.advance(policy.DEAUTHORIZE.dead_after - 1)
+    sweep.run(world.runtime())
+    assert world.event(new.id).state == "received"
+    world.clock.advance(2)
+    sweep.run(world.runtime())
+    assert world.event(new.id).state == "dead"
 
 
 def test_a_broker_that_is_away_is_not_rung_again_and_again(world: World) -> None:

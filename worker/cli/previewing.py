@@ -61,7 +61,7 @@ def show(house: House, found: list[Named], span: Span | None, *, as_json: bool) 
 
 
 def _plans(rt: "Runtime", named: Named, span: Span | None) -> Iterator["Planned"]:
-    from tasks import backfill, preview  # noqa: PLC0415 -- slow to import, only needed here
+    from tasks import backfill_chunk, preview  # noqa: PLC0415 -- slow to import, only needed here
 
     feed_id = named.feed.id or 0
     if span is None:
@@ -69,7 +69,7 @@ def _plans(rt: "Runtime", named: Named, span: Span | None) -> Iterator["Planned"
         return
     # As a backfill goes, save that a running total has to be added up in one go.
     running = named.feed.cursor.get("shape") == "running_total"
-    for first, last in [span] if running else backfill.chunks(*span):
+    for first, last in [span] if running else backfill_chunk.chunks(*span):
         yield from preview.preview(rt, feed_id, first=first, last=last)
 
 

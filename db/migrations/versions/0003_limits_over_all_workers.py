@@ -30,6 +30,7 @@ def upgrade() -> None:
         batch_op.add_column(
             sa.Column("deferrals", sa.Integer(), server_default="0", nullable=False)
         )
+        batch_op.add_column(sa.Column("stuck_since", sa.Float(), nullable=True))
 
     with op.batch_alter_table("event", schema=None) as batch_op:
         batch_op.add_column(sa.Column("deaths", sa.Integer(), server_default="0", nullable=False))
@@ -37,6 +38,7 @@ def upgrade() -> None:
     with op.batch_alter_table("feed", schema=None) as batch_op:
         batch_op.add_column(sa.Column("deaths", sa.Integer(), server_default="0", nullable=False))
         batch_op.add_column(sa.Column("suspect", sa.Boolean(), server_default="0", nullable=False))
+        batch_op.add_column(sa.Column("deferred_since", sa.Float(), nullable=True))
 
     with op.batch_alter_table("quota", schema=None) as batch_op:
         batch_op.add_column(sa.Column("vendor", sa.String(), server_default="", nullable=False))

@@ -3,7 +3,7 @@
 import pytest
 from sqlmodel import select
 
-from db import inbox, opening
+from db import events, inbox, opening
 from db.models import Event, Feed, User
 from db.states import EventKind, FeedState
 
@@ -144,6 +144,18 @@ def test_replay_makes_a_new_event_that_names_the_old(applied, ledger, folder):
     assert made.payload == before.payload
     assert before.state == "failed"
     assert len(list((folder / "var" / "queue").rglob("*.urgent.msg"))) == 1
+
+
+def test_what_was_given_up_can_be_replayed(applied, ledger):
+    """The dead event names the command; typed as it stands there, it tries it again."""
+    old = store(ledger)
+    with ledger.write() as session:
+        events.give_up(session, NOW + 1, NOW + 1, kinds=[EventKind.AUTOFETCH])
+    with ledger.read() as session:
+        dead = session.get_one(Event, old)
+    assert dead.state == "dead"
+    command = dead.error["message"].split("`")[1]
+    assert applied(*command.split()[1:]).stdout.endswith(f" replays {old}\n")
 
 
 @pytest.mark.parametrize("other", ["nope", "unfinished"])
