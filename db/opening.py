@@ -20,6 +20,9 @@ from db.states import EventState, UserState
 
 NAMESAKES = 10  # people who may be looked up for one callback
 NAME_BELIEVED_SECONDS = 60.0
+NOBODY = "no such person is linked; `waggle apply` or /beeminder/connect links one"
+NO_GOAL = "this goal is not linked; `waggle link` links it"
+ASLEEP = "the feed is paused or unlinked; `waggle resume` or `waggle link` brings it back"
 
 
 @dataclass(slots=True)
@@ -69,7 +72,7 @@ def open_callbacks(session: Session, now: float, *, limit: int = 200) -> Opened:
             continue
         user = find_user(session, event)
         if user is None and not may_be(session, event, now):
-            inbox.finish(session, [event.id], now, error=no_such_feed("no such person is linked"))
+            inbox.finish(session, [event.id], now, error=no_such_feed(NOBODY))
             continue
         event.user_id = None if user is None else user.id
         event.epoch = 1  # looked at: this pass is over, `claim` takes it from here
@@ -97,7 +100,7 @@ def resolve(session: Session, held: EventClaim, now: float) -> bool:
     event = session.get_one(Event, held.event.id, populate_existing=True)
     goal = find_goal(session, event)
     if goal is None:
-        inbox.finish(session, [event.id], now, error=no_such_feed("this goal is not linked"))
+        inbox.finish(session, [event.id], now, error=no_such_feed(NO_GOAL))
     else:
         feeds.ask(session, _tie(session, event, goal, now), now)
     return True
@@ -120,7 +123,7 @@ def _tie(session: Session, event: Event, goal: Goal, now: float) -> set[int]:
             insert(Cover), [{"event_id": event.id, "feed_id": feed_id} for feed_id in awake]
         )
     else:
-        inbox.finish(session, [event.id], now, error=no_such_feed("the feed is paused or unlinked"))
+        inbox.finish(session, [event.id], now, error=no_such_feed(ASLEEP))
     return awake
 
 

@@ -26,6 +26,8 @@ from tasks.providers import Connection, Link, Metric, MetricParams, Provider, So
 from tasks.runtime import Runtime, UnreadableSecretError
 from tasks.tokens import SourceTokens
 
+CORRECT = "correct it in the file and `waggle apply` it"
+
 
 @dataclass(slots=True)
 class Job:
@@ -83,7 +85,10 @@ def provider_of(rt: Runtime, source: Source) -> Provider:
     """The provider that a source names."""
     found = rt.providers.get(source.provider)
     if found is None:
-        message = f"no provider {source.provider!r} is installed"
+        message = (
+            f"no provider {source.provider!r} is installed: install the package that brings it, or "
+            "choose another one in the file"
+        )
         raise BadSettingsError(message)
     return found
 
@@ -92,14 +97,16 @@ def metric_of(provider: Provider, feed: Feed) -> tuple[Metric, MetricParams]:
     """The metric that a feed names, and its parameters."""
     metric = provider.metrics.get(feed.metric)
     if metric is None:
-        message = f"{provider.title} has no metric {feed.metric!r}"
+        message = (
+            f"{provider.title} has no metric {feed.metric!r}; `waggle metrics` lists what it has"
+        )
         raise BadSettingsError(message)
     try:
         return metric, metric.params.model_validate(feed.params)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
-        message = f"parameter {where or '(all)'} of {feed.metric}: {first['msg']}"
+        message = f"parameter {where or '(all)'} of {feed.metric}: {first['msg']}; {CORRECT}"
         raise BadSettingsError(message) from None
 
 
@@ -116,7 +123,7 @@ def settings_of(rt: Runtime, provider: Provider, source: Source) -> SourceSettin
         # The input is left out of the text: it may be a secret.
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
-        message = f"setting {where or '(all)'} of source {source.name}: {first['msg']}"
+        message = f"setting {where or '(all)'} of source {source.name}: {first['msg']}; {CORRECT}"
         raise BadSettingsError(message) from None
 
 
