@@ -23,7 +23,7 @@ from db.models_limits import Breaker
 from db.states import Lane
 
 PROBE_SECONDS = 60.0  # how long the outcome of a probe is waited for
-URGENT_SECONDS = 5.0  # a callback's tries are closer together: somebody waits for it
+URGENT_SECONDS = 3.0  # a callback is tried again within five, of which a sweep may take one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
