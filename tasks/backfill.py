@@ -22,6 +22,7 @@ from tasks import (
     facts,
     jobs,
     memory,
+    outages,
     push,
     reading,
     setbacks,
@@ -81,7 +82,10 @@ def run(rt: Runtime) -> bool:
         except FencedError:
             setbacks.fenced(rt, chunk.job, chunk.pushed)
         except (ClientError, DeferredError) as error:
+            if chunk.where == WHERE:
+                outages.link(rt, chunk.batch, error)
             backfill_setbacks.not_now(rt, chunk, error)
+        outages.linked(rt, batch, access)
     return True
 
 
@@ -132,7 +136,7 @@ def _read(rt: Runtime, chunk: Chunk) -> reading.Outcome:
     kept = memory.kept_back(question.memory)
     if question.rules.shape == Shape.RUNNING and kept is not None and first > chunk.row.first_day:
         question.kept_back = kept.value  # or each approval would only move the step by a chunk
-    answer = reading.ask(rt, batch, [question]).get(job.held.feed_id, {})
+    answer = outages.ask(rt, batch, [question]).get(job.held.feed_id, {})
     rt.step("backfill.fetched")
     outcome = reading.settle(rt, question, answer)
     chunk.where = WHERE

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import clients
-from clients.errors import AuthFailed
+from clients.errors import AuthFailed, Permanent, Unavailable
 from clients.gate import Gate
 from db import people
 from db.models import User
@@ -33,11 +33,16 @@ class ReauthorizeError(AuthFailed):
 
 
 class Access:
-    """What one person lets us do. Made per piece of work: the token is read when it is used."""
+    """What one person lets us do. Made per piece of work: the token is read when it is used.
+
+    `answered` and `lost` say what the work has met so far: an answer of any kind, and silence.
+    """
 
     def __init__(self, rt: Runtime, user_id: int) -> None:
         self._rt = rt
         self._user_id = user_id
+        self.answered = False
+        self.lost = False
 
     def call(self, ask: Callable[[clients.BeeminderClient], T], *, deadline: float = 20.0) -> T:
         """Run `ask` with a client; raises the tree of `clients.errors`, or `DeferredError`.
@@ -61,7 +66,16 @@ class Access:
         raise ReauthorizeError(message, status=refused.status, request_id=refused.request_id)
 
     def _call(self, user: User, ask: Callable[[clients.BeeminderClient], T], deadline: float) -> T:
-        return ask(client_of(self._rt, user, deadline=deadline))
+        try:
+            found = ask(client_of(self._rt, user, deadline=deadline))
+        except Unavailable:
+            self.lost = True
+            raise
+        except Permanent as error:
+            self.answered |= error.status is not None  # else it never left
+            raise
+        self.answered = True
+        return found
 
     def _user(self) -> User:
         with self._rt.ledger.read() as session:

@@ -6,7 +6,7 @@ from clients.errors import ClientError
 from db import claiming, feeds, outbox
 from db.feeds import FencedError
 from db.states import Lane
-from tasks import edits, fit, jobs, push, setbacks
+from tasks import edits, fit, jobs, outages, push, setbacks
 from tasks.beeminder import WHERE, Access
 from tasks.gates import DeferredError
 from tasks.jobs import Batch, Job
@@ -50,7 +50,9 @@ def _deliver(rt: Runtime, batch: Batch, job: Job, access: Access) -> None:
     except FencedError:
         setbacks.fenced(rt, job, pushed)
     except (ClientError, DeferredError) as error:
+        outages.link(rt, batch, error)
         setbacks.not_now(rt, job, error, where=WHERE, pushed=pushed)
+    outages.linked(rt, batch, access)
 
 
 def _begin_anew(rt: Runtime, job: Job) -> None:

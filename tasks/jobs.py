@@ -11,7 +11,7 @@ from sqlmodel import Session, col
 
 from clients.errors import Permanent
 from clients.gate import Gate
-from db import sources
+from db import breakers, sources
 from db.feeds import Claim
 from db.models import Day, Feed, Goal, Source, User
 from db.states import FeedState
@@ -46,11 +46,15 @@ class Job:
 
 @dataclass(slots=True)
 class Batch:
-    """The claimed feeds of one source: its owner, and one job each."""
+    """The claimed feeds of one source: its owner, and one job each.
+
+    `troubled`: which of the two, the source and the owner's link, are in trouble (`db.breakers`).
+    """
 
     source: Source
     user: User
     jobs: list[Job]
+    troubled: frozenset[str] = frozenset()
 
 
 class UnfitGoalError(Permanent):
@@ -78,7 +82,9 @@ def load(session: Session, claims: Sequence[Claim]) -> Batch:
         )
         goal = session.get_one(Goal, feed.goal_id)
         jobs.append(Job(held, feed, goal, linked.scalar_one()))
-    return Batch(source, session.get_one(User, source.user_id), jobs)
+    subjects = (breakers.source(source.id or 0), breakers.link(source.user_id))
+    troubled = frozenset(breakers.troubled(session, subjects))
+    return Batch(source, session.get_one(User, source.user_id), jobs, troubled)
 
 
 def provider_of(rt: Runtime, source: Source) -> Provider:

@@ -10,7 +10,7 @@ from clients.errors import AuthFailed, ClientError, NotFound, Permanent
 from db import claiming, feeds, outbox, sources
 from db.feeds import FencedError
 from db.states import Lane, SourceState
-from tasks import callbacks, edits, facts, finishing, gates, jobs, push, reading, setbacks
+from tasks import callbacks, edits, facts, finishing, gates, jobs, outages, push, reading, setbacks
 from tasks.beeminder import WHERE, Access
 from tasks.gates import DeferredError
 from tasks.jobs import Batch, Job
@@ -47,6 +47,7 @@ def _work(rt: Runtime, batch: Batch) -> None:
     try:
         for outcome in _fetch(rt, batch, alive(rt, batch, access), access):
             _land(rt, batch, outcome, access)
+        outages.linked(rt, batch, access)
     except Stopping:
         log.info("sync.handed_back", source=batch.source.name)
 
@@ -58,6 +59,7 @@ def alive(rt: Runtime, batch: Batch, access: Access) -> list[Job]:
     try:
         missing = facts.refresh(rt, access, batch.user, goals, seconds=seconds)
     except (ClientError, DeferredError) as error:
+        outages.link(rt, batch, error)
         for job in batch.jobs:
             setbacks.not_now(rt, job, error, where=WHERE)
         return []
@@ -86,9 +88,10 @@ def _fetch(rt: Runtime, batch: Batch, awake: list[Job], access: Access) -> list[
         try:
             questions.append(reading.prepare(rt, batch, job, access))
         except (ClientError, DeferredError) as error:
+            outages.link(rt, batch, error)
             setbacks.not_now(rt, job, error, where=_whose(error, job, where))
     try:
-        answers = reading.ask(rt, batch, questions)
+        answers = outages.ask(rt, batch, questions)
     except (ClientError, DeferredError) as error:
         _source_failed(rt, batch, error)
         for question in questions:
@@ -118,8 +121,9 @@ def _whose(error: ClientError | DeferredError, job: Job, source: str) -> str:
 def _source_failed(rt: Runtime, batch: Batch, error: ClientError | DeferredError) -> None:
     if not isinstance(error, DeferredError):
         state = SourceState.REAUTHORIZE if isinstance(error, AuthFailed) else SourceState.FAILING
-        with rt.ledger.write() as session:
-            sources.mark(session, batch.source.id or 0, state=state, error=str(error))
+        if (batch.source.state, batch.source.last_error) != (state, str(error)):
+            with rt.ledger.write() as session:
+                sources.mark(session, batch.source.id or 0, state=state, error=str(error))
 
 
 def _land(rt: Runtime, batch: Batch, outcome: Outcome, access: Access) -> None:
@@ -154,6 +158,7 @@ def _land(rt: Runtime, batch: Batch, outcome: Outcome, access: Access) -> None:
     except FencedError:
         setbacks.fenced(rt, job, pushed)
     except (ClientError, DeferredError) as error:
+        outages.link(rt, batch, error)
         setbacks.not_now(rt, job, error, where=WHERE, pushed=pushed)
     finally:
         rt.leases.drop([feed_id])

@@ -1,0 +1,184 @@
+"""Outages of sources and of the links to Beeminder: counted, told once, and over.
+
+Only silence counts as failure: no answer, a broken one, a page instead of data. Whoever says that
+the login is wrong or the goal gone has answered; and a refusal by a limit says nothing at all. What
+opens and closes is decided in `tasks.breaker`; here its owner is told, and what waited is woken.
+
+The row of a breaker is locked before feeds are: nothing of this runs in a transaction that has
+written a feed.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import structlog
+from sqlmodel import Session
+
+from clients.errors import ClientError, RateLimited, Unavailable
+from db import breakers, notices, sources, waking
+from db.breakers import Health
+from db.states import SourceState
+from tasks import breaker, reading
+from tasks.beeminder import Access
+from tasks.gates import DeferredError
+from tasks.jobs import Batch
+from tasks.providers import Answer
+from tasks.reading import Question
+from tasks.runtime import Runtime
+
+log = structlog.get_logger(__name__)
+
+OPENED, CLOSED = "breaker", "recovered"  # kinds of notices
+MOST_REASON = 200  # characters
+MINUTE, HOUR, DAY = 60, 3600, 86400
+
+
+@dataclass(frozen=True, slots=True)
+class _Subject:
+    """Of whom this is: their name, what is done meanwhile, and what their owner may do."""
+
+    key: str
+    name: str
+    meanwhile: str
+    wake: Callable[[Session, float], int]
+    source_id: int | None = None
+
+
+def ask(rt: Runtime, batch: Batch, questions: Sequence[Question]) -> dict[int, Answer]:
+    """`tasks.reading.ask`, whose outcome counts for the health of the source."""
+    try:
+        answers = reading.ask(rt, batch, questions)
+    except (ClientError, DeferredError) as error:
+        source(rt, batch, error)
+        raise
+    if answers:
+        source(rt, batch, _of_all(answers))
+    return answers
+
+
+def source(rt: Runtime, batch: Batch, error: ClientError | DeferredError | None) -> None:
+    """The source of this batch was read; None: it answered."""
+    source_id = batch.source.id or 0
+    subject = _Subject(
+        breakers.source(source_id),
+        f"source {batch.source.name}",
+        "Waggle goes on trying, at once for callbacks and every 15 minutes at the latest, and its "
+        "feeds catch up by themselves. See that it runs and can be reached from here, and that its "
+        "address in the file is right",
+        lambda session, now: waking.of_source(session, source_id, now),
+        source_id,
+    )
+    _count(rt, batch, subject, error)
+
+
+def link(rt: Runtime, batch: Batch, error: ClientError | DeferredError) -> None:
+    """Beeminder did this to work for the owner of this batch. Answers count when it is done."""
+    if _answered(error) is False:
+        _count(rt, batch, _link(batch), error)
+
+
+def linked(rt: Runtime, batch: Batch, access: Access) -> None:
+    """Work for the owner of this batch is done: did Beeminder answer all that it was asked?"""
+    if access.answered and not access.lost:
+        _count(rt, batch, _link(batch), None)
+
+
+def _link(batch: Batch) -> _Subject:
+    user_id = batch.user.id or 0
+    return _Subject(
+        breakers.link(user_id),
+        "Beeminder",
+        "Nothing is lost: what is to be sent waits, and is sent when Beeminder answers. If you can "
+        "reach it yourself, see that it can be reached from here; data of a goal that derails "
+        "meanwhile can be entered there by hand",
+        lambda session, now: waking.of_person(session, user_id, now),
+    )
+
+
+def _of_all(answers: dict[int, Answer]) -> ClientError | None:
+    """Silence, if that is all that there was for every feed; a single answer is one."""
+    errors = [answer for answer in answers.values() if isinstance(answer, Unavailable)]
+    return errors[0] if len(errors) == len(answers) else None
+
+
+def _answered(error: ClientError | DeferredError | None) -> bool | None:
+    """Did the other side answer? None where that can't be said."""
+    if error is None:
+        return True
+    if isinstance(error, DeferredError | RateLimited):
+        return None
+    if isinstance(error, Unavailable):
+        return False
+    return True if error.status is not None else None  # else it never left
+
+
+def _count(
+    rt: Runtime, batch: Batch, subject: _Subject, error: ClientError | DeferredError | None
+) -> None:
+    ok = _answered(error)
+    # While all is well nothing is written. A breaker that is open was so when the work was claimed:
+    # no trouble comes to that within one piece of work.
+    if ok is None or (ok and subject.key not in batch.troubled):
+        return
+    reason = str(error)[:MOST_REASON]
+    with rt.ledger.write() as session:
+        now = rt.clock.now()
+        before, after = breakers.change(
+            session,
+            subject.key,
+            lambda was: breaker.after(was, ok=ok, now=now, reason=reason, rng=rt.rng),
+        )
+        if before.opened_at is None and after.opened_at is not None:
+            _open(session, batch, subject, after, now)
+        elif before.opened_at is not None and after.opened_at is None:
+            _close(session, batch, subject, before, now, well=error is None)
+
+
+def _open(session: Session, batch: Batch, subject: _Subject, health: Health, now: float) -> None:
+    since = _when(health.troubled_since or now)
+    notices.clear(session, subject=subject.key, kind=CLOSED, now=now)
+    notices.raise_(
+        session,
+        user_id=batch.user.id or 0,
+        subject=subject.key,
+        kind=OPENED,
+        message=f"{subject.name} has not answered since {since} ({health.reason}). "
+        f"{subject.meanwhile}.",
+        now=now,
+    )
+    if subject.source_id is not None:
+        sources.mark(session, subject.source_id, state=SourceState.FAILING, error=health.reason)
+    log.warning("breaker.opened", subject=subject.key, since=since, reason=health.reason)
+
+
+def _close(
+    session: Session, batch: Batch, subject: _Subject, health: Health, now: float, *, well: bool
+) -> None:
+    lasted = _lasted(now - (health.troubled_since or now))
+    notices.clear(session, subject=subject.key, kind=OPENED, now=now)
+    notices.raise_(
+        session,
+        user_id=batch.user.id or 0,
+        subject=subject.key,
+        kind=CLOSED,
+        message=f"{subject.name} answers again since {_when(now)}, after {lasted}; what waited for "
+        "it follows by itself",
+        now=now,
+    )
+    woken = subject.wake(session, now)
+    if subject.source_id is not None and well:
+        sources.mark(session, subject.source_id, state=SourceState.ACTIVE, error=None)
+    log.info("breaker.closed", subject=subject.key, after=lasted, woken=woken)
+
+
+def _when(at: float) -> str:
+    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def _lasted(seconds: float) -> str:
+    """In the largest whole unit of which there are two at least: 43 minutes, 5 hours, 3 days."""
+    for name, unit in (("days", DAY), ("hours", HOUR), ("minutes", MINUTE)):
+        if seconds >= 2 * unit:
+            return f"{seconds // unit:.0f} {name}"
+    return "a minute"
