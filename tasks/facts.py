@@ -61,7 +61,8 @@ def refresh(
     if _stale(user.facts_at, rt.clock.now(), seconds) or user.timezone is None:
         _confirm(rt, access, user, goals)
     now = rt.clock.now()
-    stale = [goal for goal in goals if _to_read(goal, user, now)]
+    # Feeds of one goal bring it once each; it is read and written down once for all of them.
+    stale = list({goal.id: goal for goal in goals if _to_read(goal, user, now)}.values())
     missing: dict[int, Permanent] = {}
     listed = _by_id(access) if len(stale) >= READ_ALL_FROM else {}
     for goal in stale:

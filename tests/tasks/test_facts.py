@@ -293,6 +293,21 @@ def test_many_stale_goals_are_read_in_one_list(world: World) -> None:
     assert asked(world)[before:] == [".json", "/goals.json"]
 
 
+def test_a_goal_with_many_feeds_is_read_once(world: World) -> None:
+    """Feeds that are claimed together bring their goal once each: it is one page, not a list."""
+    for number in range(4):
+        world.link("energy", label=f"l{number}")
+    world.work()
+    before = len(asked(world))
+    world.clock.advance(3600)
+    for feed_id in range(1, 6):
+        change_feed(world, feed_id, due_at=world.clock.at)
+
+    world.work()
+
+    assert asked(world)[before:] == [".json", "/goals/energy.json"]
+
+
 def test_an_archived_goal_is_found_on_its_own_page(world: World) -> None:
     """The list leaves archived goals out: they are there all the same, and refuse data."""
     world.work()
