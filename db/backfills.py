@@ -74,20 +74,24 @@ def named(session: Session) -> list[tuple[str, Backfill]]:
     return [(feed_name(username, slug, label), row) for username, slug, label, row in rows]
 
 
-def any_due(session: Session, now: float) -> bool:
-    """Is there a chunk that a worker could do now?"""
-    found = session.connection().execute(select_rows(col(Feed.id)).where(_waiting(now)).limit(1))
+def any_due(session: Session, now: float, *, alone: bool = False) -> bool:
+    """Is there a chunk that a worker could do now? `alone`: of a feed that runs alone."""
+    waiting = _waiting(now, alone=alone)
+    found = session.connection().execute(select_rows(col(Feed.id)).where(waiting).limit(1))
     return found.first() is not None
 
 
-def claim(session: Session, *, owner: str, now: float) -> tuple[Claim, Backfill] | None:
+def claim(
+    session: Session, *, owner: str, now: float, alone: bool = False
+) -> tuple[Claim, Backfill] | None:
     """Lease a feed for the next chunk of its backfill; None when nothing is to be done."""
-    held = next(iter(claiming.take(session, _waiting(now), owner, now, 1)), None)
+    waiting = _waiting(now, alone=alone)
+    held = next(iter(claiming.take(session, waiting, owner, now, 1, alone=alone)), None)
     if held is None:
         return None
     row = next(iter(open_for(session, [held.feed_id])), None)
     if row is None:  # cancelled at this very moment
-        feeds.release(session, held)
+        feeds.release(session, held, tried=False)
         return None
     return held, row
 
@@ -180,7 +184,7 @@ def cancel(session: Session, feed_ids: Collection[int], now: float) -> int:
     )
 
 
-def _waiting(now: float) -> ColumnElement[bool]:
+def _waiting(now: float, *, alone: bool) -> ColumnElement[bool]:
     """Feeds with a chunk to be done. Those that are due themselves are synced first."""
     chunk = exists().where(
         col(Backfill.feed_id) == col(Feed.id),
@@ -188,10 +192,10 @@ def _waiting(now: float) -> ColumnElement[bool]:
         col(Backfill.due_at) <= now,
     )
     return and_(
-        col(Feed.state).in_(resting.RUNNING),
-        col(Feed.lease_until) <= now,
+        resting.running(),
+        claiming.free(now),
         col(Feed.due_at) > now,
-        claiming.clear(now),
+        claiming.clear(now, alone=alone),
         chunk,
     )
 

@@ -11,6 +11,8 @@ gate is crowded the sources that share it take turns, so that a person with five
 not keep one with a single feed waiting.
 """
 
+from typing import Any
+
 from sqlalchemy import String, and_, case, cast, exists, func, literal, or_, select, update
 from sqlalchemy.orm import aliased
 from sqlalchemy.sql.elements import ColumnElement
@@ -22,32 +24,36 @@ from db.models import Datapoint, Feed, Source
 from db.models_limits import Quota
 from db.states import DatapointState, Lane
 
-CLAIMABLE = resting.RUNNING
 CROWDED_BATCH = 5  # feeds that are taken together while others wait for the same gate
 # A worker that waits at a crowded gate holds a slot of its process: so few are let in at once.
 ADMITTED = {Lane.URGENT: 1.0, Lane.DEFAULT: 0.75, Lane.BULK: 0.5}
 
 
-def due(now: float, lane: Lane) -> ColumnElement[bool]:
-    """Feeds that a worker of this lane may claim now."""
-    return and_(_wanted(now, lane), ~breakers.blocked(now))
+def due(now: float, lane: Lane, *, alone: bool = False) -> ColumnElement[bool]:
+    """Feeds that a worker of this lane may claim now; `alone`: of those that run alone."""
+    return and_(_wanted(now, lane, alone=alone), ~breakers.blocked(now))
 
 
-def _wanted(now: float, lane: Lane) -> ColumnElement[bool]:
+def _wanted(now: float, lane: Lane, *, alone: bool) -> ColumnElement[bool]:
     return and_(
         resting.claimable(),
         col(Feed.lane) <= lane.value,
         col(Feed.due_at) <= now,
-        col(Feed.lease_until) <= now,
-        clear(now),
+        free(now),
+        clear(now, alone=alone),
     )
 
 
-def clear(now: float, *, at_source: bool = True) -> ColumnElement[bool]:
+def free(now: float) -> ColumnElement[bool]:
+    """Feeds that nobody holds. A lease that ended by itself is looked into first (`db.deaths`)."""
+    return and_(col(Feed.lease_owner).is_(None), col(Feed.lease_until) <= now)
+
+
+def clear(now: float, *, at_source: bool = True, alone: bool = False) -> ColumnElement[bool]:
     """Feeds that nothing outside holds up: no gate of theirs is closed or full, at Beeminder or
-    (unless it is not asked) at their source. Those that run alone have a way of their own.
+    (unless it is not asked) at their source. Those that run `alone` (`db.suspects`), or the others.
     """
-    return and_(col(Feed.suspect).is_(False), ~_held_up(now, at_source=at_source))
+    return and_(col(Feed.suspect).is_(alone), ~_held_up(now, at_source=at_source))
 
 
 def _held_up(now: float, *, at_source: bool) -> ColumnElement[bool]:
@@ -71,20 +77,26 @@ def _held_up(now: float, *, at_source: bool) -> ColumnElement[bool]:
 
 
 def claim(
-    session: Session, *, owner: str, now: float, lane: Lane, limit: int = BATCH
+    session: Session,
+    *,
+    owner: str,
+    now: float,
+    lane: Lane,
+    limit: int = BATCH,
+    alone: bool = False,
 ) -> list[Claim]:
     """Lease the due feeds of the source whose turn it is; an empty list when nothing is due.
 
     The best lane goes first, then the longest due. `limit` bounds how many feeds of that source
-    are taken together.
+    are taken together. `alone`: a single one of those that run alone.
     """
     first = (
         session.connection()
         .execute(
             select(col(Feed.source_id), col(Feed.lane), col(Source.quota_key), col(Source.user_id))
             .join(Source, col(Source.id) == col(Feed.source_id))
-            .where(due(now, lane))
-            .order_by(col(Feed.lane), col(Feed.due_at))
+            .where(due(now, lane, alone=alone))
+            .order_by(*_first(alone=alone))
             .limit(1)
         )
         .one_or_none()
@@ -94,14 +106,14 @@ def claim(
     source_id, user_id = first.source_id, first.user_id
     if first.quota_key is not None and _crowded(session, first.quota_key, now):
         limit = min(limit, CROWDED_BATCH)
-        source_id, user_id = _whose_turn(session, first.quota_key, now, Lane(first.lane))
+        theirs = due(now, Lane(first.lane), alone=alone)
+        source_id, user_id = _whose_turn(session, first.quota_key, theirs)
     urgent = first.lane == Lane.URGENT
     if not breakers.admit(session, source_id=source_id, user_id=user_id, now=now, urgent=urgent):
         return []
     # Without a look at breakers: the turn of a probe has just been taken.
-    claims = take(
-        session, and_(col(Feed.source_id) == source_id, _wanted(now, lane)), owner, now, limit
-    )
+    wanted = and_(col(Feed.source_id) == source_id, _wanted(now, lane, alone=alone))
+    claims = take(session, wanted, owner, now, limit, alone=alone)
     if first.quota_key is not None:
         session.connection().execute(
             update(Source).where(col(Source.id) == source_id).values(turn_at=now)
@@ -117,9 +129,15 @@ def _crowded(session: Session, key: str, now: float) -> bool:
     return bool(found.scalar_one_or_none())
 
 
-def _whose_turn(session: Session, key: str, now: float, lane: Lane) -> tuple[int, int]:
+def _first(*, alone: bool) -> list[Any]:
+    """What goes first: of those that run alone the ones that have killed nobody by themselves."""
+    order: list[Any] = [col(Feed.lane), col(Feed.due_at)]
+    return [col(Feed.deaths), *order] if alone else order
+
+
+def _whose_turn(session: Session, key: str, due_ones: ColumnElement[bool]) -> tuple[int, int]:
     """Of the sources behind this gate with feeds due, the one that was served longest ago."""
-    theirs = exists().where(col(Feed.source_id) == col(Source.id), due(now, lane))
+    theirs = exists().where(col(Feed.source_id) == col(Source.id), due_ones)
     row = session.connection().execute(
         select(col(Source.id), col(Source.user_id))
         .where(col(Source.quota_key) == key, theirs.correlate(Source))
@@ -130,48 +148,60 @@ def _whose_turn(session: Session, key: str, now: float, lane: Lane) -> tuple[int
     return source_id or 0, user_id
 
 
-def claim_outbox(session: Session, *, owner: str, now: float, limit: int = BATCH) -> list[Claim]:
+def claim_outbox(
+    session: Session, *, owner: str, now: float, limit: int = BATCH, alone: bool = False
+) -> list[Claim]:
     """Lease feeds that have datapoints to push although their own time has not come."""
-    return take(session, _waiting(now), owner, now, limit)
+    return take(session, _waiting(now, alone=alone), owner, now, limit, alone=alone)
 
 
-def has_outbox(session: Session, now: float) -> bool:
+def has_outbox(session: Session, now: float, *, alone: bool = False) -> bool:
     """Is there such a feed?"""
-    found = session.connection().execute(select(col(Feed.id)).where(_waiting(now)).limit(1))
+    waiting = _waiting(now, alone=alone)
+    found = session.connection().execute(select(col(Feed.id)).where(waiting).limit(1))
     return found.first() is not None
 
 
-def _waiting(now: float) -> ColumnElement[bool]:
+def _waiting(now: float, *, alone: bool) -> ColumnElement[bool]:
     to_push = exists().where(
         col(Datapoint.feed_id) == col(Feed.id),
         col(Datapoint.state) == DatapointState.PENDING,
         col(Datapoint.due_at) <= now,
     )
     return and_(
-        col(Feed.state).in_(CLAIMABLE),
-        col(Feed.lease_until) <= now,
+        resting.running(),
+        free(now),
         col(Feed.due_at) > now,  # feeds that are due themselves push what waits when they sync
         to_push,
-        clear(now, at_source=False),
+        clear(now, at_source=False, alone=alone),
         ~breakers.blocked(now),
     )
 
 
 def take(
-    session: Session, where: ColumnElement[bool], owner: str, now: float, limit: int
+    session: Session,
+    where: ColumnElement[bool],
+    owner: str,
+    now: float,
+    limit: int,
+    *,
+    alone: bool = False,
 ) -> list[Claim]:
-    """Lease the feeds for which this holds, whoever asks why; those that are leased are left."""
+    """Lease the feeds for which this holds, whoever asks why; those that are leased are left.
+
+    `alone`: never more than one.
+    """
     chosen = (
         select(col(Feed.id))
         .where(where)
-        .order_by(col(Feed.lane), col(Feed.due_at))
-        .limit(limit)
+        .order_by(*_first(alone=alone))
+        .limit(1 if alone else limit)
         .with_for_update(skip_locked=True, key_share=True)
         .cte("chosen")  # PostgreSQL would run a subquery once per row, and pass the limit
     )
     rows = session.connection().execute(
         update(Feed)
-        .where(col(Feed.id).in_(select(chosen.c.id)), col(Feed.lease_until) <= now)
+        .where(col(Feed.id).in_(select(chosen.c.id)), free(now))
         .values(lease_owner=owner, lease_until=now + LEASE_SECONDS, epoch=col(Feed.epoch) + 1)
         .returning(
             col(Feed.id), col(Feed.source_id), col(Feed.epoch), col(Feed.asked), col(Feed.lane)

@@ -31,10 +31,18 @@ class EventClaim:
 
 
 def claim(
-    session: Session, *, kinds: Collection[EventKind], owner: str, now: float
+    session: Session,
+    *,
+    kinds: Collection[EventKind],
+    owner: str,
+    now: float,
+    alone: bool = False,
 ) -> EventClaim | None:
-    """Lease the oldest due event of these kinds that no feed answers, or None."""
-    due = _due(kinds, now)
+    """Lease the oldest due event of these kinds that no feed answers, or None.
+
+    `alone`: of those at which a worker has died or hung, which are done alone.
+    """
+    due = _due(kinds, now, alone=alone)
     oldest = (
         select(col(Event.id))
         .where(due)
@@ -78,8 +86,6 @@ def put_back(
     `deferred`: a limit said so, which costs no attempt while it is `free`.
     """
     values: dict[str, Any] = {
-        "lease_owner": None,
-        "lease_until": 0.0,
         "due_at": due_at,
         "attempts": col(Event.attempts) - int(deferred and free),
         "deferrals": col(Event.deferrals) + int(deferred),
@@ -111,13 +117,13 @@ def finish_claimed(
             "state": state.value,
             "finished_at": now,
             "error": error,
-            "lease_owner": None,
-            "lease_until": 0.0,
         },
     )
 
 
 def _fenced(session: Session, held: EventClaim, values: dict[str, Any]) -> bool:
+    """End the claim, which its worker has lived through."""
+    values |= {"lease_owner": None, "lease_until": 0.0, "deaths": 0}
     changed: CursorResult[Any] = session.connection().execute(
         update(Event)
         .where(
@@ -130,18 +136,23 @@ def _fenced(session: Session, held: EventClaim, values: dict[str, Any]) -> bool:
     return changed.rowcount == 1
 
 
-def any_due(session: Session, kinds: Collection[EventKind], now: float) -> bool:
+def any_due(
+    session: Session, kinds: Collection[EventKind], now: float, *, alone: bool = False
+) -> bool:
     """Is there an event of these kinds to claim?"""
-    found = session.connection().execute(select(col(Event.id)).where(_due(kinds, now)).limit(1))
+    due = _due(kinds, now, alone=alone)
+    found = session.connection().execute(select(col(Event.id)).where(due).limit(1))
     return found.first() is not None
 
 
-def _due(kinds: Collection[EventKind], now: float) -> ColumnElement[bool]:
+def _due(kinds: Collection[EventKind], now: float, *, alone: bool) -> ColumnElement[bool]:
     return and_(
         col(Event.kind).in_(kinds),
         col(Event.state) == EventState.RECEIVED,
         col(Event.due_at) <= now,
+        col(Event.lease_owner).is_(None),
         col(Event.lease_until) <= now,
+        (col(Event.deaths) > 0) if alone else (col(Event.deaths) == 0),
         or_(col(Event.kind).not_in(ASKS_FOR_FEEDS), col(Event.epoch) > 0),
     )
 

@@ -62,9 +62,13 @@ def hold(session: Session, held: Claim, now: float) -> float:
     return now + LEASE_SECONDS
 
 
-def release(session: Session, held: Claim) -> None:
-    """End a claim that changed nothing about the feed's own time. Raises `FencedError`."""
-    _release(session, held)
+def release(session: Session, held: Claim, *, tried: bool = True) -> None:
+    """End a claim that changed nothing about the feed's own time. Raises `FencedError`.
+
+    `tried`: whether its work was begun; else nothing was learned of what it does to a worker.
+    """
+    as_before = {"deaths": col(Feed.deaths), "suspect": col(Feed.suspect)}
+    _release(session, held, **({} if tried else as_before))
     covers.unstamp(session, held.feed_id, held.epoch)
 
 
@@ -263,8 +267,11 @@ def _unless_stopped(state: FeedState, reason: str | None = None) -> dict[str, An
 
 
 def _release(session: Session, held: Claim, **values: Any) -> None:
+    """However its work ended, its worker has lived through it."""
+    ended: dict[str, Any] = {"lease_owner": None, "lease_until": 0.0}
+    ended |= {"deaths": 0, "suspect": False}
     changed = session.connection().execute(
-        update(Feed).where(_mine(held)).values(lease_owner=None, lease_until=0.0, **values)
+        update(Feed).where(_mine(held)).values(**(ended | values))
     )
     if changed.rowcount != 1:
         raise FencedError

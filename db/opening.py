@@ -107,21 +107,33 @@ def resolve(session: Session, held: EventClaim, now: float) -> bool:
 
 
 def _tie(session: Session, event: Event, goal: Goal, now: float) -> set[int]:
-    """Make the event wait for the goal's feeds; returns those, which the caller asks for."""
+    """Make the event wait for the goal's feeds; returns those, which the caller asks for.
+
+    With one of them set aside the goal can't be fresh: the event ends with the reason, and the
+    others are synced all the same.
+    """
     linked = session.connection().execute(
-        select(col(Feed.id)).where(col(Feed.goal_id) == goal.id, resting.claimable())
+        select(col(Feed.id), col(Feed.state), col(Feed.reason), col(Feed.last_error)).where(
+            col(Feed.goal_id) == goal.id
+        )
     )
-    awake = {feed_id for feed_id in linked.scalars() if feed_id is not None}
+    rows = linked.all()
+    awake = {row.id for row in rows if resting.is_claimable(row.state, row.reason)}
+    aside = next((row for row in rows if resting.is_set_aside(row.state, row.reason)), None)
     event.goal_id, event.user_id = goal.id, goal.user_id
     event.attempts = 0  # from here on its covers are counted
-    if awake:
+    waits = bool(awake) and aside is None
+    if waits:
         event.state = EventState.WORKING
     session.add(event)
     session.flush()
-    if awake:
+    if waits:
         session.connection().execute(
             insert(Cover), [{"event_id": event.id, "feed_id": feed_id} for feed_id in awake]
         )
+    elif aside is not None:
+        error = {"code": resting.SET_ASIDE, "message": aside.last_error}
+        inbox.finish(session, [event.id], now, error=error)
     else:
         inbox.finish(session, [event.id], now, error=no_such_feed(ASLEEP))
     return awake

@@ -12,7 +12,7 @@ from sqlmodel import Session, col
 from db import feeds, inbox, notices
 from db.models import Cover, Event, Feed, Goal
 from db.opening import no_such_feed
-from db.resting import NOTICE
+from db.resting import NOTICE, SET_ASIDE
 from db.states import EventState, FeedState, Lane
 
 # Why a feed does not run that runs again with a new token.
@@ -61,8 +61,16 @@ def halt(
 
 
 def wake(session: Session, feed_ids: Collection[int], now: float) -> None:
-    """Sync these feeds again, at once, as if nothing had failed before."""
+    """Sync these feeds again, at once, as if nothing had failed before.
+
+    Those that had been set aside run alone at first.
+    """
     feeds.lock(session, col(Feed.id).in_(feed_ids))
+    aside = session.connection().execute(
+        select(col(Feed.id)).where(col(Feed.id).in_(feed_ids), col(Feed.reason) == SET_ASIDE)
+    )
+    for feed_id in aside.scalars().all():
+        notices.clear(session, subject=f"feed:{feed_id}", kind=SET_ASIDE, now=now)
     session.connection().execute(
         update(Feed)
         .where(col(Feed.id).in_(feed_ids))
@@ -73,6 +81,7 @@ def wake(session: Session, feed_ids: Collection[int], now: float) -> None:
             due_at=now,
             attempts=0,
             deferrals=0,
+            deaths=0,
             deferred_since=None,
             failing_since=None,
         )

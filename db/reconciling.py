@@ -13,7 +13,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
-from db import claiming, feeds, outbox
+from db import claiming, feeds, outbox, resting
 from db.feeds import Claim
 from db.models import Datapoint, Day, Feed, Goal, User
 from db.states import DatapointState, FeedState
@@ -33,22 +33,24 @@ class Subject:
     days: Sequence[Day]
 
 
-def any_overdue(session: Session, now: float) -> bool:
-    """Is there a goal to reconcile?"""
-    found = session.connection().execute(select(col(Feed.id)).where(_overdue(now)).limit(1))
+def any_overdue(session: Session, now: float, *, alone: bool = False) -> bool:
+    """Is there a goal to reconcile? `alone`: for a feed that runs alone."""
+    overdue = _overdue(now, alone=alone)
+    found = session.connection().execute(select(col(Feed.id)).where(overdue).limit(1))
     return found.first() is not None
 
 
-def claim_overdue(session: Session, *, owner: str, now: float) -> list[Claim]:
+def claim_overdue(session: Session, *, owner: str, now: float, alone: bool = False) -> list[Claim]:
     """Lease the overdue feeds of the one goal that has waited longest; empty when there is none."""
+    overdue = _overdue(now, alone=alone)
     first = session.connection().execute(
-        select(col(Feed.goal_id)).where(_overdue(now)).order_by(_last()).limit(1)
+        select(col(Feed.goal_id)).where(overdue).order_by(_last()).limit(1)
     )
     goal_id = first.scalar_one_or_none()
     if goal_id is None:
         return []
-    where = and_(col(Feed.goal_id) == goal_id, _overdue(now))
-    return claiming.take(session, where, owner, now, feeds.BATCH)
+    where = and_(col(Feed.goal_id) == goal_id, overdue)
+    return claiming.take(session, where, owner, now, feeds.BATCH, alone=alone)
 
 
 def claim_goal(session: Session, goal_id: int, *, owner: str, now: float) -> list[Claim]:
@@ -57,12 +59,12 @@ def claim_goal(session: Session, goal_id: int, *, owner: str, now: float) -> lis
         select(col(Feed.id)).where(col(Feed.goal_id) == goal_id).order_by(col(Feed.id))
     )
     wanted = set(ids.scalars())
-    where = and_(col(Feed.id).in_(wanted), col(Feed.lease_until) <= now)
+    where = and_(col(Feed.id).in_(wanted), claiming.free(now))
     claims = claiming.take(session, where, owner, now, len(wanted))
     if {held.feed_id for held in claims} == wanted:
         return claims
     for held in claims:
-        feeds.release(session, held)
+        feeds.release(session, held, tried=False)
     return []
 
 
@@ -77,14 +79,14 @@ def any_asked(session: Session, claims: Collection[Claim]) -> bool:
     return any(row.asked != before[row.id] for row in asked)
 
 
-def _overdue(now: float) -> ColumnElement[bool]:
+def _overdue(now: float, *, alone: bool) -> ColumnElement[bool]:
     late = (col(Feed.goal_id) % SPREAD_MINUTES) * 60.0
     return and_(
-        col(Feed.state).in_(claiming.CLAIMABLE),
+        resting.running(),
         col(Feed.last_synced_at).is_not(None),
-        col(Feed.lease_until) <= now,
+        claiming.free(now),
         col(Feed.due_at) > now,  # a sync goes first
-        claiming.clear(now, at_source=False),
+        claiming.clear(now, at_source=False, alone=alone),
         _last() + late <= now - PERIOD,
     )
 

@@ -3,9 +3,12 @@
 A goal that is frozen, archived or finished takes no data: its feeds are paused by Waggle, with the
 reason. They stay claimable, unlike what a person paused, so a callback or their own slow schedule
 finds out when the goal is back.
+
+A feed that killed its worker again and again is set aside (`db.deaths`): it is `failing`, and
+unlike all others that fail it is not tried any more before a person says so.
 """
 
-from sqlalchemy import and_, or_
+from sqlalchemy import and_, func, or_
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import col
 
@@ -16,6 +19,7 @@ RUNNING = (FeedState.ACTIVE, FeedState.FAILING)
 FROZEN, ARCHIVED, FINISHED = "goal_frozen", "goal_archived", "goal_finished"
 REASONS = (FROZEN, ARCHIVED, FINISHED)
 NOTICE = "resting"  # the kind of notice that tells a person so
+SET_ASIDE = "set_aside"  # the reason of such a feed, and the kind of notice that tells of it
 
 
 def is_resting(state: str, reason: str | None) -> bool:
@@ -23,14 +27,26 @@ def is_resting(state: str, reason: str | None) -> bool:
     return state == FeedState.PAUSED and reason in REASONS
 
 
+def is_running(state: str, reason: str | None) -> bool:
+    """Is a feed in this state worked on, whatever its goal says?"""
+    return state in RUNNING and not is_set_aside(state, reason)
+
+
+def running() -> ColumnElement[bool]:
+    """The same as a condition on feeds."""
+    return and_(col(Feed.state).in_(RUNNING), func.coalesce(col(Feed.reason), "") != SET_ASIDE)
+
+
+def is_set_aside(state: str, reason: str | None) -> bool:
+    """Was a feed in this state set aside, until a person says that it may run again?"""
+    return state == FeedState.FAILING and reason == SET_ASIDE
+
+
 def is_claimable(state: str, reason: str | None) -> bool:
     """Does a feed in this state answer callbacks, and its own schedule?"""
-    return state in RUNNING or is_resting(state, reason)
+    return is_running(state, reason) or is_resting(state, reason)
 
 
 def claimable() -> ColumnElement[bool]:
     """The same as a condition on feeds."""
-    return or_(
-        col(Feed.state).in_(RUNNING),
-        and_(col(Feed.state) == FeedState.PAUSED, col(Feed.reason).in_(REASONS)),
-    )
+    return or_(running(), and_(col(Feed.state) == FeedState.PAUSED, col(Feed.reason).in_(REASONS)))

@@ -18,6 +18,7 @@ from tasks import (
     backfill_setbacks,
     callbacks,
     days,
+    deaths,
     edits,
     facts,
     jobs,
@@ -57,15 +58,19 @@ def objection(metric: Metric, feed: Feed, first: str) -> str | None:
     return None
 
 
-def run(rt: Runtime) -> bool:
-    """Do one chunk of one backfill; False when there was none to do."""
+def run(rt: Runtime, *, alone: bool = False) -> bool:
+    """Do one chunk of one backfill; False when there was none to do.
+
+    `alone`: of a feed that runs alone.
+    """
+    deaths.bury(rt)
     callbacks.open_new(rt)  # feeds that are wanted are due from now on, and go first
     now = rt.clock.now()
     with rt.ledger.read() as session:
-        if rt.stopping.is_set() or not backfills.any_due(session, now):
+        if rt.stopping.is_set() or not backfills.any_due(session, now, alone=alone):
             return False
     with rt.ledger.write() as session:
-        claimed = backfills.claim(session, owner=rt.owner, now=now)
+        claimed = backfills.claim(session, owner=rt.owner, now=now, alone=alone)
     if claimed is None:
         return False
     held, row = claimed

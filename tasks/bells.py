@@ -20,6 +20,7 @@ from tasks import (
     housekeeping,
     reconcile,
     refresh,
+    suspects,
     sweep,
     sync,
 )
@@ -47,7 +48,8 @@ def runtime() -> Runtime:
 def drain(rt: Runtime, lane: Lane, once: Callable[[], bool], *, task: str) -> None:
     """Work while there is work, for one slice of time, in a slot of this lane if one is free.
 
-    Without a free slot nothing is lost: whoever holds the slots looks for more before they go.
+    Without a free slot nothing is lost: whoever holds the slots looks for more before they go. When
+    the slots are wanted for a suspect, which runs alone, whoever leaves last tries it.
     """
     more = False
     with rt.slots.enter(lane) as free:
@@ -56,8 +58,12 @@ def drain(rt: Runtime, lane: Lane, once: Callable[[], bool], *, task: str) -> No
             more = True
             while more and not rt.stopping.is_set() and time.monotonic() < ends_at:
                 more = once()
+                if rt.slots.wished:
+                    break
     if more and not rt.stopping.is_set():
         rt.ring(task, lane.name.lower())
+    if rt.slots.wished:
+        suspects.run_alone(rt)
 
 
 @shared_task(name="waggle.sync", bind=True)  # type: ignore[untyped-decorator]
@@ -101,6 +107,12 @@ def reconcile_overdue() -> None:
     """Compare goals with what Beeminder holds, once a day each."""
     rt = runtime()
     drain(rt, Lane.BULK, lambda: reconcile.run(rt), task="reconcile")
+
+
+@shared_task(name="waggle.suspects")  # type: ignore[untyped-decorator]
+def try_suspects() -> None:
+    """Try work again at which a worker has died, with the process to itself."""
+    suspects.begin(runtime())
 
 
 @shared_task(name="waggle.refresh_tokens")  # type: ignore[untyped-decorator]

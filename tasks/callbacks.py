@@ -32,16 +32,22 @@ def open_new(rt: Runtime) -> None:
 
 def look_up(rt: Runtime) -> None:
     """A name that nobody knows may be new: ask Beeminder, compare by id."""
-    while not rt.stopping.is_set():
-        now = rt.clock.now()
-        with rt.ledger.read() as session:
-            if not events.any_due(session, ASKS_FOR_FEEDS, now):
-                return
-        with rt.ledger.write() as session:
-            held = events.claim(session, kinds=ASKS_FOR_FEEDS, owner=rt.owner, now=now)
-        if held is None:
-            return
-        _look_up(rt, held)
+    while look_one_up(rt):
+        pass
+
+
+def look_one_up(rt: Runtime, *, alone: bool = False) -> bool:
+    """Look up one of them; False when there is none. `alone`: one at which a worker has died."""
+    now = rt.clock.now()
+    with rt.ledger.read() as session:
+        if rt.stopping.is_set() or not events.any_due(session, ASKS_FOR_FEEDS, now, alone=alone):
+            return False
+    with rt.ledger.write() as session:
+        held = events.claim(session, kinds=ASKS_FOR_FEEDS, owner=rt.owner, now=now, alone=alone)
+    if held is None:
+        return False
+    _look_up(rt, held)
+    return True
 
 
 def _look_up(rt: Runtime, held: EventClaim) -> None:

@@ -11,7 +11,7 @@ from db import events, people
 from db.events import EventClaim
 from db.models import User
 from db.states import EventKind
-from tasks import event_setbacks, policy
+from tasks import deaths, event_setbacks, policy
 from tasks.beeminder import client_of
 from tasks.gates import DeferredError
 from tasks.runtime import Runtime
@@ -21,14 +21,18 @@ log = structlog.get_logger(__name__)
 KINDS = (EventKind.DEAUTHORIZED,)
 
 
-def run(rt: Runtime) -> bool:
-    """Handle one de-authorization; False when there was none."""
+def run(rt: Runtime, *, alone: bool = False) -> bool:
+    """Handle one de-authorization; False when there was none.
+
+    `alone`: one at which a worker has died.
+    """
+    deaths.bury(rt)
     now = rt.clock.now()
     with rt.ledger.read() as session:
-        if not events.any_due(session, KINDS, now):
+        if not events.any_due(session, KINDS, now, alone=alone):
             return False
     with rt.ledger.write() as session:
-        held = events.claim(session, kinds=KINDS, owner=rt.owner, now=now)
+        held = events.claim(session, kinds=KINDS, owner=rt.owner, now=now, alone=alone)
     if held is None:
         return False
     hashes = held.event.payload.get("token_hashes", [])

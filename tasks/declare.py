@@ -12,7 +12,7 @@ from sqlalchemy import true
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
-from db import datasources, feeds, outbox, pauses
+from db import datasources, feeds, outbox, pauses, resting
 from db.engine import Ledger
 from db.models import Feed, Goal, Source, User
 from db.names import feed_name
@@ -174,7 +174,7 @@ def _feed(
         changed.append("state")
         datasources.take_up(session, row.goal_id)
         row.state, row.reason = FeedState.ACTIVE, None
-    if row.state == FeedState.FAILING and counts_anew:
+    if row.state == FeedState.FAILING and row.reason != resting.SET_ASIDE and counts_anew:
         _forgive(row)
     if counts_anew:
         row.digest, row.cursor = None, {}
@@ -192,7 +192,7 @@ def _wake(session: Session, source: Source, now: float) -> None:
     changed them does not name it.
     """
     failed = select_rows(Feed).where(
-        col(Feed.source_id) == source.id, col(Feed.state) == FeedState.FAILING
+        col(Feed.source_id) == source.id, col(Feed.state) == FeedState.FAILING, resting.running()
     )
     for row in session.exec(failed):
         _forgive(row)

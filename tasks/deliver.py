@@ -6,7 +6,7 @@ from clients.errors import ClientError
 from db import claiming, feeds, outbox
 from db.feeds import FencedError
 from db.states import Lane
-from tasks import edits, fit, jobs, outages, push, setbacks
+from tasks import deaths, edits, fit, jobs, outages, push, setbacks
 from tasks.beeminder import WHERE, Access
 from tasks.gates import DeferredError
 from tasks.jobs import Batch, Job
@@ -15,14 +15,18 @@ from tasks.runtime import Runtime, Stopping
 log = structlog.get_logger(__name__)
 
 
-def run(rt: Runtime) -> bool:
-    """Push what is due in the outbox; False when there was nothing."""
+def run(rt: Runtime, *, alone: bool = False) -> bool:
+    """Push what is due in the outbox; False when there was nothing.
+
+    `alone`: that of one feed that runs alone.
+    """
+    deaths.bury(rt)
     now = rt.clock.now()
     with rt.ledger.read() as session:
-        if not claiming.has_outbox(session, now):
+        if not claiming.has_outbox(session, now, alone=alone):
             return False
     with rt.ledger.write() as session:
-        claims = claiming.claim_outbox(session, owner=rt.owner, now=now)
+        claims = claiming.claim_outbox(session, owner=rt.owner, now=now, alone=alone)
     with rt.leases.holding([held.feed_id for held in claims], now):
         try:
             for held in claims:

@@ -20,6 +20,7 @@ from db.states import DatapointState
 from tasks import (
     comparison,
     days,
+    deaths,
     facts,
     holdings,
     jobs,
@@ -44,14 +45,18 @@ class WantedError(Exception):
     """Somebody asks for a feed that is being compared: they go first."""
 
 
-def run(rt: Runtime) -> bool:
-    """Reconcile the goal that has waited longest; False when none is due."""
+def run(rt: Runtime, *, alone: bool = False) -> bool:
+    """Reconcile the goal that has waited longest; False when none is due.
+
+    `alone`: for one feed that runs alone.
+    """
+    deaths.bury(rt)
     now = rt.clock.now()
     with rt.ledger.read() as session:
-        if not reconciling.any_overdue(session, now):
+        if not reconciling.any_overdue(session, now, alone=alone):
             return False
     with rt.ledger.write() as session:
-        claims = reconciling.claim_overdue(session, owner=rt.owner, now=now)
+        claims = reconciling.claim_overdue(session, owner=rt.owner, now=now, alone=alone)
     if not claims:
         return False
     rt.trace("reconcile.claimed")
@@ -90,6 +95,7 @@ def examine(rt: Runtime, goal_id: int, *, repair: Repair) -> Report | None:
 
     Raises the tree of `clients.errors`, `DeferredError`, and `FencedError`.
     """
+    deaths.bury(rt)
     now = rt.clock.now()
     with rt.ledger.write() as session:
         claims = reconciling.claim_goal(session, goal_id, owner=rt.owner, now=now)

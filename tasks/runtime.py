@@ -16,9 +16,9 @@ from clients.errors import AuthFailed, Permanent
 from db import feeds
 from db.clock import Clock
 from db.engine import Ledger
-from db.states import Lane
 from db.vault import Vault
 from tasks.providers import Connection, Provider
+from tasks.slots import HELD_AT_MOST_SECONDS, Slots
 
 log = structlog.get_logger(__name__)
 
@@ -26,7 +26,6 @@ Ring = Callable[[str, str], bool]
 """Rings one bell: (task, queue) -> was the broker reached. Never raises, never waits for long."""
 
 HEARD_SECONDS = 1.0
-HELD_AT_MOST_SECONDS = 180.0  # a thread that hangs for longer loses its lease after all
 
 
 class Stopping(Exception):  # noqa: N818 -- a state of the process, not an error
@@ -51,47 +50,6 @@ class Options:
     corrections: str = "careful"
     retention_days: int = 400
     allow_http: bool = False
-
-
-class Slots:
-    """How many tasks of each lane may run at once in this process.
-
-    At most half of the slots run `bulk`, and two are kept from `default` as well: scheduled work
-    that hangs never stands in the way of a callback.
-    """
-
-    def __init__(self, total: int) -> None:
-        self.total = total
-        self._lock = threading.Lock()
-        self._running = dict.fromkeys(Lane, 0)
-        self._limits = {
-            Lane.URGENT: total,
-            Lane.DEFAULT: max(1, total - 2),
-            Lane.BULK: max(1, total // 2),
-        }
-
-    @property
-    def busy(self) -> int:
-        """Slots in use."""
-        return sum(self._running.values())
-
-    @contextlib.contextmanager
-    def enter(self, lane: Lane) -> Iterator[bool]:
-        """Take a slot for the block; False (and no slot) when the lane has all it may have."""
-        with self._lock:
-            # Each limit counts everything that is not more urgent than its lane, and whoever comes
-            # in keeps to the limits of the more urgent lanes as well.
-            free = all(
-                sum(count for other, count in self._running.items() if other >= level) < limit
-                for level, limit in self._limits.items()
-                if level <= lane
-            )
-            self._running[lane] += free
-        try:
-            yield free
-        finally:
-            with self._lock:
-                self._running[lane] -= free
 
 
 class Leases:
@@ -178,6 +136,8 @@ class Runtime:
     connections: dict[tuple[int, str], Connection] = field(default_factory=dict)
     logins: dict[int, LoginTurn] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    buried_at: float = 0.0  # when it was looked for leases that ended by themselves
+    turn_until: float = 0.0  # of trying suspects, as the ledger has it
 
     def step(self, name: str) -> None:
         """A boundary between two steps: where a process may be killed, and where it may stop."""
@@ -185,10 +145,14 @@ class Runtime:
         if self.stopping.is_set():
             raise Stopping
 
-    def heartbeat(self) -> None:
-        """Renew what this process holds; called every few seconds by one thread."""
+    def heartbeat(self) -> float:
+        """Renew what this process holds; called every few seconds by one thread.
+
+        Returns the instant from which leases count: what is said to be renewed then, was.
+        """
         now = self.clock.now()
         held = self.leases.renewable(now)
         if held:
             with self.ledger.write() as session:
                 feeds.renew(session, owner=self.owner, feed_ids=held, now=now)
+        return now

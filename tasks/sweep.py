@@ -10,7 +10,7 @@ from db import backfills, claiming, datasources, opening, reconciling, workers
 from db import events as inbox_events
 from db.events import ASKS_FOR_FEEDS
 from db.states import Lane
-from tasks import deauthorize, policy
+from tasks import deaths, deauthorize, long_waits, policy, suspects
 from tasks.runtime import Runtime
 
 log = structlog.get_logger(__name__)
@@ -25,6 +25,8 @@ AGES = {
 
 def run(rt: Runtime) -> dict[str, int]:
     """Ring for everything that is due; returns how many bells were rung for what."""
+    deaths.bury(rt)
+    long_waits.tell(rt)
     now = rt.clock.now()
     rung: dict[str, int] = {}
     with rt.ledger.read() as session:
@@ -40,6 +42,7 @@ def run(rt: Runtime) -> dict[str, int]:
             "datasource.default": datasources.any_due(session, now),
             "backfill.bulk": backfills.any_due(session, now),
             "reconcile.bulk": reconciling.any_overdue(session, now),
+            "suspects.default": suspects.any_due(session, now),
         }
         too_old = [
             (kinds, now - age)

@@ -10,7 +10,19 @@ from clients.errors import AuthFailed, ClientError, NotFound, Permanent
 from db import claiming, feeds, outbox, sources
 from db.feeds import FencedError
 from db.states import Lane, SourceState
-from tasks import callbacks, edits, facts, finishing, gates, jobs, outages, push, reading, setbacks
+from tasks import (
+    callbacks,
+    deaths,
+    edits,
+    facts,
+    finishing,
+    gates,
+    jobs,
+    outages,
+    push,
+    reading,
+    setbacks,
+)
 from tasks.beeminder import WHERE, Access
 from tasks.gates import DeferredError
 from tasks.jobs import Batch, Job
@@ -22,14 +34,18 @@ log = structlog.get_logger(__name__)
 USED_TO_THE_MINUTE = 60.0
 
 
-def run(rt: Runtime, lane: Lane) -> bool:
-    """Do one piece of work: the due feeds of one source. False when there was none."""
+def run(rt: Runtime, lane: Lane, *, alone: bool = False) -> bool:
+    """Do one piece of work: the due feeds of one source. False when there was none.
+
+    `alone`: one feed that runs alone (`tasks.suspects`).
+    """
+    deaths.bury(rt)
     callbacks.open_new(rt)
     if rt.stopping.is_set():
         return False
     now = rt.clock.now()
     with rt.ledger.write() as session:
-        claims = claiming.claim(session, owner=rt.owner, now=now, lane=lane)
+        claims = claiming.claim(session, owner=rt.owner, now=now, lane=lane, alone=alone)
     if not claims:
         return False
     rt.trace("claimed")

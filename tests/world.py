@@ -23,8 +23,9 @@ from simulators.beeminder import Beeminder
 from simulators.beeminder_state import Datapoint
 from simulators.bemserver import Bemserver
 from simulators.server import LocalServer
-from tasks import deliver, providers, sync
-from tasks.runtime import Options, Runtime, Slots
+from tasks import deliver, providers, suspects, sync
+from tasks.runtime import Options, Runtime
+from tasks.slots import Slots
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC).timestamp()
 DAY = 86400.0
@@ -187,7 +188,7 @@ class World:
     def work(self, rt: Runtime | None = None, lane: Lane = Lane.BULK) -> None:
         """Work until nothing is due."""
         rt = rt or self.runtime()
-        while sync.run(rt, lane) or deliver.run(rt):
+        while sync.run(rt, lane) or deliver.run(rt) or suspects.run(rt):
             pass
 
     def event(self, event_id: str) -> Event:

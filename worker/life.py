@@ -94,13 +94,13 @@ class Life:
         while not self._ended.wait(HEARTBEAT_SECONDS):
             count += 1
             try:
-                self._rt.heartbeat()
+                now = self._rt.heartbeat()
                 with self._rt.ledger.write() as session:
                     workers.beat(
                         session,
                         name=self._rt.owner,
                         busy=self._rt.slots.busy,
-                        now=self._rt.clock.now(),
+                        now=now,
                     )
             except SQLAlchemyError as error:
                 # Leases may end now; whoever claims next fences us off.

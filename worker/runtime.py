@@ -13,7 +13,8 @@ from db.clock import LedgerClock
 from db.engine import Ledger
 from db.vault import Vault
 from tasks import providers
-from tasks.runtime import Options, Runtime, Slots
+from tasks.runtime import Options, Runtime
+from tasks.slots import Slots
 from worker.settings import Settings
 
 SLOTS = 16

@@ -3,7 +3,7 @@
 import pytest
 from sqlmodel import select
 
-from db import events, inbox
+from db import deaths, events, inbox
 from db.engine import Ledger
 from db.events import EventClaim
 from db.models import Cover, Event
@@ -25,10 +25,12 @@ def store(ledger: Ledger, *received: float) -> list[str]:
     return [event.id for event in group]
 
 
-def claim(ledger: Ledger, owner: str = "a", now: float = NOW) -> EventClaim | None:
+def claim(
+    ledger: Ledger, owner: str = "a", now: float = NOW, *, alone: bool = False
+) -> EventClaim | None:
     """Claim in a transaction of its own."""
     with ledger.write() as session:
-        return events.claim(session, kinds=KINDS, owner=owner, now=now)
+        return events.claim(session, kinds=KINDS, owner=owner, now=now, alone=alone)
 
 
 def row(ledger: Ledger, event_id: str) -> Event:
@@ -71,7 +73,10 @@ def test_a_late_worker_is_fenced(ledger: Ledger) -> None:
     """After the lease somebody else holds it: neither end nor return of the first one counts."""
     (event_id,) = store(ledger, NOW)
     first = claim(ledger)
-    second = claim(ledger, "b", NOW + events.LEASE_SECONDS)
+    with ledger.write() as session:
+        deaths.bury(session, NOW + events.LEASE_SECONDS)
+    assert claim(ledger, "b", NOW + events.LEASE_SECONDS) is None
+    second = claim(ledger, "b", NOW + events.LEASE_SECONDS, alone=True)
     assert first is not None
     assert second is not None
 

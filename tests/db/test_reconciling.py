@@ -2,7 +2,7 @@
 
 import pytest
 
-from db import reconciling
+from db import deaths, reconciling
 from db.engine import Ledger
 from db.feeds import Claim
 from db.models import Datapoint, Feed, Goal, Source, User
@@ -146,6 +146,7 @@ def test_a_goal_is_claimed_whole_or_not(ledger: Ledger, feed_ids: list[int]) -> 
     with ledger.read() as session:
         assert session.get_one(Feed, feed_ids[0]).lease_until == 0.0
     with ledger.write() as session:
+        deaths.bury(session, NOW + 6)
         claims: list[Claim] = reconciling.claim_goal(session, goal_id, owner="w", now=NOW + 6)
     assert sorted(held.feed_id for held in claims) == feed_ids[:2]
 

@@ -41,7 +41,7 @@ def row(world: World, backfill_id: int) -> Backfill:
 def work(world: World, rt: Runtime | None = None) -> int:
     """Do all chunks that are due; returns how many."""
     rt, count = rt or world.runtime(), 0
-    while backfill.run(rt):
+    while backfill.run(rt) or backfill.run(rt, alone=True):
         count += 1
     return count
 
@@ -49,7 +49,7 @@ def work(world: World, rt: Runtime | None = None) -> int:
 def die(rt: Runtime) -> bool:
     """Do chunks until the process is killed; False when nothing killed it."""
     try:
-        while backfill.run(rt):
+        while backfill.run(rt) or backfill.run(rt, alone=True):
             pass
     except CrashError:
         return True

@@ -10,13 +10,14 @@ from sqlmodel import SQLModel, select
 from db import feeds
 from db.models import Cover, Datapoint, Event, Feed, Source
 from db.states import Lane
-from tasks import sync
+from tasks import suspects, sync
 from tasks.runtime import Runtime
 from tests.world import CrashError, World
 
 TODAY, YESTERDAY = "20261120", "20261119"
 T = TypeVar("T", bound=SQLModel)
 LEASE_OVER = feeds.LEASE_SECONDS + 0.5
+TRIED_AGAIN = 4 * LEASE_OVER  # after every pause between deaths in a row
 
 
 def change_feed(world: World, feed_id: int | None = None, **columns: object) -> None:
@@ -65,7 +66,7 @@ def written(world: World) -> tuple[list[dict], list[dict], list[dict]]:
 def die(world: World, rt: Runtime, lane: Lane = Lane.BULK) -> bool:
     """Work until the process is killed; False when nothing killed it."""
     try:
-        while sync.run(rt, lane):
+        while sync.run(rt, lane) or suspects.run(rt):
             pass
     except CrashError:
         return True

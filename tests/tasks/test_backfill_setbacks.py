@@ -8,7 +8,7 @@ from db.models import Datapoint
 from simulators.faults import Fault
 from tasks import backfill, deliver
 from tests.tasks.past_days import FIRST, ask, created, die, history, row, work
-from tests.tasks.scenes import LEASE_OVER, TODAY, all_rows, change_feed
+from tests.tasks.scenes import LEASE_OVER, TODAY, TRIED_AGAIN, all_rows, change_feed
 from tests.world import DAY, World, crash_at
 
 STEPS = (
@@ -35,7 +35,7 @@ def test_a_killed_worker_is_taken_over(synced: World, step: str) -> None:
     made = ask(synced)
     for _ in range(3):
         die(synced.runtime(trace=crash_at(step)))
-        synced.clock.advance(LEASE_OVER)
+        synced.clock.advance(TRIED_AGAIN)
 
     work(synced)
 
@@ -124,6 +124,7 @@ def test_stopping_hands_back_between_two_steps(synced: World) -> None:
     assert (row(synced, made).state, row(synced, made).next_day) == ("working", FIRST)
     synced.clock.advance(LEASE_OVER)
     assert not backfill.run(rt)
+    assert not backfill.run(rt, alone=True)
     work(synced)
     assert row(synced, made).state == "done"
 

@@ -17,6 +17,7 @@ TASKS = {
     "waggle.datasource": bells.change_datasources,
     "waggle.backfill": bells.backfill_due,
     "waggle.reconcile": bells.reconcile_overdue,
+    "waggle.suspects": bells.try_suspects,
     "waggle.refresh_tokens": bells.refresh_tokens,
     "waggle.sweep": bells.sweep_ledger,
     "waggle.housekeeping": bells.keep_house,

@@ -41,7 +41,7 @@ def alice(world: World) -> User:
 def drain(world: World) -> None:
     """Handle what is due."""
     rt = world.runtime()
-    while deauthorize.run(rt):
+    while deauthorize.run(rt) or deauthorize.run(rt, alone=True):
         pass
 
 

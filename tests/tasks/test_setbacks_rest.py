@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from sqlmodel import Session
 
-from db import claiming, feeds, notices, pauses
+from db import claiming, deaths, feeds, notices, pauses
 from db.models import Datapoint, Notice
 from db.states import FeedState, Lane
 from simulators.faults import Fault
@@ -289,9 +289,12 @@ def test_a_fenced_rest_changes_nothing(world: World) -> None:
     def steal(step: str) -> None:
         if step == "claimed":
             world.clock.advance(feeds.LEASE_SECONDS + 1)
+            now = world.clock.at
             with world.ledger.write() as session:
-                (held,) = claiming.claim(session, owner="x", now=world.clock.at, lane=Lane.BULK)
-                stolen.append(held)
+                deaths.bury(session, now)
+                stolen.extend(
+                    claiming.claim(session, owner="x", now=now, lane=Lane.BULK, alone=True)
+                )
 
     stolen: list[feeds.Claim] = []
     world.work(world.runtime(trace=steal))

@@ -28,11 +28,11 @@ def test_a_callback_that_nobody_looked_at_is_rung_for(world: World) -> None:
 
 
 def test_an_expired_lease_is_rung_for(world: World) -> None:
-    """A killed worker's feed is due again when its lease has ended, and not before."""
+    """A killed worker's feed is tried again when its lease has ended, and not before."""
     die(world, world.runtime(trace=crash_at("claimed")))
     assert sweep.run(world.runtime()) == {}
     world.clock.advance(11)
-    assert sweep.run(world.runtime()) == {"sync.default": 1}
+    assert sweep.run(world.runtime()) == {"suspects.default": 1}
 
 
 def test_each_lane_has_bells_of_its_own(world: World) -> None:

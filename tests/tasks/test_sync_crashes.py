@@ -5,7 +5,15 @@ import pytest
 from db.models import Datapoint
 from simulators.faults import Fault
 from tasks import sweep
-from tests.tasks.scenes import LEASE_OVER, TODAY, YESTERDAY, all_rows, die, only_today
+from tests.tasks.scenes import (
+    LEASE_OVER,
+    TODAY,
+    TRIED_AGAIN,
+    YESTERDAY,
+    all_rows,
+    die,
+    only_today,
+)
 from tests.world import World, crash_at
 
 STEPS = ("opened", "claimed", "fetched", "recorded", "push.begun", "push.sent", "finished")
@@ -50,7 +58,7 @@ def test_killed_at_the_same_step_again_and_again(world: World, step: str) -> Non
     event_id = world.call_back()
     for _ in range(3):
         die(world, world.runtime(trace=crash_at(step)))
-        world.clock.advance(LEASE_OVER)
+        world.clock.advance(TRIED_AGAIN)
 
     world.work()
 

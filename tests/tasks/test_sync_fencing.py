@@ -108,7 +108,7 @@ def test_the_doubt_survives_the_end_of_the_sync_that_took_over(world: World) -> 
             if step == "push.sent":
                 sleeper.wake()
 
-        sync.run(world.runtime(trace=trace), Lane.BULK)
+        sync.run(world.runtime(trace=trace), Lane.BULK, alone=True)
         assert world.values()[TODAY] == OLD
         assert world.feed().doubtful
 

@@ -50,7 +50,8 @@ def until_done(
 def _as_it_stands(session: Session, one: Tracked) -> Tracked:
     row = session.get_one(Backfill, one.row.id)
     feed = session.get_one(Feed, row.feed_id)
-    halted = None if feed.state in resting.RUNNING else f"{feed.state} ({feed.reason})"
+    running = resting.is_running(feed.state, feed.reason)
+    halted = None if running else f"{feed.state} ({feed.reason})"
     return Tracked(one.name, row, halted)
 
 
@@ -76,4 +77,8 @@ def _here(house: House, feed_ids: list[int]) -> Iterator[Callable[[], bool]]:
                     feeds.ask(session, late, now)
             return bool(late)
 
-        yield lambda: sync.run(rt, Lane.URGENT) or backfill.run(rt) or make_way()
+        def alone() -> bool:
+            """Nothing else runs in this process, so what has to run alone may."""
+            return sync.run(rt, Lane.URGENT, alone=True) or backfill.run(rt, alone=True)
+
+        yield lambda: sync.run(rt, Lane.URGENT) or backfill.run(rt) or alone() or make_way()

@@ -114,7 +114,9 @@ def cancel(house: House, found: list[Named], *, as_json: bool) -> None:
 
 
 def _ask(house: House, found: list[Named], days_asked: Span) -> list[Tracked]:
-    asleep = [named for named in found if named.feed.state not in resting.RUNNING]
+    asleep = [
+        named for named in found if not resting.is_running(named.feed.state, named.feed.reason)
+    ]
     if len(asleep) == len(found):
         named = asleep[0]
         raise failures.Failed(

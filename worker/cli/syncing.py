@@ -161,7 +161,7 @@ def _working_here(house: House) -> Iterator[Callable[[], bool]]:
     from tasks import sync as job  # noqa: PLC0415 -- slow to import, only needed here
 
     with working.here(house) as rt:
-        yield lambda: job.run(rt, Lane.URGENT)
+        yield lambda: job.run(rt, Lane.URGENT) or job.run(rt, Lane.URGENT, alone=True)
 
 
 @contextlib.contextmanager

@@ -1,0 +1,60 @@
+"""Suspects: work at which a worker has died, tried again one by one and alone in a process.
+
+Usual claims pass them over; those that say `alone` take one of them (`db.claiming`, `db.backfills`,
+`db.reconciling`, `db.events`). So that others go on serving callbacks, one process at a time makes
+room for them: it has the turn, a quota of our own.
+"""
+
+from collections.abc import Collection
+
+from sqlalchemy import select, update
+from sqlmodel import Session, col
+
+from db import backfills, claiming, events, quotas, reconciling, resting
+from db.models import Feed
+from db.models_limits import Quota
+from db.states import EventKind, Lane
+
+TURN = "suspects"
+OURS = "waggle"  # no vendor's: nobody has to know of it
+
+
+def any_due(session: Session, kinds: Collection[EventKind], now: float) -> bool:
+    """Is there something that could be tried alone now? `kinds`: events that no feed answers."""
+    if events.any_due(session, kinds, now, alone=True):
+        return True
+    known = session.connection().execute(
+        select(col(Feed.id)).where(col(Feed.suspect).is_(True), resting.claimable()).limit(1)
+    )
+    if known.first() is None:
+        return False  # as nearly always
+    due = session.connection().execute(
+        select(col(Feed.id)).where(claiming.due(now, Lane.BULK, alone=True)).limit(1)
+    )
+    return (
+        due.first() is not None
+        or claiming.has_outbox(session, now, alone=True)
+        or backfills.any_due(session, now, alone=True)
+        or reconciling.any_overdue(session, now, alone=True)
+    )
+
+
+def take_turn(session: Session, now: float, seconds: float) -> float | None:
+    """Make room for suspects in this process until the returned instant; None: it is not free."""
+    quotas.ensure(session, TURN, vendor=OURS, title=TURN)
+    taken = session.connection().execute(
+        update(Quota)
+        .where(col(Quota.key) == TURN, col(Quota.next_free_at) <= now)
+        .values(next_free_at=now + seconds)
+    )
+    return now + seconds if taken.rowcount == 1 else None
+
+
+def move_turn(session: Session, ends_at: float, to: float) -> float:
+    """Have the turn that ends at `ends_at` end at `to` instead, unless somebody else has it."""
+    session.connection().execute(
+        update(Quota)
+        .where(col(Quota.key) == TURN, col(Quota.next_free_at) == ends_at)
+        .values(next_free_at=to)
+    )
+    return to

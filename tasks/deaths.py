@@ -1,0 +1,39 @@
+"""Looking for leases that ended by themselves, before anything is claimed and in every sweep.
+
+What has been leased is free again only when somebody has looked why its lease ended (`db.deaths`).
+"""
+
+import structlog
+
+from db import deaths
+from tasks.runtime import Runtime
+
+log = structlog.get_logger(__name__)
+
+LOOK_EVERY_SECONDS = 1.0
+
+
+def bury(rt: Runtime) -> None:
+    """Free what died since the last look, and count who may have done it."""
+    now = rt.clock.now()
+    if 0.0 <= now - rt.buried_at < LOOK_EVERY_SECONDS:
+        return  # leases of ten seconds need no closer look, and every callback comes by here
+    rt.buried_at = now
+    with rt.ledger.read() as session:
+        if not deaths.any_ended(session, now):
+            return
+    with rt.ledger.write() as session:
+        found = deaths.bury(session, now)
+    for one in found:
+        log.warning(
+            "work.died",
+            owner=one.owner,
+            worker="lives" if one.lives else "gone",
+            counted=one.counted,
+            suspects=one.suspects,
+            events=one.events,
+        )
+        if one.set_aside is not None:
+            log.error("feed.set_aside", feed=one.set_aside)
+        for event_id in one.dead:
+            log.error("event.dead", event_id=event_id)
