@@ -74,6 +74,20 @@ def clear(session: Session, *, subject: str, kind: str, now: float, key: str | N
     return cleared.rowcount
 
 
+def expire(session: Session, *, kind: str, raised_before: float, now: float) -> int:
+    """Clear news of this kind that everybody has had time to read; returns how many."""
+    cleared = session.connection().execute(
+        update(Notice)
+        .where(
+            col(Notice.kind) == kind,
+            col(Notice.created_at) < raised_before,
+            col(Notice.cleared_at).is_(None),
+        )
+        .values(cleared_at=now)
+    )
+    return cleared.rowcount
+
+
 def clear_all(session: Session, *, subjects: Collection[str], now: float) -> int:
     """Nobody has to know or do anything about these any more; returns how many were open."""
     cleared = session.connection().execute(

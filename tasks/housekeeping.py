@@ -6,7 +6,7 @@ from pathlib import Path
 import structlog
 
 from db import events, notices, receipts, workers
-from tasks import key_ends, put_off
+from tasks import key_ends, outages, put_off
 from tasks.runtime import Runtime
 
 log = structlog.get_logger(__name__)
@@ -25,6 +25,7 @@ def run(rt: Runtime) -> int:
     now = rt.clock.now()
     too_old = now - rt.options.retention_days * DAY
     with rt.ledger.write() as session:
+        outages.forget(session, now)  # rows of breakers are locked before any others
         workers.forget_dead(session, now)
         key_ends.tell(session, rt.providers, now)
         put_off.clear(session, now)

@@ -32,6 +32,7 @@ log = structlog.get_logger(__name__)
 OPENED, CLOSED = "breaker", "recovered"  # kinds of notices
 MOST_REASON = 200  # characters
 MINUTE, HOUR, DAY = 60, 3600, 86400
+UNUSED_SECONDS = 2.0 * DAY  # what is in use is tried every day at least
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,13 @@ def linked(rt: Runtime, batch: Batch, access: Access) -> None:
     """Work for the owner of this batch is done: did Beeminder answer all that it was asked?"""
     if access.answered and not access.lost:
         _count(rt, batch, _link(batch), None)
+
+
+def forget(session: Session, now: float) -> None:
+    """That something is back is news for a day; trouble of what nobody uses any more is none."""
+    notices.expire(session, kind=CLOSED, raised_before=now - DAY, now=now)
+    for subject in breakers.forget_unused(session, now - UNUSED_SECONDS):
+        notices.clear(session, subject=subject, kind=OPENED, now=now)
 
 
 def _link(batch: Batch) -> _Subject:

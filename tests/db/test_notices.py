@@ -121,3 +121,15 @@ def test_only_what_was_cleared_is_forgotten(ledger: Ledger) -> None:
         assert notices.forget(session, NOW + 2) == 1
     assert [row.subject for row in shown(ledger)] == ["feed:3"]
     assert say(ledger)
+
+
+def test_news_expire_by_their_kind(ledger: Ledger) -> None:
+    """What was raised before then is cleared, of that kind only, whoever it is about."""
+    say(ledger, kind="recovered", subject="source:1")
+    say(ledger, kind="recovered", subject="user:1", now=NOW + 10)
+    say(ledger)
+    with ledger.write() as session:
+        assert notices.expire(session, kind="recovered", raised_before=NOW + 5, now=NOW + 9) == 1
+        assert notices.expire(session, kind="recovered", raised_before=NOW + 5, now=NOW + 9) == 0
+
+    assert [row.subject for row in shown(ledger)] == ["feed:1", "user:1"]

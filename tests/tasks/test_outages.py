@@ -1,26 +1,19 @@
-"""Outages: told once when they begin and once when they are over, and callbacks never wait long."""
-
-from collections.abc import Iterator
-from itertools import pairwise
+"""Outages: what counts as one, told once when it begins and once when it is over."""
 
 import pytest
 from sqlmodel import select
 
 from db import breakers, needs
-from db.breakers import URGENT_SECONDS
-from db.models import Datapoint, Feed, Notice, Source
+from db.models import Datapoint, Notice, Source
 from db.models_limits import Breaker
-from db.states import DatapointState, Lane, SourceState
-from simulators.faults import Fault, Faults
-from tasks import deliver, outages
+from db.states import DatapointState, FeedState, SourceState
+from tasks import deliver, housekeeping
 from tasks.runtime import Runtime
+from tests.tasks.away import BOTH_SIDES, HOUR, SIDES, broken, drive, faults_of, go, told, tries
 from tests.tasks.past_days import ask, history, work
 from tests.tasks.past_days import row as row_of
-from tests.tasks.scenes import TODAY, all_rows, change_feed, second_source
-from tests.world import NOON, World
-
-HOUR = 3600.0
-SIDES = {"source": ("bemserver", "source:1"), "link": ("beeminder", "user:1")}
+from tests.tasks.scenes import TODAY, all_rows, change_feed
+from tests.world import DAY, NOON, World
 
 
 @pytest.fixture
@@ -29,76 +22,7 @@ def rt(world: World) -> Runtime:
     return world.runtime()
 
 
-@pytest.fixture(params=SIDES)
-def side(request: pytest.FixtureRequest) -> str:
-    """Who is away: the source, or Beeminder."""
-    name: str = request.param
-    return name
-
-
-def faults_of(world: World, side: str) -> Faults:
-    """The faults, and the log, of the server behind this."""
-    simulator: Faults = getattr(world, SIDES[side][0]).faults
-    return simulator
-
-
-def go(world: World, side: str = "source", **fault: object) -> None:
-    """From now on nobody answers there, or something else is wrong."""
-    faults_of(world, side).add(Fault(**({"action": "reset", "times": None} | fault)))
-
-
-def broken(world: World, side: str = "source", *, opened: bool = True) -> None:
-    """The same, ten minutes ago: feeds are in back-off, and the breaker is open, or just not."""
-    go(world, side)
-    now = world.clock.at
-    row = Breaker(
-        subject=SIDES[side][1], bad=20.0, counted_at=now, troubled_since=now - 599, reason="gone"
-    )
-    if opened:
-        row.opened_at, row.probed_at, row.probe_at = now, now, now + 60
-    with world.ledger.write() as session:
-        session.add(row)
-        for number, feed in enumerate(session.exec(select(Feed))):
-            feed.attempts, feed.failing_since = 20, now - 599
-            feed.due_at = now + 10 + 30 * number
-            session.add(feed)
-
-
-def drive(world: World, rt: Runtime, until: float) -> None:
-    """Work whenever something comes due, until so many seconds after noon."""
-    while True:
-        world.work(rt)
-        now = world.clock.at
-        step = min((at for at in instants(world) if at > now), default=until + NOON)
-        world.clock.at = min(step, until + NOON)
-        if step >= until + NOON:
-            return world.work(rt)
-
-
-def instants(world: World) -> Iterator[float]:
-    """When something may come due that no breaker holds up."""
-    rows = [row for row in all_rows(world, Breaker) if row.opened_at is not None]
-    urgent = max((row.probed_at + URGENT_SECONDS for row in rows), default=0.0)
-    other = max((row.probe_at for row in rows), default=0.0)
-    for feed in all_rows(world, Feed):
-        yield max(feed.due_at, urgent if feed.lane == Lane.URGENT else other)
-
-
-def tries(world: World, side: str, since: float = 0.0) -> list[float]:
-    """When somebody asked there, in seconds after noon; what is asked at one time is one try."""
-    asked = {request.started_at - NOON for request in faults_of(world, side).requests}
-    return sorted(at for at in asked if at >= since)
-
-
-def told(world: World, *, everything: bool = False) -> list[tuple[str, str]]:
-    """The open notices about outages as (kind, subject); `everything`: also those cleared."""
-    return [
-        (row.kind, row.subject)
-        for row in all_rows(world, Notice)
-        if row.kind in (outages.OPENED, outages.CLOSED) and (everything or row.cleared_at is None)
-    ]
-
-
+@BOTH_SIDES
 def test_the_owner_is_told_once_when_it_begins_and_once_when_it_ends(
     world: World, rt: Runtime, side: str
 ) -> None:
@@ -149,91 +73,7 @@ def test_a_source_says_how_it_stands(world: World, rt: Runtime) -> None:
     assert (source.state, source.last_error) == (SourceState.ACTIVE, None)
 
 
-def test_a_source_that_is_away_is_left_alone(world: World, rt: Runtime) -> None:
-    """Three feeds, six hours: a probe now and then, by one of them for all."""
-    for number in range(2):
-        world.link(f"g{number}")
-        world.beeminder.state.add_goal("alice", f"g{number}", kyoom=True, aggday="sum")
-    broken(world)
-
-    drive(world, rt, 6 * HOUR)
-
-    gaps = [after - before for before, after in pairwise(tries(world, "source"))]
-    assert 20 < len(gaps) < 50
-    assert min(gaps) >= 60
-    assert max(gaps) < 1000
-    assert sum(gaps[:4]) < 1800
-
-
-def test_callbacks_in_an_outage_are_tried_as_ever(world: World, rt: Runtime, side: str) -> None:
-    """Within five seconds, then at gaps of thirty at most for ten minutes: breaker or not."""
-    broken(world, side)
-    drive(world, rt, HOUR)
-
-    world.call_back()
-    drive(world, rt, HOUR + 600)
-
-    asked = tries(world, side, since=HOUR)
-    assert asked[0] - HOUR <= URGENT_SECONDS
-    gaps = [after - before for before, after in pairwise(asked)]
-    assert min(gaps) >= URGENT_SECONDS
-    assert gaps[0] <= 5
-    assert max(gaps) <= 30
-    assert asked[-1] > HOUR + 570
-
-
-@pytest.mark.parametrize("early", [0.5, 20.0, 580.0, -1.0])
-def test_a_callback_is_answered_when_the_source_is_back(
-    world: World, rt: Runtime, side: str, early: float
-) -> None:
-    """It came shortly before the other side was back, or just after: 30 s later it is done."""
-    broken(world, side)
-    drive(world, rt, 2 * HOUR - max(early, 0.0))
-    event_id = world.call_back()
-    drive(world, rt, 2 * HOUR)
-    faults_of(world, side).clear()
-    if early < 0:
-        event_id = world.call_back()
-
-    drive(world, rt, 2 * HOUR + 30)
-
-    assert world.event(event_id).state == "done"
-    assert world.values()[TODAY] == 2.5
-
-
-def test_what_waited_follows_soon(world: World, rt: Runtime, side: str) -> None:
-    """The first success wakes the others: within a few seconds everything is there."""
-    slugs = [f"g{number}" for number in range(8)]
-    for slug in slugs:
-        world.beeminder.state.add_goal("alice", slug, kyoom=True, aggday="sum")
-        world.link(slug)
-    broken(world, side)
-    drive(world, rt, 2 * HOUR)
-    faults_of(world, side).clear()
-    world.call_back("g3")
-
-    drive(world, rt, 2 * HOUR + URGENT_SECONDS + 2)
-
-    assert [world.values(slug).get(TODAY) for slug in slugs] == [2.5] * len(slugs)
-
-
-def test_other_sources_go_on(world: World, rt: Runtime) -> None:
-    """The plant is away: what the roof says is on its goal as ever, and nobody waits."""
-    world.link("output", source=second_source(world))
-    broken(world)
-    world.bemserver.faults.clear()  # they are at one server
-    with world.ledger.write() as session:
-        plant = session.get_one(Source, world.source_id)
-        plant.settings = plant.settings | {"url": "http://127.0.0.1:9"}
-    event_id = world.call_back("output")
-
-    drive(world, rt, 100)
-
-    assert world.event(event_id).state == "done"
-    assert world.values("output")[TODAY] == 2.5
-    assert world.feed().last_error
-
-
+@BOTH_SIDES
 @pytest.mark.parametrize(
     ("fault", "good"),
     [
@@ -265,6 +105,7 @@ def test_an_answer_is_no_outage(
     assert (row.good, row.bad, row.opened_at) == (good, 20.0, None)
 
 
+@BOTH_SIDES
 @pytest.mark.parametrize(
     "fault",
     [
@@ -329,6 +170,7 @@ def test_a_healthy_world_writes_nothing(world: World, rt: Runtime) -> None:
     assert all_rows(world, Breaker) == []
 
 
+@BOTH_SIDES
 def test_past_days_count_as_well(world: World, rt: Runtime, side: str) -> None:
     """A chunk that gets no answer is trouble, and one that gets it is the end of it."""
     history(world, 60)
@@ -361,4 +203,32 @@ def test_what_waits_to_be_pushed_counts_as_well(world: World, rt: Runtime) -> No
     world.clock.advance(900)
     world.work(rt)
 
+    assert all_rows(world, Breaker) == []
+
+
+def test_news_of_a_day_and_trouble_of_nobody_are_forgotten(world: World, rt: Runtime) -> None:
+    """That it is back is told for a day; a source whose feeds were all paused is in no trouble."""
+    broken(world, opened=False)
+    drive(world, rt, 20)
+    world.bemserver.faults.clear()
+    world.call_back()
+    drive(world, rt, 30)
+    assert told(world) == [("recovered", "source:1")]
+    housekeeping.run(rt)
+    assert told(world) == [("recovered", "source:1")]
+    world.clock.advance(DAY)
+    housekeeping.run(rt)
+    assert told(world) == []
+
+    broken(world, opened=False)
+    world.call_back()
+    drive(world, rt, world.clock.at - NOON + 5)
+    assert told(world) == [("breaker", "source:1")]
+    change_feed(world, state=FeedState.PAUSED)
+    world.clock.advance(1.9 * DAY)
+    housekeeping.run(rt)
+    assert told(world) == [("breaker", "source:1")]
+    world.clock.advance(0.2 * DAY)
+    housekeeping.run(rt)
+    assert told(world) == []
     assert all_rows(world, Breaker) == []
