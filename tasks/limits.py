@@ -23,7 +23,7 @@ LONGEST = 120.0  # seconds; whoever counts by the hour lets a burst pass, and so
 NEARLY_BEST = 0.97
 ROUNDING = 0.02  # seconds that a request is longer on its way than another, at most
 KEPT_WINDOWS = 10.0  # for so many windows a learned pace is kept before it is loosened
-SHORTEST_KEPT, LONGEST_KEPT = 10.0, 300.0  # seconds
+SHORTEST_KEPT, LONGEST_KEPT = 30.0, 300.0  # seconds
 LOOSENED = 0.05
 FORGOTTEN = 50.0  # a pace that was loosened so much says nothing any more
 
@@ -161,6 +161,6 @@ def loosened(learned: Learned, age: float) -> float:
     if learned.interval <= 0.0:
         return 0.0
     kept = min(LONGEST_KEPT, max(SHORTEST_KEPT, KEPT_WINDOWS * learned.window))
-    doublings = min(max(0.0, age) / kept, 60.0)
+    doublings = min(max(0.0, age / kept - 1.0), 60.0)
     factor = 1.0 + LOOSENED * (2.0**doublings - 1.0)
     return 0.0 if factor >= FORGOTTEN else learned.interval / factor

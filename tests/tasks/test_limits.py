@@ -213,7 +213,8 @@ def test_a_pace_is_loosened_and_forgotten_in_the_end(
     assert kept == sorted(kept, reverse=True)
     assert limits.loosened(learned, -5) == interval
     ten = min(limits.LONGEST_KEPT, max(limits.SHORTEST_KEPT, 10 * window))
-    assert limits.loosened(learned, ten) == pytest.approx(interval / 1.05)
+    assert limits.loosened(learned, ten) == interval
+    assert limits.loosened(learned, 2 * ten) == pytest.approx(interval / 1.05)
     assert limits.loosened(learned, 12 * ten) == 0.0
 
 
