@@ -1,109 +1,251 @@
 """Asked before every request: short waits are slept, longer ones give the work back."""
 
-from collections.abc import Callable
-
 import pytest
 
-from clients.errors import NotFound, RateLimited, Unavailable
-from db import quotas
+from clients.errors import Unavailable
+from clients.limits import Limits
+from db.engine import Ledger
+from db.states import Lane
 from tasks import gates
-from tasks.gates import DeferredError
-from tests.world import ManualClock, World
+from tasks.gates import DeferredError, LedgerPassage
+from tasks.limits import Limit, Pace, Quota
+from tests.tasks.gated import House, come_in, deferred, passed, refusal
+from tests.tasks.scenes import at_once
+from tests.world import ManualClock
 
-KEY = gates.key("vendor", "account")
-
-
-def raising(error: Exception) -> Callable[[], None]:
-    """A request that fails."""
-
-    def ask() -> None:
-        raise error
-
-    return ask
+TENANT = Quota(account="tenant", limit=Limit(requests=100, seconds=10.0))
+ENDPOINT = Quota(account="tenant endpoints", unknown=True, per_endpoint=True)
 
 
-def close(world: World, seconds: float) -> None:
-    """Close the gate for so long."""
-    with world.ledger.write() as session:
-        quotas.close(session, KEY, world.clock.at + seconds)
+@pytest.fixture
+def house(ledger: Ledger) -> House:
+    """Some processes on a ledger."""
+    return House(ledger)
 
 
-def test_the_key_shows_nothing_of_the_account() -> None:
-    """A quota is counted by token or login, and its key shows neither."""
-    assert gates.key("beeminder", "secret-token") == gates.key("beeminder", "secret-token")
-    assert gates.key("beeminder", "a") != gates.key("beeminder", "b")
-    assert "secret" not in gates.key("beeminder", "secret-token")
-
-
-def test_a_short_wait_is_slept_and_a_long_one_is_not(world: World) -> None:
+def test_a_short_wait_is_slept_and_a_long_one_is_not(house: House) -> None:
     """Up to a second is waited for; for more the work is given back with the time."""
-    rt = world.runtime()
-    close(world, 0.75)
-    assert gates.call(rt, KEY, lambda: "answer", where="x") == "answer"
-    assert world.clock.slept == [pytest.approx(0.75)]
+    house.close(0.75)
+    passed(come_in(house.gate(), lane=Lane.BULK)).answered(Limits())
+    assert house.clock.slept == [pytest.approx(0.75)]
 
-    close(world, 30)
-    with pytest.raises(DeferredError) as caught:
-        gates.call(rt, KEY, lambda: "answer", where="x")
-    assert caught.value.until == world.clock.at + 30
-    assert len(world.clock.slept) == 1
+    house.close(30)
+    late = deferred(come_in(house.gate(), lane=Lane.BULK))
+    assert house.clock.at + 30 <= late.until <= house.clock.at + 30 + gates.STAGGER
+    assert late.error == {"code": "rate_limited", "message": "source plant: waiting for a limit"}
+    assert len(house.clock.slept) == 1
 
 
-@pytest.mark.parametrize("rate", [0.0, 5.0])
-def test_a_gate_that_is_closed_during_the_wait_is_respected(world: World, rate: float) -> None:
+def test_work_that_has_begun_waits_longer_than_work_that_has_not(house: House) -> None:
+    """The second page of a list is worth a wait of a few seconds, the first one is not."""
+    gate = house.gate()
+    with gates.errand(Lane.DEFAULT):
+        house.close(3)
+        deferred(come_in(gate))
+        house.clock.advance(3)
+        passed(come_in(gate)).answered(Limits())
+        house.close(3)
+        passed(come_in(gate)).answered(Limits())
+        house.close(6)
+        deferred(come_in(gate))
+    with gates.errand(Lane.DEFAULT):
+        house.clock.advance(3)
+        deferred(come_in(gate))
+
+
+def test_nobody_waits_longer_than_the_call_may_take(house: House) -> None:
+    """A deadline that is near ends the wait before it."""
+    house.close(0.5)
+    deferred(come_in(house.gate(), within=0.4))
+    assert house.clock.slept == []
+    passed(come_in(house.gate(), within=0.6))
+
+
+def test_what_was_put_back_comes_again_one_after_the_other(house: House) -> None:
+    """Fifty pieces of work behind one gate: none before it opens, and not all at that instant."""
+    house.close(60)
+    gate, opens = house.gate(), house.clock.at + 60
+    times = [deferred(come_in(gate, lane=Lane.BULK)).until for _ in range(50)]
+
+    assert min(times) >= opens
+    assert max(times) <= opens + gates.STAGGER
+    assert len({round(at, 2) for at in times}) > 25
+
+
+@pytest.mark.parametrize("pace", [None, Pace(0.4)])
+def test_a_gate_that_is_closed_during_the_wait_is_respected(
+    ledger: Ledger, pace: Pace | None
+) -> None:
     """Somebody else is refused while we wait for our turn: we do not go through."""
 
     class Refused(ManualClock):
         def sleep(self, seconds: float) -> None:
             """Sleep, and find the gate closed for longer."""
             super().sleep(seconds)
-            close(world, 60)
+            house.close(60)
 
-    close(world, 0.5)
-    world.clock = Refused(world.clock.at)
-    asked: list[str] = []
+    house = House(ledger, Refused())
+    gate = house.gate(pace=pace)
+    if pace is None:
+        house.close(0.5)
+    else:
+        passed(come_in(gate, lane=Lane.URGENT)).answered(Limits())  # the next one has to wait
 
-    with pytest.raises(DeferredError):
-        gates.call(world.runtime(), KEY, lambda: asked.append("asked"), rate=rate, where="x")
+    late = deferred(come_in(gate, lane=Lane.URGENT))
 
-    assert asked == []
-
-
-def test_waiters_do_not_rush_through_an_opening_gate(world: World) -> None:
-    """When the gate opens our own rate still holds: burst at once, the others in their turn."""
-    close(world, 0.5)
-    times = []
-    for _ in range(16):
-        gates.call(world.runtime(), KEY, lambda: times.append(world.clock.at), rate=4.0, where="x")
-
-    first = times[0]
-    assert sum(at - first < 0.01 for at in times) <= gates.BURST
-    assert times[-1] - first >= (16 - gates.BURST) / 4.0 - 0.01
+    assert len(house.clock.slept) == 1
+    assert late.until >= house.clock.at + 60
 
 
-@pytest.mark.parametrize(
-    "error",
-    [
-        RateLimited("busy", retry_after=120.0),
-        Unavailable("away", retry_after=120.0),
-    ],
-)
-def test_a_named_time_closes_the_gate_for_everybody(world: World, error: Exception) -> None:
-    """After a refusal with a time the next request of any worker is held back until then."""
-    with pytest.raises(DeferredError) as caught:
-        gates.call(world.runtime(), KEY, raising(error), where="x")
-    assert caught.value.until == world.clock.at + 120
+def test_a_turn_that_has_come_is_not_slept_for(ledger: Ledger) -> None:
+    """A clock moves while the ledger is asked: that is no wait."""
 
-    with pytest.raises(DeferredError):
-        gates.call(world.runtime(), KEY, lambda: "answer", where="x")
-    world.clock.advance(120)
-    assert gates.call(world.runtime(), KEY, lambda: "answer", where="x") == "answer"
+    class Ticking(ManualClock):
+        def now(self) -> float:
+            """A little later at each look."""
+            self.at += 0.001
+            return self.at
+
+    house = House(ledger, Ticking())
+    for _ in range(5):
+        passed(come_in(house.gate(pace=Pace(0.001, burst=10)), lane=Lane.URGENT))
+    assert house.clock.slept == []
 
 
-@pytest.mark.parametrize("error", [Unavailable("away"), NotFound("gone")])
-def test_other_failures_leave_the_gate_open(world: World, error: Exception) -> None:
-    """An outage or a refusal that names no time is passed on as it is."""
-    with pytest.raises(type(error)):
-        gates.call(world.runtime(), KEY, raising(error), where="x")
+def test_a_slot_is_slept_for_to_the_point(house: House) -> None:
+    """One request each 10 ms: waiting for a slot costs the wait and no more."""
+    gate = house.gate(pace=Pace(0.01))
+    began = house.clock.at
+    for _ in range(11):
+        passed(come_in(gate, lane=Lane.URGENT)).answered(Limits())
+    assert house.clock.at - began == pytest.approx(0.1)
 
-    assert gates.call(world.runtime(), KEY, lambda: "answer", where="x") == "answer"
+
+def test_urgent_work_goes_before_bulk_that_keeps_coming(house: House) -> None:
+    """Bulk work never takes the last slots of the second that begins now."""
+
+    class Stands(ManualClock):
+        def sleep(self, seconds: float) -> None:
+            """Whoever has taken a slot waits for it while more and more come."""
+
+    stands = House(house.ledger, Stands(house.clock.at)).gate(pace=Pace(0.1))
+    for _ in range(30):
+        come_in(stands, lane=Lane.BULK, within=gates.AHEAD[Lane.BULK])
+    assert house.row().next_free_at > house.clock.at + 0.4
+
+    began = house.clock.at
+    passed(come_in(house.gate(pace=Pace(0.1)), lane=Lane.URGENT)).answered(Limits())
+    assert house.clock.at - began <= 1.0
+
+
+def test_a_refusal_closes_the_gate_for_everybody(house: House) -> None:
+    """Other processes are held back, and so are threads of this one before the ledger says so."""
+    gate, other = house.gate(), house.gate(rt=house.runtime("b"))
+    late = deferred(passed(come_in(gate)).refused(refusal(120), Limits(retry_after=120)))
+
+    assert house.clock.at + 120 <= late.until <= house.clock.at + 120 + gates.STAGGER
+    assert late.error == {"code": "rate_limited", "message": "source plant: busy"}
+    for one in (gate, other):
+        assert deferred(come_in(one)).until >= house.clock.at + 120
+    house.clock.advance(120)
+    passed(come_in(other)).answered(Limits())
+    passed(come_in(gate)).answered(Limits())
+
+
+def test_an_outage_that_names_a_time_closes_it_as_well(house: House) -> None:
+    """503 or 500 with Retry-After: nobody asks before, though no limit was met."""
+    away = Unavailable("away", status=500, retry_after=90.0)
+    deferred(passed(come_in(house.gate())).refused(away, Limits(retry_after=90.0)))
+    assert deferred(come_in(house.gate())).until >= house.clock.at + 90
+
+
+def test_when_a_gate_opens_one_goes_first_and_the_others_after_its_answer(house: House) -> None:
+    """Eight threads that waited for it: one request leaves, the others after it was answered."""
+    gate = house.gate()
+    house.close(60)
+    house.clock.advance(60)
+
+    def go(_number: int) -> LedgerPassage | DeferredError:
+        return come_in(gate, lane=Lane.BULK)
+
+    found = at_once(8, go)
+    (first,) = [one for one in found if isinstance(one, LedgerPassage)]
+    assert all(isinstance(one, DeferredError) for one in found if one is not first)
+
+    first.answered(Limits())
+    assert all(isinstance(one, LedgerPassage) for one in at_once(8, go))
+
+
+def test_a_first_request_that_was_lost_lets_another_one_go(house: House) -> None:
+    """No answer says nothing about the limit; somebody else may try."""
+    gate = house.gate()
+    house.close(60)
+    house.clock.advance(60)
+    first = passed(come_in(gate))
+    deferred(come_in(gate))
+
+    first.lost()
+
+    passed(come_in(gate))
+    deferred(come_in(gate))
+
+
+def test_a_request_takes_its_turn_under_all_quotas_or_none(house: House) -> None:
+    """While one kind of calls is held back, nothing of the account is used up in vain."""
+    gate, closed = house.gate(TENANT, ENDPOINT), "GET things/*"
+    passed(come_in(gate)).answered(Limits())
+    assert (house.row(TENANT).passed, house.row(ENDPOINT, closed).passed) == (1, 1)
+    house.close(60, ENDPOINT, closed)
+
+    for number in range(20):
+        deferred(come_in(gate, f"things/{number}"))
+    assert (house.row(TENANT).passed, house.row(ENDPOINT, closed).passed) == (1, 1)
+
+    passed(come_in(gate, "others/1")).answered(Limits())
+    assert house.row(TENANT).passed == 2
+
+
+def test_who_goes_first_under_one_quota_does_not_keep_others_back(house: House) -> None:
+    """The account is half open, the calls are closed: the first turn is not taken either."""
+    gate = house.gate(TENANT, ENDPOINT)
+    house.close(10, TENANT)
+    house.close(60, ENDPOINT, "GET things/*")
+    house.clock.advance(10)
+    deferred(come_in(gate))
+
+    assert house.row(TENANT).probe_until == 0.0
+    passed(come_in(gate, "others/1"))
+
+
+def test_a_refusal_closes_all_that_the_request_was_counted_by(house: House) -> None:
+    """The answer does not say which limit it was: neither is asked again before its time."""
+    gate = house.gate(TENANT, ENDPOINT)
+    deferred(passed(come_in(gate)).refused(refusal(30), Limits(retry_after=30)))
+    assert house.row(TENANT).closed_until == house.clock.at + 30
+    assert house.row(ENDPOINT, "GET things/*").closed_until == house.clock.at + 30
+
+
+def test_threads_in_two_processes_do_not_wait_in_a_circle(house: House) -> None:
+    """Two quotas, named in either order: nobody holds one while they wait for the other."""
+    several = (TENANT, Quota(account="address", unknown=True))
+
+    def go(number: int) -> int:
+        order = several if number % 2 else several[::-1]
+        gate = house.gate(*order, rt=house.runtime(f"{number}"))
+        return sum(isinstance(come_in(gate), LedgerPassage) for _ in range(8))
+
+    # As many as may leave at once, the slots that can be waited for, and no more.
+    assert 1 <= sum(at_once(6, go)) <= 48
+
+
+def test_who_does_not_count_writes_nothing(house: House) -> None:
+    """A vendor without a limit costs no write until it refuses."""
+    free = Quota(account="free")
+    gate = house.gate(free)
+    for _ in range(3):
+        passed(come_in(gate)).answered(Limits())
+    with pytest.raises(AssertionError):
+        house.row(free)
+    deferred(passed(come_in(gate)).refused(refusal(5), Limits(retry_after=5)))
+    assert house.row(free).closed_until == house.clock.at + 5
+    assert (house.row(free).vendor, house.row(free).learned_interval) == ("vendor", 0.0)
