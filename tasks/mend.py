@@ -20,6 +20,7 @@ from tasks.fit import ONE_POINT_IS_ITSELF
 from tasks.providers import ValueKind
 
 SHOWN_DAYS = 14
+BY_HAND = "If you are sure of it, change it in the goal's settings at Beeminder"
 CLOSE = 1e-6  # of a value: Beeminder shows rounded ones
 
 AGGREGATES: Mapping[str, Callable[[Sequence[float]], float]] = {
@@ -112,16 +113,22 @@ def outlook(
         _check(goal, old)
         new = _stands(points, after, odom=goal.odom)
     except UntoldError as error:
-        return Outlook((), goal.curval, None, str(error), red_today=False)
+        return Outlook((), goal.curval, None, f"{error}. {BY_HAND}", red_today=False)
     rows = tuple(_row(goal, day, old, new, tz) for day in past)
     yesterday, red_today = rows[-2], rows[-1].red_after
     refused = None
     if yesterday.line is None or yesterday.after is None:
-        refused = "where the goal and its bright red line were yesterday is not known"
+        refused = f"where goal and bright red line were yesterday is not known. {BY_HAND}"
     elif _is_red(goal, yesterday.now, yesterday.line):
-        refused = "by what is known here yesterday is red already, which Beeminder does not say"
+        refused = (
+            "by what is known here yesterday is red already, which Beeminder does not say. Try "
+            f"again once it has drawn the goal anew. {BY_HAND}"
+        )
     elif yesterday.red_after:
-        refused = "yesterday would be on the wrong side of the bright red line: the goal derails"
+        refused = (
+            "yesterday would be on the wrong side of the bright red line: the goal derails. Link "
+            "another goal instead"
+        )
     return Outlook(rows, goal.curval, _newest(new), refused, red_today=red_today)
 
 

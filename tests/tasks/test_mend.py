@@ -134,7 +134,9 @@ def test_past_days_are_shown_both_ways():
 )
 def test_what_cannot_be_told_is_refused(found, given_points, why):
     """A guess about somebody's money is none: the reason is said."""
-    assert why in look(found, given_points, SUM).refused
+    refused = look(found, given_points, SUM).refused
+    assert why in refused
+    assert "at Beeminder" in refused  # and what a person can do about it
 
 
 lists = st.lists(st.integers(-50, 50).map(float), min_size=1, max_size=4)
