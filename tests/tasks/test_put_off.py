@@ -4,7 +4,7 @@ import pytest
 
 from clients.errors import NotFound
 from db import needs, notices
-from db.models import Feed, Notice
+from db.models import Datapoint, Feed, Notice
 from db.states import FeedState
 from simulators.faults import Fault
 from tasks import housekeeping, long_waits, policy, put_off
@@ -140,6 +140,9 @@ def test_beeminders_limit_is_the_persons(world: World) -> None:
     weary(world)
     world.work()
     assert told(world) == ["alice"]
+    waiting = all_rows(world, Datapoint)
+    assert {row.state for row in waiting} == {"pending"}
+    assert all("a limit has put it off" in (row.error or "") for row in waiting)
     world.beeminder.faults.clear()
     wait(world, 120)
     assert told(world) == []
