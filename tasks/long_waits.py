@@ -5,13 +5,15 @@ nothing has to be done about it. One that is made of shorter ones, with nothing 
 is the same to them.
 """
 
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
-from sqlalchemy import exists, select
+from sqlalchemy import Row, exists, or_, select
 from sqlmodel import Session, col
 
 from db import notices, quotas, resting
-from db.models import Feed, Notice, Source
+from db.models import Feed, Notice, Source, User
 from db.models_limits import Quota
 from tasks.runtime import Runtime
 
@@ -38,28 +40,45 @@ def tell(rt: Runtime) -> None:
 
 def _waits(session: Session, now: float) -> dict[str, tuple[int, str]]:
     """By subject: whom to tell, and what."""
-    found = {}
-    for gate in quotas.closed(session, now):
-        if gate.closed_until - gate.closed_at <= LONG_SECONDS:
-            continue
-        text = _text(gate)
-        if gate.vendor == quotas.BEEMINDER:
-            user_id = int(gate.key.removeprefix(f"{quotas.BEEMINDER}:"))
-            found[f"user:{user_id}"] = (user_id, f"Beeminder {text}")
-        for source_id, user_id in _users(session, gate.key):
-            found[f"source:{source_id}"] = (user_id, f"the source {text}")
-    return found
+    gates = {row.key: _text(row.closed_at, row.closed_until) for row in _closed(session, now)}
+    if not gates:
+        return {}
+    found = {
+        f"user:{user_id}": (user_id, f"Beeminder {gates[key]}")
+        for key, user_id in _people(session, gates)
+    }
+    return found | {
+        f"source:{source_id}": (user_id, f"the source {gates[key]}")
+        for key, source_id, user_id in _sources(session, gates)
+    }
 
 
-def _users(session: Session, key: str) -> list[tuple[int, int]]:
-    """Sources that are counted by this quota and are needed, with their owners."""
+def _closed(session: Session, now: float) -> Sequence[Row[*tuple[Any, ...]]]:
+    """Gates that are closed for long, or are not known to be open again."""
+    asked = select(col(Quota.key), col(Quota.closed_at), col(Quota.closed_until)).where(
+        col(Quota.closed_until) - col(Quota.closed_at) > LONG_SECONDS,
+        or_(col(Quota.closed_until) > now, ~quotas.is_proven()),
+    )
+    return session.connection().execute(asked).all()
+
+
+def _people(session: Session, keys: Collection[str]) -> list[tuple[str, int]]:
+    """Those of these gates that are a person's at Beeminder, with the person."""
+    start = f"{quotas.BEEMINDER}:"
+    ids = [int(key.removeprefix(start)) for key in keys if key.startswith(start)]
+    known = session.connection().execute(select(col(User.id)).where(col(User.id).in_(ids)))
+    return [(f"{start}{user_id}", user_id or 0) for user_id in known.scalars()]
+
+
+def _sources(session: Session, keys: Collection[str]) -> list[tuple[str, int, int]]:
+    """Sources that are counted by these quotas and are needed, with their owners."""
     needed = exists().where(col(Feed.source_id) == col(Source.id), resting.claimable())
     rows = session.connection().execute(
-        select(col(Source.id), col(Source.user_id)).where(
-            col(Source.quota_key) == key, needed.correlate(Source)
+        select(col(Source.quota_key), col(Source.id), col(Source.user_id)).where(
+            col(Source.quota_key).in_(keys), needed.correlate(Source)
         )
     )
-    return [(row.id, row.user_id) for row in rows]
+    return [(row.quota_key, row.id, row.user_id) for row in rows]
 
 
 def _told(session: Session) -> dict[str, str]:
@@ -72,11 +91,11 @@ def _told(session: Session) -> dict[str, str]:
     return {row.subject: row.message for row in rows}
 
 
-def _text(gate: Quota) -> str:
-    since, until = _when(gate.closed_at), _when(gate.closed_until)
+def _text(closed_at: float, closed_until: float) -> str:
     return (
-        f"wants no requests from {since} to {until}: a limit of the account. Nothing is lost, what "
-        "waits follows by itself; whatever else uses the account uses its limit up too"
+        f"wants no requests from {_when(closed_at)} to {_when(closed_until)}: a limit of the "
+        "account. Nothing is lost, what waits follows by itself; whatever else uses the account "
+        "uses its limit up too"
     )
 
 

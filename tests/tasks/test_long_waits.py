@@ -95,6 +95,14 @@ def test_the_person_at_beeminder_is_told(world: World) -> None:
     assert line.startswith("alice: Beeminder wants no requests")
 
 
+def test_a_gate_of_nobody_stops_no_sweep(world: World) -> None:
+    """A person or a source that is gone since: nobody is told, and the others are."""
+    close(world, 2 * HOUR, key="beeminder:987654")
+    close(world, 2 * HOUR, key="bemserver:gone")
+    close(world, 2 * HOUR)
+    assert [line.partition(":")[0] for line in told(world)] == ["source plant of alice"]
+
+
 def test_whoever_needs_nothing_is_not_told(world: World) -> None:
     """A source whose feeds are all stopped waits for nothing."""
     close(world, 2 * HOUR)
