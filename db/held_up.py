@@ -21,7 +21,6 @@ from db.states import FeedState, Lane
 OURS = "waggle"  # the vendor of quotas that we set ourselves, which nobody has to know of
 AFTER_OPENING = 1.0  # seconds within which work that was put back comes again
 MOST_NAMES = 3
-SET_ASIDE = "set_aside"  # the reason of a feed that killed its worker too often
 
 State = Literal["open", "crowded", "closed", "half open"]
 
@@ -132,7 +131,7 @@ def broken(session: Session) -> list[tuple[str, breakers.Open]]:
 
 def dangerous(session: Session) -> tuple[list[str], list[str]]:
     """Names of feeds that run alone since their worker died, and of those that are set aside."""
-    aside = and_(col(Feed.state) == FeedState.FAILING, col(Feed.reason) == SET_ASIDE)
+    aside = and_(col(Feed.state) == FeedState.FAILING, col(Feed.reason) == resting.SET_ASIDE)
     suspects: list[str] = []
     set_aside: list[str] = []
     for username, slug, label, given_up in session.connection().execute(
