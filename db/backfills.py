@@ -13,7 +13,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
-from db import claiming, feeds, notices, resting
+from db import breakers, claiming, feeds, notices, resting
 from db.feeds import Claim
 from db.models import Backfill, Feed, Goal, User
 from db.names import feed_name
@@ -76,7 +76,7 @@ def named(session: Session) -> list[tuple[str, Backfill]]:
 
 def any_due(session: Session, now: float, *, alone: bool = False) -> bool:
     """Is there a chunk that a worker could do now? `alone`: of a feed that runs alone."""
-    waiting = _waiting(now, alone=alone)
+    waiting = and_(_waiting(now, alone=alone), ~breakers.blocked(now))
     found = session.connection().execute(select_rows(col(Feed.id)).where(waiting).limit(1))
     return found.first() is not None
 
@@ -86,7 +86,7 @@ def claim(
 ) -> tuple[Claim, Backfill] | None:
     """Lease a feed for the next chunk of its backfill; None when nothing is to be done."""
     waiting = _waiting(now, alone=alone)
-    held = next(iter(claiming.take(session, waiting, owner, now, 1, alone=alone)), None)
+    held = next(iter(claiming.take_of_one(session, waiting, owner, now, 1, alone=alone)), None)
     if held is None:
         return None
     row = next(iter(open_for(session, [held.feed_id])), None)

@@ -69,8 +69,9 @@ def link(user_id: int) -> str:
     return f"user:{user_id}"
 
 
-def blocked(now: float) -> ColumnElement[bool]:
-    """Feeds that have to wait for the probe of a breaker: their source's, or their owner's.
+def blocked(now: float, *, at_source: bool = True) -> ColumnElement[bool]:
+    """Feeds that have to wait for the probe of a breaker: their source's (unless it is not asked),
+    or their owner's.
 
     A condition for any query over feeds; whether it joins their sources does not matter. Each row
     costs three looks by primary key.
@@ -100,19 +101,22 @@ def blocked(now: float) -> ColumnElement[bool]:
             .correlate(Feed)
         )
 
-    return or_(has(of_source), has(of_owner))
+    return or_(has(of_source), has(of_owner)) if at_source else has(of_owner)
 
 
-def admit(session: Session, *, source_id: int, user_id: int, now: float, urgent: bool) -> bool:
+def admit(
+    session: Session, *, source_id: int | None, user_id: int, now: float, urgent: bool
+) -> bool:
     """May work on this source of this person begin? Where a breaker is open: is it our probe?
 
     Asked before feeds are locked; a yes takes the turn. False: a probe is under way, was just now,
-    or is not due yet.
+    or is not due yet. `source_id` None: the work asks no source.
     """
+    subjects = [link(user_id)] if source_id is None else [link(user_id), source(source_id)]
     asked = (
         select(col(Breaker.subject), col(Breaker.probe_at), col(Breaker.probed_at))
         .where(
-            col(Breaker.subject).in_((source(source_id), link(user_id))),
+            col(Breaker.subject).in_(subjects),
             col(Breaker.opened_at).is_not(None),
         )
         .order_by(col(Breaker.subject))

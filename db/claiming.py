@@ -152,12 +152,13 @@ def claim_outbox(
     session: Session, *, owner: str, now: float, limit: int = BATCH, alone: bool = False
 ) -> list[Claim]:
     """Lease feeds that have datapoints to push although their own time has not come."""
-    return take(session, _waiting(now, alone=alone), owner, now, limit, alone=alone)
+    waiting = _waiting(now, alone=alone)
+    return take_of_one(session, waiting, owner, now, limit, at_source=False, alone=alone)
 
 
 def has_outbox(session: Session, now: float, *, alone: bool = False) -> bool:
     """Is there such a feed?"""
-    waiting = _waiting(now, alone=alone)
+    waiting = and_(_waiting(now, alone=alone), ~breakers.blocked(now, at_source=False))
     found = session.connection().execute(select(col(Feed.id)).where(waiting).limit(1))
     return found.first() is not None
 
@@ -174,8 +175,45 @@ def _waiting(now: float, *, alone: bool) -> ColumnElement[bool]:
         col(Feed.due_at) > now,  # feeds that are due themselves push what waits when they sync
         to_push,
         clear(now, at_source=False, alone=alone),
-        ~breakers.blocked(now),
     )
+
+
+def take_of_one(
+    session: Session,
+    where: ColumnElement[bool],
+    owner: str,
+    now: float,
+    limit: int,
+    *,
+    at_source: bool = True,
+    alone: bool = False,
+) -> list[Claim]:
+    """`take` feeds of one source that no breaker holds up, or whose turn it is to probe.
+
+    `at_source`: whether the work asks the source; else only the owner's link matters.
+    """
+    first = (
+        session.connection()
+        .execute(
+            select(col(Feed.source_id), col(Feed.lane), col(Source.user_id))
+            .join(Source, col(Source.id) == col(Feed.source_id))
+            .where(where, ~breakers.blocked(now, at_source=at_source))
+            .order_by(*_first(alone=alone))
+            .limit(1)
+        )
+        .one_or_none()
+    )
+    if first is None or not breakers.admit(
+        session,
+        source_id=first.source_id if at_source else None,
+        user_id=first.user_id,
+        now=now,
+        urgent=first.lane == Lane.URGENT,
+    ):
+        return []
+    # Without a look at breakers: the turn of a probe has just been taken.
+    theirs = and_(where, col(Feed.source_id) == first.source_id)
+    return take(session, theirs, owner, now, limit, alone=alone)
 
 
 def take(

@@ -13,7 +13,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
-from db import claiming, feeds, outbox, resting
+from db import breakers, claiming, feeds, outbox, resting
 from db.feeds import Claim
 from db.models import Datapoint, Day, Feed, Goal, User
 from db.states import DatapointState, FeedState
@@ -87,6 +87,7 @@ def _overdue(now: float, *, alone: bool) -> ColumnElement[bool]:
         claiming.free(now),
         col(Feed.due_at) > now,  # a sync goes first
         claiming.clear(now, at_source=False, alone=alone),
+        ~breakers.blocked(now, at_source=False),
         _last() + late <= now - PERIOD,
     )
 
