@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test up check lock format
+.PHONY: help setup demo test bench up check lock format
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ demo: setup ## Waggle and its simulators, real callbacks; ONCE=1 ends by itself,
 
 test: setup ## all tests; rings without their server are skipped by name
 	@$(BIN)/python -m pytest
+
+bench: setup ## the figures of the README beside a peer's, half an hour; ONLY="--scenarios known --workers 2"
+	@$(BIN)/python -m bench $(ONLY)
 
 up: setup ## waggle up
 	@$(BIN)/waggle up
