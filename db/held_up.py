@@ -32,7 +32,8 @@ class Gate:
     `title` is the person at Beeminder, what the provider calls the account, or the sources that
     share it; "" when none does any more. `endpoint`: of which calls, "" for all. `waiting` feeds
     would be worked on if it were open, of which `asked` are wanted at once. `spread`: the interval
-    at which what is left of a window is spread now, 0.0 for none.
+    at which what is left of a window is spread now, 0.0 for none. A gate that is half open has a
+    `since`, and no `until`.
     """
 
     key: str
@@ -88,7 +89,7 @@ def gates(session: Session, now: float, *, notable: bool = False) -> list[Gate]:
                 endpoint=row.endpoint,
                 state=state,
                 since=row.closed_at if shut else None,
-                until=row.closed_until if shut else None,
+                until=row.closed_until if state == "closed" else None,
                 reason=row.seen_limit if shut else None,
                 interval=row.learned_interval,
                 window=row.learned_window,

@@ -143,11 +143,15 @@ def _held_up(ledger: Ledger) -> Iterator[Finding]:
     """What nobody here can mend at once, but should know of: it explains why work waits."""
     now = LedgerClock(ledger).now()
     with ledger.read() as session:
-        shut = [gate for gate in held_up.gates(session, now, notable=True) if gate.until]
+        shut = [
+            gate for gate in held_up.gates(session, now, notable=True) if gate.since is not None
+        ]
         broken = held_up.broken(session)
     for gate in shut:
         opening = f"`waggle gates --open {shlex.quote(gate.account)}`"
-        remedy = f"wait, or {opening} if you know that it is over"
+        remedy = "wait"
+        if gate.until is not None:
+            remedy = f"wait, or {opening} if you know that it is over"
         yield Finding(f"gate {gate.name}", "odd", gates.told(gate, now), remedy)
     for name, found in broken:
         text = f"no answer {gates.breaker_told(found, now)}"

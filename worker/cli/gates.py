@@ -163,9 +163,9 @@ def breaker_document(name: str, found: Open) -> dict[str, Any]:
 
 def told(gate: Gate, now: float, beeminder_rate: float = 0.0) -> str:
     """How a gate stands, in one line for people."""
-    if gate.until is None:
+    if gate.since is None:
         return f"goes at {_rate(pace(gate, now, beeminder_rate))}, learned from its answers"
-    if gate.state == "half open":
+    if gate.until is None:
         return f"may be open: one request goes first{_crowd(gate)}"
     since = output.when(overview.iso(gate.since))
     why = f" ({_why(gate.reason)})" if gate.reason else ""

@@ -51,7 +51,7 @@ def status(*, as_json: bool, limit: int | None) -> None:
             broken = held_up.broken(session)
             suspects, set_aside = held_up.dangerous(session)
             deferred, callbacks = held_up.deferred(session, now - DAY)
-    limited = [gate for gate in limited if gate.until is not None or gates.slowed(gate, now)]
+    limited = [gate for gate in limited if gate.since is not None or gates.slowed(gate, now)]
     rate = house.settings.beeminder_rate
     if as_json:
         output.document(

@@ -120,7 +120,9 @@ def test_a_gate_is_opened_by_any_of_its_names(limited, ledger, name):
     assert row.closed_until < time.time()
     assert row.closed_until > row.proven_at  # half open: everybody waits for the one that goes
     assert max(due_in(ledger)) <= 1
-    assert "may be open: one request goes first" in limited("status").stdout
+    assert "may be open: one request goes first; 2 feeds" in limited("status").stdout
+    (gate,) = limited.json("status")["gates"]
+    assert (gate["since"] is not None, gate["until"]) == (True, None)
 
 
 def test_all_gates_are_opened_at_once(limited, ledger):
