@@ -42,7 +42,8 @@ def halt(
     if state == FeedState.STOPPED:  # what was kept back for a decision is withdrawn with it
         notices.clear_all(session, subjects=subjects, now=now)
     for subject in subjects:
-        notices.clear(session, subject=subject, kind=NOTICE, now=now)
+        for kind in (NOTICE, SET_ASIDE):
+            notices.clear(session, subject=subject, kind=kind, now=now)
     waiting = session.connection().execute(
         update(Cover)
         .where(col(Cover.feed_id).in_(feed_ids), col(Cover.done).is_(False))

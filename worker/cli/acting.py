@@ -29,6 +29,7 @@ def pause(*, name: str) -> None:
                 named
                 for named in found
                 if resting.is_claimable(named.feed.state, named.feed.reason)
+                or resting.is_set_aside(named.feed.state, named.feed.reason)
             ]
             pauses.halt(
                 session,
@@ -47,7 +48,8 @@ def pause(*, name: str) -> None:
 def resume(*, name: str) -> None:
     """Sync a paused goal again, at once.
 
-    A feed that failed is tried again at once as well. One that was unlinked comes back with
+    A feed that failed is tried again at once as well, and one that was set aside because it kept
+    killing its worker: alone in a process, at first. One that was unlinked comes back with
     `waggle link`, one that was stopped otherwise with `waggle apply`.
 
     \b

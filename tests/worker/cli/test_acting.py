@@ -3,7 +3,7 @@
 import pytest
 from sqlmodel import select
 
-from db import events, inbox, opening
+from db import events, inbox, notices, opening
 from db.models import Event, Feed, User
 from db.states import EventKind, FeedState
 
@@ -101,6 +101,26 @@ def test_a_callback_that_waits_for_a_paused_goal_ends(applied, ledger):
     with ledger.read() as session:
         event = session.get_one(Event, event_id)
     assert (event.state, event.error["code"]) == ("failed", "no_such_feed")
+
+
+@pytest.mark.parametrize("paused", [False, True])
+def test_what_was_set_aside_is_a_persons_to_decide(applied, ledger, paused):
+    """They may pause it, and have it tried again with all its tries, alone at first."""
+    put(ledger, "", state="failing", reason="set_aside", deaths=5, suspect=True, due_at=9e9)
+    with ledger.write() as session:
+        notices.raise_(
+            session, user_id=1, subject="feed:1", kind="set_aside", message="it kills", now=NOW
+        )
+    if paused:
+        assert "alice/energy is paused\n" in applied("pause", "alice/energy").stdout
+        with ledger.read() as session:
+            assert notices.open_for(session) == []
+    applied("resume", "alice/energy")
+    feed = feeds(ledger)[""]
+    assert (feed.state, feed.reason, feed.deaths, feed.suspect) == ("active", None, 0, True)
+    assert feed.due_at < 9e9
+    with ledger.read() as session:
+        assert notices.open_for(session) == []
 
 
 def test_a_failing_feed_is_tried_again_from_the_start(applied, ledger):
