@@ -22,35 +22,53 @@ def rt(world: World) -> Runtime:
     return world.runtime()
 
 
-@BOTH_SIDES
+def message(world: World, kind: str) -> str:
+    """What the open notice of this kind says."""
+    (found,) = [row for row in all_rows(world, Notice) if row.kind == kind and not row.cleared_at]
+    return found.message
+
+
 def test_the_owner_is_told_once_when_it_begins_and_once_when_it_ends(
-    world: World, rt: Runtime, side: str
+    world: World, rt: Runtime
 ) -> None:
-    """Two hours away, whoever it is: one notice after ten minutes, another when it answers."""
-    subject = SIDES[side][1]
+    """Two hours away: one notice after ten minutes, however often it fails, and one at the end."""
     world.clock.advance(1)
-    go(world, side)
+    go(world)
 
     drive(world, rt, 590)
     assert told(world) == []
     drive(world, rt, 640)
-    assert told(world) == [("breaker", subject)]
-    (notice,) = [row for row in all_rows(world, Notice) if row.kind == "breaker"]
-    name = "source plant" if side == "source" else "Beeminder"
-    assert notice.message.startswith(f"{name} has not answered since 2026-11-20 12:00 UTC (")
-    assert "Connection" in notice.message or "broke off" in notice.message
+    assert told(world) == [("breaker", "source:1")]
     drive(world, rt, 2 * HOUR)
-    assert [row.created_at for row in all_rows(world, Notice)] == [notice.created_at]
+    assert told(world, everything=True) == [("breaker", "source:1")]
+    since = "source plant has not answered since 2026-11-20 12:00 UTC (BEMServer broke off while"
+    assert message(world, "breaker").startswith(since)
 
-    faults_of(world, side).clear()
+    world.bemserver.faults.clear()
     drive(world, rt, 3 * HOUR)
-    assert told(world) == [("recovered", subject)]
-    again = next(row for row in all_rows(world, Notice) if row.kind == "recovered")
-    assert again.message.startswith(f"{name} answers again since 2026-11-20 14:")
-    assert ", after 2 hours;" in again.message
+    assert told(world) == [("recovered", "source:1")]
     assert len(told(world, everything=True)) == 2
     assert all_rows(world, Breaker) == []
     assert world.values()[TODAY] == 2.5
+    again = message(world, "recovered")
+    assert again.startswith("source plant answers again since 2026-11-20 14:")
+    assert ", after 2 hours;" in again
+
+
+def test_silence_of_beeminder_is_told_to_each_person(world: World, rt: Runtime) -> None:
+    """It may be their link only: the notice is theirs, and says what to do meanwhile."""
+    broken(world, "link", opened=False)
+    drive(world, rt, 20)
+    assert told(world) == [("breaker", "user:1")]
+    since = "Beeminder has not answered since 2026-11-20 11:50 UTC (Beeminder broke off while"
+    assert message(world, "breaker").startswith(since)
+    assert "by hand" in message(world, "breaker")
+    assert [row.user_id for row in all_rows(world, Notice)] == [world.user_id]
+
+    world.beeminder.faults.clear()
+    drive(world, rt, 600)
+    assert told(world) == [("recovered", "user:1")]
+    assert message(world, "recovered").startswith("Beeminder answers again since 2026-11-20 12:")
 
 
 def test_a_source_says_how_it_stands(world: World, rt: Runtime) -> None:
