@@ -24,7 +24,7 @@ demo: setup ## Waggle and its simulators, real callbacks; ONCE=1 ends by itself,
 	@$(BIN)/waggle demo $(if $(filter 1,$(ONCE)),--once) $(if $(filter 1,$(REAL)),--real)
 
 test: setup ## all tests; rings without their server are skipped by name
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 bench: setup ## the figures of the README beside a peer's, half an hour; ONLY="--scenarios known --workers 2"
 	@$(BIN)/python -m bench $(ONLY)
