@@ -60,6 +60,8 @@ def worker(
         signals.worker_ready.connect(ready, weak=False)
         signals.worker_shutting_down.connect(stopping, weak=False)
         app.Worker(
+            # RabbitMQ lets no two workers of one name in, and by itself each is named by its host.
+            hostname=f"{rt.owner.replace(':', '-')}@waggle",
             pool="threads",
             concurrency=slots,
             queues=list(queues),

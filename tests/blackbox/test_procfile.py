@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from tests.blackbox.house import House
+from tests.blackbox.services import Services
 
 pytestmark = [pytest.mark.blackbox, pytest.mark.timeout(180)]
 
@@ -34,13 +35,7 @@ def test_the_lines_of_the_procfile_are_a_waggle(home: House) -> None:
     for arguments in commands.values():
         home.start(*arguments)
 
-    def ready() -> bool:
-        try:
-            return home.http.get("/readyz").json()["workers"] == 2
-        except httpx.TransportError:
-            return False
-
-    home.wait(ready)
+    home.wait(lambda: workers(home) == 2)
     assert home.autofetch().status_code == 200
     home.wait(lambda: home.ours("output"))  # beat's sweeps
     assert [process.poll() for process in home.processes] == [None] * 4
@@ -53,3 +48,32 @@ def test_the_lines_of_the_procfile_are_a_waggle(home: House) -> None:
     assert time.monotonic() - began < 10
     assert statuses == [0] * 4
     assert "Traceback" not in home.log()
+
+
+@pytest.mark.parametrize("broker", ["rabbitmq", "redis"])
+@pytest.mark.services
+def test_one_machine_may_run_as_many_workers_as_it_likes(
+    broker: str, tmp_path: Path, services: Services
+) -> None:
+    """Two workers and beat on one broker: both work, and neither has fallen over the other."""
+    with (
+        services.database() as database,
+        House(tmp_path, DATABASE_URL=database, BROKER_URL=services.broker(broker)) as house,
+    ):
+        house.run("apply", str(house.declare("energy", "output")))
+        for command in ("web", "worker", "worker", "beat"):
+            house.start(command)
+
+        house.wait(lambda: workers(house) == 2)
+        house.wait(lambda: house.ours("energy") and house.ours("output"))
+
+        assert [process.poll() for process in house.processes] == [None] * 4
+        assert "Traceback" not in house.log()
+
+
+def workers(house: House) -> int:
+    """How many workers the receiver sees; 0 while it does not listen yet."""
+    try:
+        return int(house.http.get("/readyz").json()["workers"])
+    except httpx.TransportError:
+        return 0
