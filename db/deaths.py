@@ -23,7 +23,7 @@ from typing import Any
 from sqlalchemy import Row, func, select, update
 from sqlmodel import Session, col
 
-from db import backfills, inbox, notices, resting
+from db import backfills, feeds, inbox, notices, resting
 from db.feeds import LEASE_SECONDS
 from db.models import Cover, Event, Feed, Goal, User, Worker
 from db.names import feed_name
@@ -67,7 +67,8 @@ def bury(session: Session, now: float) -> list[Burial]:
     owners = _owners(session, Feed, now) | _owners(session, Event, now)
     if not owners:
         return []
-    held, called = _locked(session, Feed, owners), _locked(session, Event, owners)
+    feeds.lock(session, col(Feed.lease_owner).in_(owners))
+    held, called = _held(session, Feed, owners), _held(session, Event, owners)
     beats = session.connection().execute(
         select(col(Worker.name), col(Worker.seen_at)).where(col(Worker.name).in_(owners))
     )
@@ -95,8 +96,8 @@ def _owners(
     return {owner for owner in rows.scalars() if owner is not None}
 
 
-def _locked(session: Session, table: type[Feed | Event], owners: Collection[str]) -> Rows:
-    """What these hold, also where the lease has not ended."""
+def _held(session: Session, table: type[Feed | Event], owners: Collection[str]) -> Rows:
+    """What these hold, also where the lease has not ended; locked in the order of ids."""
     columns: list[Any] = [table.id, table.lease_owner, table.lease_until]
     columns += [table.deaths, table.state]
     if table is Feed:
@@ -143,10 +144,12 @@ def _bury(
         if deaths >= MOST:
             set_aside = culprit.id
             _set_aside(session, set_aside, deaths, now)
-    for row in events:
+    _set(session, Event, events, lease_owner=None)
+    died = [row for row in events if row.state == EventState.RECEIVED]
+    for row in died:
         until = _pause(row, row.deaths + 1)
-        _set(session, Event, [row], deaths=row.deaths + 1, lease_owner=None, lease_until=until)
-    dead = [row for row in events if row.deaths + 1 >= MOST]
+        _set(session, Event, [row], deaths=row.deaths + 1, lease_until=until)
+    dead = [row for row in died if row.deaths + 1 >= MOST]
     _set(
         session,
         Event,
@@ -161,7 +164,7 @@ def _bury(
         suspects=tuple(row.id for row in tried if row is not culprit),
         counted=None if culprit is None else culprit.id,
         set_aside=set_aside,
-        events=tuple(row.id for row in events),
+        events=tuple(row.id for row in died),
         dead=tuple(row.id for row in dead),
     )
 

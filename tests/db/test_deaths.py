@@ -378,6 +378,19 @@ def test_an_event_that_keeps_dying_is_dead(ledger: Ledger) -> None:
     assert claim_event(ledger, now + 9999, alone=True) is None
 
 
+def test_an_event_that_was_ended_meanwhile_stays_so(ledger: Ledger) -> None:
+    """It was given up for its age while somebody held it: only the lease goes."""
+    event_id = deauthorized(ledger)
+    claim_event(ledger)
+    with ledger.write() as session:
+        row = session.get_one(Event, event_id)
+        row.state, row.deaths = "done", 4
+        session.add(row)
+    bury(ledger)
+    row = event(ledger, event_id)
+    assert (row.state, row.deaths, row.lease_owner) == ("done", 4, None)
+
+
 def test_an_event_that_ends_begins_anew(ledger: Ledger) -> None:
     """Put back, it has been lived through."""
     event_id = deauthorized(ledger)

@@ -14,11 +14,11 @@ from sqlalchemy import event
 from db import approvals, datasources, outbox, pauses
 from db.states import FeedState
 from simulators.faults import Fault
-from tasks import declare, declare_file, deliver, providers, reconcile
+from tasks import deaths, declare, declare_file, deliver, providers, reconcile
 from tasks.repairs import Repair
 from tests.tasks import differences, past_days
-from tests.tasks.scenes import TODAY, YESTERDAY, change_feed
-from tests.world import DAY, NOON, World
+from tests.tasks.scenes import LEASE_OVER, TODAY, TRIED_AGAIN, YESTERDAY, change_feed, die
+from tests.world import DAY, NOON, World, crash_at
 
 WRITES = re.compile(r'(?:UPDATE|DELETE FROM|INSERT INTO)\s+"?(\w+)')
 LOCKS = re.compile(
@@ -142,7 +142,20 @@ def unlink(world: World) -> None:
         pauses.wake(session, [world.feed_id], world.clock.at)
 
 
-@pytest.mark.parametrize("work", [sync, refused, away, backfill, repair, decisions, unlink])
+def killed(world: World) -> None:
+    """Workers die until the feed is set aside, while a callback and past days wait for it."""
+    sync(world)
+    past_days.history(world, 40)
+    past_days.ask(world)
+    world.call_back()
+    for _ in range(5):
+        assert die(world, world.runtime(trace=crash_at("fetched")))
+        world.clock.advance(TRIED_AGAIN)
+    world.work()
+    assert world.feed().reason == "set_aside"
+
+
+@pytest.mark.parametrize("work", [sync, refused, away, backfill, repair, decisions, unlink, killed])
 def test_nothing_is_locked_before_its_feed(
     world: World, watch: Watch, work: Callable[[World], None]
 ) -> None:
@@ -207,6 +220,11 @@ def test_several_feeds_are_locked_in_the_order_of_their_ids(world: World, watch:
     pause(world, ids[::-1])
     resume(world, ids[::-1])
     apply(world)
+    for feed_id in ids:
+        change_feed(world, feed_id, due_at=world.clock.at)
+    assert die(world, world.runtime(trace=crash_at("claimed")))
+    world.clock.advance(LEASE_OVER)
+    deaths.bury(world.runtime())
     several = [seen for seen in watch.about_feeds() if LOCK in seen or seen.count("feed") > 1]
     assert len(several) > 3
     assert [seen for seen in several if LOCK not in seen[: seen.index("feed")]] == []
