@@ -1,8 +1,8 @@
-"""What all tables share: one set of names for constraints, and columns of JSON."""
+"""What tables share: one set of names for constraints, columns of JSON, an index of leases."""
 
 from typing import Any
 
-from sqlalchemy import JSON, Column, MetaData
+from sqlalchemy import JSON, Column, Index, MetaData, text
 from sqlmodel import SQLModel
 
 SQLModel.metadata.naming_convention = {
@@ -22,3 +22,12 @@ def json_column() -> Any:  # noqa: ANN401 -- a Column typed for SQLModel's sa_co
 def maybe_json_column() -> Any:  # noqa: ANN401 -- a Column typed for SQLModel's sa_column
     """A column that may hold none."""
     return Column(JSON, nullable=True)
+
+
+def held_index(name: str) -> Index:
+    """An index of the rows that somebody holds.
+
+    It leaves out those that are free: to look for these nobody should go through all of them.
+    """
+    held = text("lease_owner IS NOT NULL")
+    return Index(name, "lease_owner", sqlite_where=held, postgresql_where=held)

@@ -13,7 +13,7 @@ from sqlalchemy import Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from db import states
-from db.metadata import json_column, maybe_json_column
+from db.metadata import held_index, json_column, maybe_json_column
 
 
 class User(SQLModel, table=True):
@@ -129,6 +129,7 @@ class Feed(SQLModel, table=True):
         UniqueConstraint("goal_id", "label"),
         Index("ix_feed_claim", "lane", "due_at"),
         Index("ix_feed_source_id_due_at", "source_id", "due_at"),
+        held_index("ix_feed_lease_owner"),
     )
 
     id: int | None = Field(default=None, primary_key=True)
@@ -146,7 +147,7 @@ class Feed(SQLModel, table=True):
     lane: int = states.Lane.DEFAULT
     asked: int = 0
     due_at: float = 0.0
-    lease_owner: str | None = Field(default=None, index=True)
+    lease_owner: str | None = None
     lease_until: float = 0.0
     epoch: int = 0
     doubtful: bool = False
@@ -170,6 +171,7 @@ class Event(SQLModel, table=True):
     __table_args__ = (
         Index("ix_event_state_due_at", "state", "due_at"),
         Index("ix_event_received_at", "received_at"),
+        held_index("ix_event_lease_owner"),
     )
 
     id: str = Field(primary_key=True)
@@ -182,7 +184,7 @@ class Event(SQLModel, table=True):
     deferrals: int = 0
     deaths: int = 0
     due_at: float = 0.0
-    lease_owner: str | None = Field(default=None, index=True)
+    lease_owner: str | None = None
     lease_until: float = 0.0
     epoch: int = 0
     datapoints: int = 0

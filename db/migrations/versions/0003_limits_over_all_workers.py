@@ -40,6 +40,18 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("suspect", sa.Boolean(), server_default="0", nullable=False))
         batch_op.add_column(sa.Column("deferred_since", sa.Float(), nullable=True))
 
+    for table in ("event", "feed"):
+        # Of what is held only: to look for what is free nobody should go through all the others.
+        with op.batch_alter_table(table, schema=None) as batch_op:
+            batch_op.drop_index(f"ix_{table}_lease_owner")
+            batch_op.create_index(
+                f"ix_{table}_lease_owner",
+                ["lease_owner"],
+                unique=False,
+                sqlite_where=sa.text("lease_owner IS NOT NULL"),
+                postgresql_where=sa.text("lease_owner IS NOT NULL"),
+            )
+
     with op.batch_alter_table("quota", schema=None) as batch_op:
         batch_op.add_column(sa.Column("vendor", sa.String(), server_default="", nullable=False))
         batch_op.add_column(sa.Column("title", sa.String(), server_default="", nullable=False))
