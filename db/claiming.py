@@ -11,22 +11,21 @@ gate is crowded the sources that share it take turns, so that a person with five
 not keep one with a single feed waiting.
 """
 
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import String, and_, case, cast, exists, func, literal, or_, select, update
-from sqlalchemy.orm import aliased
+from sqlalchemy import and_, exists, func, select, update
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 
-from db import breakers, covers, quotas, resting
+from db import breakers, covers, resting
+from db.claiming_gates import held_up
 from db.feeds import BATCH, LEASE_SECONDS, Claim
 from db.models import Datapoint, Feed, Source
 from db.models_limits import Quota
 from db.states import DatapointState, Lane
 
 CROWDED_BATCH = 5  # feeds that are taken together while others wait for the same gate
-# A worker that waits at a crowded gate holds a slot of its process: so few are let in at once.
-ADMITTED = {Lane.URGENT: 1.0, Lane.DEFAULT: 0.75, Lane.BULK: 0.5}
 
 
 def due(now: float, lane: Lane, *, alone: bool = False) -> ColumnElement[bool]:
@@ -34,6 +33,7 @@ def due(now: float, lane: Lane, *, alone: bool = False) -> ColumnElement[bool]:
     return and_(_wanted(now, lane, alone=alone), ~breakers.blocked(now))
 
 
+@lru_cache(maxsize=8)  # asked several times at one instant, and costly to put together
 def _wanted(now: float, lane: Lane, *, alone: bool) -> ColumnElement[bool]:
     return and_(
         resting.claimable(),
@@ -53,27 +53,7 @@ def clear(now: float, *, at_source: bool = True, alone: bool = False) -> ColumnE
     """Feeds that nothing outside holds up: no gate of theirs is closed or full, at Beeminder or
     (unless it is not asked) at their source. Those that run `alone` (`db.suspects`), or the others.
     """
-    return and_(col(Feed.suspect).is_(alone), ~_held_up(now, at_source=at_source))
-
-
-def _held_up(now: float, *, at_source: bool) -> ColumnElement[bool]:
-    source, quota = aliased(Source), aliased(Quota)
-    ahead = case(
-        *((col(Feed.lane) == lane.value, seconds) for lane, seconds in ADMITTED.items()), else_=0.0
-    )
-    person = literal(f"{quotas.BEEMINDER}:").concat(cast(col(source.user_id), String))
-    keys = [col(quota.key) == person]
-    if at_source:
-        keys.append(col(quota.key) == col(source.quota_key))
-    return (
-        exists()
-        .where(
-            col(source.id) == col(Feed.source_id),
-            or_(*keys),
-            quotas.full(quota, now, ahead),
-        )
-        .correlate(Feed)
-    )
+    return and_(col(Feed.suspect).is_(alone), ~held_up(now, at_source=at_source))
 
 
 def claim(
@@ -105,9 +85,10 @@ def claim(
         return []
     source_id, user_id = first.source_id, first.user_id
     if first.quota_key is not None and _crowded(session, first.quota_key, now):
-        limit = min(limit, CROWDED_BATCH)
-        theirs = due(now, Lane(first.lane), alone=alone)
-        source_id, user_id = _whose_turn(session, first.quota_key, theirs)
+        # What is less urgent waits, also that of the same source.
+        limit, lane = min(limit, CROWDED_BATCH), Lane(first.lane)
+        turn = _whose_turn(session, first.quota_key, due(now, lane, alone=alone))
+        source_id, user_id = turn or (source_id, user_id)
     urgent = first.lane == Lane.URGENT
     if not breakers.admit(session, source_id=source_id, user_id=user_id, now=now, urgent=urgent):
         return []
@@ -115,9 +96,7 @@ def claim(
     wanted = and_(col(Feed.source_id) == source_id, _wanted(now, lane, alone=alone))
     claims = take(session, wanted, owner, now, limit, alone=alone)
     if first.quota_key is not None:
-        session.connection().execute(
-            update(Source).where(col(Source.id) == source_id).values(turn_at=now)
-        )
+        _had_its_turn(session, source_id, now)
     return claims
 
 
@@ -135,17 +114,35 @@ def _first(*, alone: bool) -> list[Any]:
     return [col(Feed.deaths), *order] if alone else order
 
 
-def _whose_turn(session: Session, key: str, due_ones: ColumnElement[bool]) -> tuple[int, int]:
-    """Of the sources behind this gate with feeds due, the one that was served longest ago."""
+def _whose_turn(
+    session: Session, key: str, due_ones: ColumnElement[bool]
+) -> tuple[int, int] | None:
+    """Of the sources behind this gate with feeds due, the one that was served longest ago.
+
+    None: others have taken all of them by now.
+    """
     theirs = exists().where(col(Feed.source_id) == col(Source.id), due_ones)
-    row = session.connection().execute(
-        select(col(Source.id), col(Source.user_id))
-        .where(col(Source.quota_key) == key, theirs.correlate(Source))
-        .order_by(col(Source.turn_at), col(Source.id))
-        .limit(1)
+    row = (
+        session.connection()
+        .execute(
+            select(col(Source.id), col(Source.user_id))
+            .where(col(Source.quota_key) == key, theirs.correlate(Source))
+            .order_by(col(Source.turn_at), col(Source.id))
+            .limit(1)
+        )
+        .one_or_none()
     )
-    source_id, user_id = row.one()
-    return source_id or 0, user_id
+    return None if row is None else (row.id, row.user_id)
+
+
+def _had_its_turn(session: Session, source_id: int, now: float) -> None:
+    """Not if somebody else holds the row: they may wait for the feeds that are locked here."""
+    free_row = (
+        select(col(Source.id)).where(col(Source.id) == source_id).with_for_update(skip_locked=True)
+    )
+    session.connection().execute(
+        update(Source).where(col(Source.id).in_(free_row)).values(turn_at=now)
+    )
 
 
 def claim_outbox(

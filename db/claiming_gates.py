@@ -1,0 +1,63 @@
+"""Which feeds the gates hold up: those that would only be claimed to be put back.
+
+A feed needs two gates, that of its source's account and that of its owner at Beeminder. How far
+ahead slots are taken depends on the lane: bulk work is held up first.
+"""
+
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import Integer, Select, and_, case, cast, func, literal, or_, select
+from sqlalchemy.orm import aliased
+from sqlalchemy.sql.elements import ColumnElement
+from sqlmodel import col
+
+from db import quotas
+from db.models import Feed, Source
+from db.models_limits import Quota
+from db.states import Lane
+
+PERSON = f"{quotas.BEEMINDER}:"  # and the id of the user is the key of their gate
+# Named once: to make an alias costs more than to ask with it.
+_SOURCE, _QUOTA = aliased(Source), aliased(Quota)
+# A worker that waits at a crowded gate holds a slot of its process: so few are let in at once.
+ADMITTED = {Lane.URGENT: 1.0, Lane.DEFAULT: 0.75, Lane.BULK: 0.5}
+
+
+@lru_cache(maxsize=8)
+def held_up(now: float, *, at_source: bool) -> ColumnElement[bool]:
+    """Feeds whose owner at Beeminder, or (unless it is not asked) whose source, may not be asked.
+
+    The few gates that are full are looked for once, and not the gates of each feed.
+    """
+    behind = [
+        (lane, source_ids)
+        for lane, ahead in ADMITTED.items()
+        for source_ids in (_theirs(now, ahead), *([_counted(now, ahead)] if at_source else []))
+    ]
+    return or_(
+        *(
+            and_(col(Feed.lane) == lane.value, col(Feed.source_id).in_(source_ids))
+            for lane, source_ids in behind
+        )
+    )
+
+
+def _counted(now: float, ahead: float) -> Select[Any]:
+    """Ids of the sources that may not be asked."""
+    return (
+        select(col(_SOURCE.id))
+        .join(_QUOTA, col(_SOURCE.quota_key) == col(_QUOTA.key))
+        .where(quotas.full(_QUOTA, now, literal(ahead)))
+    )
+
+
+def _theirs(now: float, ahead: float) -> Select[Any]:
+    """Ids of the sources whose owner may not be written to."""
+    key = col(_QUOTA.key)
+    owner = case((key.startswith(PERSON), cast(func.substr(key, len(PERSON) + 1), Integer)))
+    return (
+        select(col(_SOURCE.id))
+        .join(_QUOTA, col(_SOURCE.user_id) == owner)
+        .where(quotas.full(_QUOTA, now, literal(ahead)))
+    )
