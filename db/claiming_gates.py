@@ -55,7 +55,9 @@ def _counted(now: float, ahead: float) -> Select[Any]:
 def _theirs(now: float, ahead: float) -> Select[Any]:
     """Ids of the sources whose owner may not be written to."""
     key = col(_QUOTA.key)
-    owner = case((key.startswith(PERSON), cast(func.substr(key, len(PERSON) + 1), Integer)))
+    number = func.substr(key, len(PERSON) + 1)
+    is_number = and_(number != "", func.ltrim(number, "0123456789") == "")
+    owner = case((and_(key.startswith(PERSON), is_number), cast(number, Integer)))
     return (
         select(col(_SOURCE.id))
         .join(_QUOTA, col(_SOURCE.user_id) == owner)

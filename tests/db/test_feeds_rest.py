@@ -1,9 +1,8 @@
 """Feeds that Waggle paused, because their goal rests: claimed and ended like others."""
 
 import pytest
-from sqlmodel import select
 
-from db import claiming, feeds, resting
+from db import feeds, resting
 from db.engine import Ledger
 from db.models import Feed
 from db.states import FeedState, Lane
@@ -68,19 +67,3 @@ def test_the_next_sync_waits_in_the_lane_it_was_given(ledger: Ledger, lane: Lane
         feeds.finish(session, held, now=NOW, next_at=NOW + 60, written=0, lane=lane)
 
     assert (row(ledger, feed_id).lane, row(ledger, feed_id).due_at) == (lane, NOW + 60)
-
-
-def test_claiming_goes_along_its_index(ledger: Ledger) -> None:
-    """Neither database looks at every feed to find one that is due."""
-    fill(ledger, sources=3, feeds_each=20)
-    asked = select(Feed.source_id).where(claiming.due(NOW, Lane.BULK)).order_by(Feed.lane, Feed.due_at)
-    with ledger.write() as session:
-        dialect = session.get_bind().dialect
-        words = str(asked.limit(1).compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
-        if dialect.name == "postgresql":
-            session.connection().exec_driver_sql("SET LOCAL enable_seqscan = off")
-            session.connection().exec_driver_sql("SET LOCAL enable_sort = off")
-        explain = "EXPLAIN" if dialect.name == "postgresql" else "EXPLAIN QUERY PLAN"
-        plan = session.connection().exec_driver_sql(f"{explain} {words}").all()
-
-    assert "ix_feed_claim" in str(plan)
