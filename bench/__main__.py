@@ -3,6 +3,7 @@
 import argparse
 import json
 import logging
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -24,6 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         workers=tuple(given.workers),
         places=tuple(given.places),
     )
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like a Ctrl-C, in good order
     logging.getLogger("httpx").setLevel(logging.WARNING)
     print(report.machine())
     figures: list[Figures] = []
@@ -34,6 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(report.line(found), flush=True)
     except ours.BenchFailed as error:
         print(error, file=sys.stderr)
+        failed = True
+    except KeyboardInterrupt:
         failed = True
     if given.json is not None:
         given.json.write_text(json.dumps(report.document(figures), indent=2) + "\n")

@@ -6,7 +6,7 @@ What its documentation offers for this, and what most projects do with it:
   come (up to 1, 2, 4 … 600 seconds). `Retry-After` is not read: autoretry knows nothing of it.
 - `max_retries` is lifted; with the three that it has by itself jobs would be lost.
 - where the limit is known, a `rate_limit`. It holds for one worker, so each gets its part.
-- one http client for each process, and threads, since the work is waiting.
+- one http client for each process, and the default pool (`prefork`).
 
 A job is the same as Waggle's: one GET at the vendor, one datapoint at Beeminder.
 """

@@ -11,7 +11,6 @@ from typing import ClassVar
 
 from pydantic import BaseModel
 
-from clients.errors import ClientError
 from clients.http import ApiClient, Route
 from tasks.limits import Limit, Quota
 from tasks.providers import (
@@ -25,6 +24,7 @@ from tasks.providers import (
     Request,
     SourceSettings,
     ValueKind,
+    one_by_one,
 )
 
 NAME = "bench"
@@ -93,14 +93,11 @@ class Reader:
 
     def read(self, requests: Sequence[Request]) -> dict[int, Answer]:
         """See `tasks.providers.Connection`."""
-        return {request.key: self._answer(request) for request in requests}
+        return one_by_one(requests, self._readings)
 
-    def _answer(self, request: Request) -> Answer:
+    def _readings(self, request: Request) -> dict[str, Reading]:
         job = Params.model_validate(request.params.model_dump()).job
-        try:
-            value = self._client.value(self._tenant, job)
-        except ClientError as error:
-            return error
+        value = self._client.value(self._tenant, job)
         return {window.daystamp: Reading(value) for window in request.days[-1:]}
 
 

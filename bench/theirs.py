@@ -19,7 +19,7 @@ from bench.scenarios import Tenants
 from bench.world import TOKEN, World
 from simulators.windows import Kind
 
-SLOTS = 8  # threads of a worker: as many as a worker of Waggle gives to scheduled work
+SLOTS = 4  # children of a worker (`prefork`, Celery's default)
 
 
 class Peer:
@@ -58,7 +58,7 @@ class Peer:
         }
         celery = [sys.executable, "-m", "celery", "-A", "bench.peer", "worker"]
         commands = [
-            [*celery, *f"--loglevel warning --pool threads -c {SLOTS} -n peer{number}@%h".split()]
+            [*celery, *f"--loglevel warning -c {SLOTS} -n peer{number}@%h".split()]
             for number in range(self._workers)
         ]
         self._stack.enter_context(

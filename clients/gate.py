@@ -11,6 +11,10 @@ from clients.errors import Transient
 from clients.limits import Limits
 
 
+class ClosedError(Exception):
+    """A gate lets nothing through for now; whoever made the gate knows until when."""
+
+
 class Passage(Protocol):
     """One request that may leave now. Exactly one of these is called when it is over."""
 

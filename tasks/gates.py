@@ -11,6 +11,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 
 from clients.errors import Transient
+from clients.gate import ClosedError
 from clients.limits import Limits
 from db.quotas import Turn
 from db.states import Lane
@@ -27,7 +28,7 @@ AHEAD = {Lane.URGENT: 1.0, Lane.DEFAULT: 0.75, Lane.BULK: 0.5}
 STAGGER = 0.5  # seconds over which work that was put back comes again
 
 
-class DeferredError(Exception):
+class DeferredError(ClosedError):
     """Not before `until`: a limit says so. Costs no attempt."""
 
     def __init__(self, until: float, error: dict[str, str]) -> None:

@@ -16,6 +16,7 @@ import structlog
 from sqlmodel import Session
 
 from clients.errors import ClientError, RateLimited, Unavailable
+from clients.gate import ClosedError
 from db import breakers, notices, sources, waking
 from db.breakers import Health
 from db.states import SourceState
@@ -58,7 +59,7 @@ def ask(rt: Runtime, batch: Batch, questions: Sequence[Question]) -> dict[int, A
     return answers
 
 
-def source(rt: Runtime, batch: Batch, error: ClientError | DeferredError | None) -> None:
+def source(rt: Runtime, batch: Batch, error: ClientError | ClosedError | None) -> None:
     """The source of this batch was read; None: it answered."""
     source_id = batch.source.id or 0
     subject = _Subject(
@@ -104,17 +105,23 @@ def _link(batch: Batch) -> _Subject:
     )
 
 
-def _of_all(answers: dict[int, Answer]) -> ClientError | None:
-    """Silence, if that is all that there was for every feed; a single answer is one."""
-    errors = [answer for answer in answers.values() if isinstance(answer, Unavailable)]
-    return errors[0] if len(errors) == len(answers) else None
+def _of_all(answers: dict[int, Answer]) -> ClientError | ClosedError | None:
+    """Silence, if that is all that there was for every feed; a single answer is one.
+
+    A gate that was closed says nothing, unless nobody got through.
+    """
+    closed = [answer for answer in answers.values() if isinstance(answer, ClosedError)]
+    silent = [answer for answer in answers.values() if isinstance(answer, Unavailable)]
+    if len(closed) == len(answers):
+        return closed[0]
+    return silent[0] if len(silent) + len(closed) == len(answers) else None
 
 
-def _answered(error: ClientError | DeferredError | None) -> bool | None:
+def _answered(error: ClientError | ClosedError | None) -> bool | None:
     """Did the other side answer? None where that can't be said."""
     if error is None:
         return True
-    if isinstance(error, DeferredError | RateLimited):
+    if isinstance(error, ClosedError | RateLimited):
         return None
     if isinstance(error, Unavailable):
         return False
@@ -122,7 +129,7 @@ def _answered(error: ClientError | DeferredError | None) -> bool | None:
 
 
 def _count(
-    rt: Runtime, batch: Batch, subject: _Subject, error: ClientError | DeferredError | None
+    rt: Runtime, batch: Batch, subject: _Subject, error: ClientError | ClosedError | None
 ) -> None:
     ok = _answered(error)
     # While all is well nothing is written. A breaker that is open was so when the work was claimed:

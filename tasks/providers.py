@@ -13,8 +13,8 @@ from typing import Any, ClassVar, Literal, Protocol
 import httpx
 from pydantic import BaseModel, ConfigDict, SecretStr
 
-from clients.errors import ClientError
-from clients.gate import Gate
+from clients.errors import AuthFailed, ClientError
+from clients.gate import ClosedError, Gate
 from tasks.days import Window
 from tasks.limits import Quota
 
@@ -118,8 +118,9 @@ class Reading:
     records: tuple[Record, ...] = ()
 
 
-Answer = Mapping[str, Reading] | ClientError
-"""Readings by daystamp, or why there are none."""
+Answer = Mapping[str, Reading] | ClientError | ClosedError
+"""Readings by daystamp, or why there are none. Where a gate has closed meanwhile, what was read
+before is given all the same: it would cost the same requests again."""
 
 
 class Connection(Protocol):
@@ -128,6 +129,25 @@ class Connection(Protocol):
     def read(self, requests: Sequence[Request]) -> dict[int, Answer]:
         """Answer every request by its key; one that fails never fails its neighbours."""
         ...
+
+
+def one_by_one(
+    requests: Sequence[Request], ask: Callable[[Request], Mapping[str, Reading]]
+) -> dict[int, Answer]:
+    """For `Connection.read` of a vendor that is asked for each feed by itself.
+
+    None is left out because a gate was closed to the one before: it may be open again. A login
+    that is refused is raised, since it is of the whole source.
+    """
+    answers: dict[int, Answer] = {}
+    for request in requests:
+        try:
+            answers[request.key] = ask(request)
+        except AuthFailed:
+            raise
+        except (ClientError, ClosedError) as error:
+            answers[request.key] = error
+    return answers
 
 
 class Tokens(Protocol):

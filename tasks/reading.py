@@ -10,7 +10,6 @@ from datetime import timedelta
 
 from sqlmodel import Session
 
-from clients.errors import ClientError
 from db import outbox
 from db.outbox import Action, Judged, SeenDay
 from tasks import adopt, bounds, corrections, days, decide, jobs, memory
@@ -154,7 +153,7 @@ def where(batch: Batch) -> str:
 
 def settle(rt: Runtime, question: Question, answer: Answer) -> Outcome:
     """What is to be done about each day; raises the answer if it is an error."""
-    if isinstance(answer, ClientError):
+    if isinstance(answer, Exception):
         raise answer
     past = question.past
     if question.base is not None:

@@ -122,7 +122,7 @@ def _fetch(rt: Runtime, batch: Batch, awake: list[Job], access: Access) -> list[
         try:
             answer = answers.get(question.job.held.feed_id, {})
             outcomes.append(reading.settle(rt, question, answer))
-        except ClientError as error:
+        except (ClientError, DeferredError) as error:
             setbacks.not_now(rt, question.job, error, where=where)
     return outcomes
 

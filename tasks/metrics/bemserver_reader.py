@@ -15,6 +15,7 @@ from typing import Literal, Protocol, TypeVar, cast
 
 import clients
 from clients.errors import AuthFailed, ClientError, NotFound, Permanent, Unavailable
+from clients.gate import ClosedError
 from tasks.metrics import bemserver_days
 from tasks.metrics.bemserver_days import Aggregation
 from tasks.providers import Answer, Reading, Request
@@ -79,13 +80,17 @@ class Reader:
                 questions.append(self._resolve(request))
             except AuthFailed:
                 raise  # of the whole source: each further request would log in in vain again
-            except Permanent as error:
+            except (Permanent, ClosedError) as error:
                 answers[request.key] = error
         questions.sort(key=_group)
         for _, alike in itertools.groupby(questions, key=_group):
             group = list(alike)
             for start in range(0, len(group), SERIES_PER_REQUEST):
-                answers |= self._ask(group[start : start + SERIES_PER_REQUEST])
+                some = group[start : start + SERIES_PER_REQUEST]
+                try:
+                    answers |= self._ask(some)
+                except ClosedError as error:
+                    answers |= {question.request.key: error for question in some}
         return answers
 
     def _ask(self, questions: list[_Question]) -> dict[int, Answer]:

@@ -6,8 +6,10 @@ from importlib.metadata import EntryPoint
 import pytest
 from pydantic import SecretStr
 
+from clients.errors import AuthFailed, NotFound, Unavailable
+from clients.gate import ClosedError
 from tasks import providers
-from tasks.providers import Grant, MetricParams, Provider, SourceSettings
+from tasks.providers import Grant, MetricParams, Provider, Reading, Request, SourceSettings
 
 
 class Settings(SourceSettings):
@@ -62,3 +64,32 @@ def test_secrets_are_known_by_their_type() -> None:
 def test_a_grant_does_not_show_its_tokens() -> None:
     """Logged by accident it shows when it ends, and nothing else."""
     assert "canary" not in repr(Grant("canary-a", "canary-r", 1.0))
+
+
+@pytest.mark.parametrize("error", [ClosedError("wait"), NotFound("gone"), Unavailable("silent")])
+def test_one_of_many_fails_alone_when_each_is_asked_for(error: Exception) -> None:
+    """The middle one of three meets a closed gate or an error: the others have their readings."""
+    requests = [Request(key=n, metric="m", params=MetricParams(), days=(), now=0) for n in range(3)]
+
+    def ask(request: Request) -> dict[str, Reading]:
+        if request.key == 1:
+            raise error
+        return {"20261120": Reading(float(request.key))}
+
+    answers = providers.one_by_one(requests, ask)
+
+    assert answers == {0: {"20261120": Reading(0.0)}, 1: error, 2: {"20261120": Reading(2.0)}}
+
+
+def test_a_refused_login_is_not_tried_for_each_feed() -> None:
+    """It is of the whole source: raised at the first one, so that nobody is locked out."""
+    requests = [Request(key=n, metric="m", params=MetricParams(), days=(), now=0) for n in range(3)]
+    asked = []
+
+    def ask(request: Request) -> dict[str, Reading]:
+        asked.append(request.key)
+        raise AuthFailed("no")
+
+    with pytest.raises(AuthFailed):
+        providers.one_by_one(requests, ask)
+    assert asked == [0]

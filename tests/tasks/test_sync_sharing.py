@@ -55,6 +55,29 @@ def test_one_unknown_series_fails_alone(world: World) -> None:
     assert world.event(event_id).state == "failed"
 
 
+def test_what_was_read_before_a_gate_closed_is_not_read_again(world: World) -> None:
+    """Two requests answer five feeds, the third is refused: these are fresh, and not asked for."""
+    change_feed(world, state=FeedState.PAUSED)
+    for feed_id in list(link_many(world, 10))[5:]:
+        params = world.feed(feed_id).params | {"aggregation": "count"}
+        change_feed(world, feed_id, params=params)
+    refusal = Fault(path=READS, status=429, retry_after="120", after=2)
+    world.bemserver.faults.add(refusal)
+
+    world.work()
+
+    assert (refusal.hits, world.bemserver.faults.count(READS)) == (1, 3)
+    feeds = [feed for feed in all_rows(world, Feed) if feed.label]
+    assert sorted(feed.last_synced_at is None for feed in feeds) == [False] * 5 + [True] * 5
+    assert {feed.attempts for feed in feeds} == {0}
+
+    world.clock.advance(122)
+    world.work()
+
+    assert world.bemserver.faults.count(READS) == 5
+    assert len(todays(world)) == 10
+
+
 def test_a_unit_that_does_not_fit_fails_alone(world: World) -> None:
     """A conversion that the server refuses concerns the feeds that ask for it."""
     change_feed(world, state=FeedState.PAUSED)
