@@ -1,6 +1,5 @@
 """Tokens of sources in use are renewed early, and of others not at all."""
 
-
 from db.models import Source
 from simulators.faults import Fault
 from tasks import refresh
