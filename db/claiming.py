@@ -68,12 +68,19 @@ def claim(
     """Lease the due feeds of the source whose turn it is; an empty list when nothing is due.
 
     The best lane goes first, then the longest due. `limit` bounds how many feeds of that source
-    are taken together. `alone`: a single one of those that run alone.
+    are taken together. `alone`: a single one of those that run alone, or those of a source that
+    died in a crowd.
     """
     first = (
         session.connection()
         .execute(
-            select(col(Feed.source_id), col(Feed.lane), col(Source.quota_key), col(Source.user_id))
+            select(
+                col(Feed.source_id),
+                col(Feed.lane),
+                col(Feed.deaths),
+                col(Source.quota_key),
+                col(Source.user_id),
+            )
             .join(Source, col(Source.id) == col(Feed.source_id))
             .where(due(now, lane, alone=alone))
             .order_by(*_first(alone=alone))
@@ -94,7 +101,12 @@ def claim(
         return []
     # Without a look at breakers: the turn of a probe has just been taken.
     wanted = and_(col(Feed.source_id) == source_id, _wanted(now, lane, alone=alone))
-    claims = take(session, wanted, owner, now, limit, alone=alone)
+    claims = []
+    if alone and first.deaths < 0:  # those that died in a crowd are tried with their source's
+        crowd = and_(wanted, col(Feed.deaths) == first.deaths)
+        claims = take(session, crowd, owner, now, limit)
+    if not claims:
+        claims = take(session, wanted, owner, now, limit, alone=alone)
     if first.quota_key is not None:
         _had_its_turn(session, source_id, now)
     return claims

@@ -6,8 +6,10 @@ it left by an error that nobody expected. Whether the work did that, or only sto
 decided by who died with it.
 
 - Died alone: it counts. Its feed is a suspect, and runs alone from now on (`db.suspects`).
-- Died together: nothing is counted, and all of them are suspects. One that had begun alone is
-  counted all the same: it outlived its time alone, and the others came in later.
+- Died together: nothing is counted, and all of them are suspects, tried one by one. One that had
+  begun alone is counted all the same: it outlived its time alone, and the others came in later.
+- Died in a crowd: as likely somebody killed a busy process. So they are tried source by source at
+  first; those that die together again are tried one by one.
 - Any end of its work sets the count of a feed to 0. After five deaths in a row it is set aside,
   until a person says that it may run again.
 
@@ -30,6 +32,8 @@ from db.names import feed_name
 from db.states import EventState, FeedState, Lane
 
 MOST = 5  # deaths in a row
+CROWD = 11  # so many feeds are too many to try them one by one at once
+OF_A_CROWD = -1  # the count of one that has died in a crowd, until it is known more
 PAUSE_SECONDS = 2.5  # doubled with each death: what killed it may be over by then
 SILENT_SECONDS = 6.0  # a process that has missed two heartbeats is gone
 RENEWED_SECONDS = 1.0  # what lies between renewing leases and saying so, at the most
@@ -136,10 +140,14 @@ def _bury(
     # What is set aside, or paused by a person, was held for a look at its goal only.
     tried = [row for row in held if resting.is_claimable(row.state, row.reason)]
     culprit = _culprit(tried, alone=len(held) + len(events) == 1)
-    _set(session, Feed, tried, suspect=True)
+    crowd = len(tried) >= CROWD
+    new = [row for row in tried if not row.suspect]
+    again = [row for row in tried if row.suspect and row.deaths == OF_A_CROWD]
+    _set(session, Feed, new, suspect=True, deaths=OF_A_CROWD if crowd else 0)
+    _set(session, Feed, again, deaths=0)
     set_aside = None
     if culprit is not None:
-        deaths = culprit.deaths + 1
+        deaths = max(culprit.deaths, 0) + 1
         _set(session, Feed, [culprit], deaths=deaths, lease_until=_pause(culprit, deaths))
         if deaths >= MOST:
             set_aside = culprit.id

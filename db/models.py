@@ -119,8 +119,9 @@ class Feed(SQLModel, table=True):
 
     `asked` grows by one with every callback that wants this feed. A claim remembers it; when it
     has grown since, the sync that finishes leaves the feed due at once instead of scheduled.
-    `deaths` counts claims in a row whose worker died or hung while this feed ran alone; a `suspect`
-    one was at work when its worker died, and runs alone the next time. `deferred_since` is when the
+    `deaths` counts claims in a row whose worker died or hung while this feed ran alone (-1: it
+    died in a crowd); a `suspect` one was at work when its worker died, and runs alone the next
+    time. `deferred_since` is when the
     first of its `deferrals` came.
     """
 

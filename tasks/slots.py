@@ -14,7 +14,7 @@ HELD_AT_MOST_SECONDS = 180.0  # a thread that hangs for longer loses its lease a
 HUNG_SECONDS = HELD_AT_MOST_SECONDS + LEASE_SECONDS
 EMPTY_WITHIN_SECONDS = 30.0  # so long scheduled work stays out while a process is being emptied
 CALLBACKS_OUT_SECONDS = 3.0  # and callbacks, at its end
-ALONE_SECONDS = 10.0  # others may come in after that, whatever the one who was alone does
+ALONE_SECONDS = 6.0  # others may come in after that, whatever the one who was alone does
 
 
 class Slots:

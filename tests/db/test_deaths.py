@@ -5,7 +5,8 @@ import pytest
 from db import feeds
 from db.deaths import Burial
 from db.engine import Ledger
-from db.feeds import FencedError
+from db.feeds import LEASE_SECONDS, FencedError
+from db.models import Feed
 from tests.db.dying import (
     NOW,
     ONE,
@@ -193,3 +194,22 @@ def test_what_was_not_begun_proves_nothing(ledger: Ledger) -> None:
     with ledger.write() as session:
         feeds.hand_back(session, owner="w")
     assert (feed(ledger).deaths, feed(ledger).suspect) == (4, True)
+
+
+@pytest.mark.parametrize(("count", "of_a_crowd"), [(10, False), (11, True)])
+def test_more_than_ten_are_a_crowd(ledger: Ledger, count: int, *, of_a_crowd: bool) -> None:
+    """Those of one source are tried together once more; then each of them alone, uncounted."""
+    with ledger.write() as session:
+        for number in range(3, count + 1):
+            session.add(Feed(id=number, goal_id=1, source_id=1, label=str(number), metric="m"))
+    claim(ledger)
+    bury(ledger)
+
+    again = claim(ledger, now=OVER, alone=True)
+    assert len(again) == (count if of_a_crowd else 1)
+    bury(ledger, OVER + LEASE_SECONDS)
+
+    assert len(claim(ledger, now=OVER + LEASE_SECONDS, alone=True)) == 1
+    assert {feed(ledger, number).deaths for number in range(1, count + 1)} == (
+        {0} if of_a_crowd else {0, 1}
+    )

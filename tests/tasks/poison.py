@@ -69,19 +69,19 @@ class Shelf:
         return self.world.runtime(providers=providers.table() | {"shelf": provider}, **more)
 
     def fill(self, count: int = 10) -> None:
-        """So many feeds of one source, due; the world's own feed is paused."""
+        """So many more feeds, of one more source, due; the world's own feed is paused."""
         change_feed(self.world, state=FeedState.PAUSED, reason="paused by a person")
         with self.world.ledger.write() as session:
             source = Source(
                 user_id=self.world.user_id,
-                name="shelf",
+                name=f"shelf{len(self.feeds)}",
                 provider="shelf",
                 credentials_cipher=self.world.vault.encrypt("{}"),
             )
             session.add(source)
             session.flush()
             source_id = source.id
-        for number in range(count):
+        for number in range(len(self.feeds), len(self.feeds) + count):
             slug = f"bottle{number}"
             self.world.beeminder.state.add_goal("alice", slug, kyoom=True, aggday="sum")
             self.feeds[number] = self.world.link(slug, source=source_id)

@@ -176,7 +176,7 @@ def test_a_thread_that_hangs_for_ever_counts_no_more(slots: Slots, watch: Watch)
 
 
 def test_one_that_takes_long_alone_is_alone_no_more(slots: Slots, watch: Watch) -> None:
-    """After ten seconds callbacks run beside it; it has to end before anybody is alone again."""
+    """After a while callbacks run beside it; it has to end before anybody is alone again."""
     slots.wish()
     with slots.alone():
         watch.at += ALONE_SECONDS

@@ -10,7 +10,7 @@ from db import events, feeds, needs, opening, pauses
 from db.models import Datapoint
 from db.models_limits import Quota
 from db.states import Lane
-from tasks import bells, deaths, deauthorize, deliver, reconcile, suspects, sweep
+from tasks import bells, deaths, deauthorize, deliver, reconcile, suspects, sweep, sync
 from tasks.slots import EMPTY_WITHIN_SECONDS, HELD_AT_MOST_SECONDS, Slots
 from tests.tasks import past_days
 from tests.tasks.poison import Shelf, heard_of, live, run
@@ -96,6 +96,43 @@ def test_one_killer_among_ten_that_die_together(shelf: Shelf) -> None:
     assert shelf.of("reason") == dict.fromkeys(range(10)) | {3: "set_aside"}
     assert shelf.of("deaths") == dict.fromkeys(range(10), 0) | {3: 5}
     assert shelf.of("suspect") == dict.fromkeys(range(10), False) | {3: True}
+
+
+def crowded(shelf: Shelf) -> None:
+    """Two more shelves of eight; everything on them dies with one process, in several threads."""
+    shelf.fill(8)
+    shelf.fill(8)
+    rt = shelf.runtime(trace=crash_at("fetched", times=3))
+    for _ in range(3):
+        with pytest.raises(CrashError):
+            sync.run(rt, Lane.BULK)
+    shelf.world.clock.advance(LEASE_OVER)
+    assert len(shelf.of("lease_owner")) == 26
+    assert set(shelf.of("lease_owner").values()) == {rt.owner}
+    shelf.read.clear()
+
+
+def test_a_busy_process_that_was_killed_is_made_up_for_quickly(shelf: Shelf) -> None:
+    """Many feeds died together: they are tried with an empty process, but source by source."""
+    crowded(shelf)
+
+    assert shelf.live_and_die() == 0
+
+    assert sorted(map(len, shelf.read)) == [8, 8, 10]
+    assert shelf.landed() == set(range(26))
+    assert set(shelf.of("deaths").values()) == {0}
+
+
+def test_a_killer_in_a_crowd_is_found_all_the_same(shelf: Shelf) -> None:
+    """Its source is tried one by one, after it died in a try of its own; the others are quick."""
+    crowded(shelf)
+    shelf.kills = {3}
+
+    assert shelf.live_and_die() == 6
+
+    assert sorted(len(together) for together in shelf.read if len(together) > 1) == [8, 8, 10]
+    assert shelf.landed() == set(range(26)) - {3}
+    assert shelf.of("deaths") == dict.fromkeys(range(26), 0) | {3: 5}
 
 
 def test_innocents_go_before_known_killers(shelf: Shelf) -> None:
