@@ -170,12 +170,14 @@ class Phase:
     """What has gone through a gate until it was closed: `passed` requests, and when (`trail`).
 
     `free_at`: when the first slot is that nobody has taken. `begins`: it was open until now.
+    `window`: the one (seconds) in which the last pace was learned, 0.0 for none.
     """
 
     passed: int
     trail: Sequence[Mark]
     free_at: float
     begins: bool
+    window: float
 
 
 Lesson = Callable[[Phase], tuple[float, float] | None]
@@ -210,7 +212,7 @@ def close(
     if refused is not None and _counted(gate, refused):
         passed = values["passed"] = max(0, gate.passed - 1)
         free_at = gate.next_free_at - gate.tolerance
-        taught = lesson and lesson(Phase(passed, gate.trail, free_at, begins))
+        taught = lesson and lesson(Phase(passed, gate.trail, free_at, begins, gate.learned_window))
         if taught:
             values |= {"learned_interval": taught[0], "learned_window": taught[1]}
             values["learned_at"] = until

@@ -25,6 +25,7 @@ ROUNDING = 0.02  # seconds that a request is longer on its way than another, at 
 KEPT_WINDOWS = 10.0  # for so many windows a learned pace is kept before it is loosened
 SHORTEST_KEPT, LONGEST_KEPT = 30.0, 300.0  # seconds
 LOOSENED = 0.05
+NUDGE = 1.1
 FORGOTTEN = 50.0  # a pace that was loosened so much says nothing any more
 
 _IDS = re.compile(r"[0-9]+|[0-9A-Fa-f]{8,}(?:-[0-9A-Fa-f]{4,})*|[A-Za-z0-9_-]*[0-9][A-Za-z0-9_-]*")
@@ -147,6 +148,19 @@ def learn(
     if since and before > 0.0 and wait <= LONGER * SHORTEST_SEEN:
         return Learned(2.0 * before, _whole(ends_at - since[0][0]))
     return None
+
+
+def nudged(taught: Learned, *, kept: float, window: float, seen: float) -> Learned:
+    """What is made of a lesson (`learn`) that came while a learned pace was kept.
+
+    `kept`: that interval, `window`: the one it was learned in, `seen`: for so long it was kept to.
+    A window without a refusal says that it was nearly right: some requests came late, and with
+    those that were due. The lesson, which may be a second wrong about the window, is no reason for
+    a crawl then.
+    """
+    if kept <= 0.0 or window <= 0.0 or seen < window:
+        return taught
+    return Learned(min(taught.interval, NUDGE * kept), window)
 
 
 def _whole(seconds: float) -> float:

@@ -56,8 +56,8 @@ class Way:
             kept = limits.loosened(learned, now - gate.learned_at)
             if gate.spread_until > now:
                 kept = max(kept, gate.spread_interval)
-            if kept > pace.interval:
-                pace = Pace(kept)
+            if kept > 0.0:  # evenly: a burst may be what was refused
+                pace = Pace(max(kept, pace.interval))
         return pace
 
     def is_free(self, gate: Row | None, now: float) -> bool:
@@ -239,6 +239,10 @@ def _lesson(turn: Turn, hint: float, now: float) -> Lesson:
             wait=hint,
             before=turn.interval if phase.begins else 0.0,
         )
-        return None if taught is None else (taught.interval, taught.window)
+        if taught is None:
+            return None
+        seen = turn.at - phase.trail[0][0] if phase.trail else 0.0
+        taught = limits.nudged(taught, kept=turn.interval, window=phase.window, seen=seen)
+        return taught.interval, taught.window
 
     return lesson

@@ -198,6 +198,32 @@ def test_a_steady_pace_is_told_from_its_last_minutes() -> None:
     assert 1.0 <= learned.interval * 50 <= 1.05
 
 
+def test_requests_that_came_a_little_late_make_no_crawl() -> None:
+    """Four of a window come with those of the next one, which is one too many: a tenth slower."""
+    client = Client(Window(kind="fixed", requests=50, seconds=1.0))
+    kept = limits.HEADROOM / 50
+    assert not client.until_refused(kept, at_most=46)
+    client.at = BEGAN + 1.06
+    assert not client.until_refused(0.0, at_most=4)
+    assert client.until_refused(kept)
+    taught = client.learn(kept)
+    assert taught is not None
+    assert taught.interval > 1.2 * kept  # a wait of 0.03 s was told as one of a second
+
+    learned = limits.nudged(taught, kept=kept, window=1.0, seen=client.at - BEGAN)
+
+    assert learned == Learned(limits.NUDGE * kept, 1.0)
+
+
+def test_a_pace_that_was_not_kept_for_long_is_not_believed() -> None:
+    """Before a window has passed, or without a pace of before, the lesson counts in full."""
+    taught = Learned(0.5, 3.0)
+    assert limits.nudged(taught, kept=0.1, window=1.0, seen=0.9) == taught
+    assert limits.nudged(taught, kept=0.0, window=1.0, seen=9.0) == taught
+    assert limits.nudged(taught, kept=0.1, window=0.0, seen=9.0) == taught
+    assert limits.nudged(Learned(0.101, 9.0), kept=0.1, window=1.0, seen=9.0).interval == 0.101
+
+
 @given(
     interval=st.floats(0.001, 100),
     window=st.floats(1, 120),
