@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 BURST = 10  # requests that may leave together after a pause
-BURST_SHARE = 25  # never more than this part of a window
+BURST_SHARE = 50  # never more than this part of a window
 UNEVEN_SECONDS = 0.05  # so unevenly requests arrive that left evenly
 
 LEARN_FROM = 5  # requests between a mark and a refusal that tell something
@@ -25,7 +25,7 @@ ROUNDING = 0.02  # seconds that a request is longer on its way than another, at 
 KEPT_WINDOWS = 10.0  # for so many windows a learned pace is kept before it is loosened
 SHORTEST_KEPT, LONGEST_KEPT = 30.0, 300.0  # seconds
 LOOSENED = 0.05
-NUDGE = 1.1
+NUDGE = 1.2  # a bucket that was full hides how far from it a pace is: not much less
 FORGOTTEN = 50.0  # a pace that was loosened so much says nothing any more
 
 _IDS = re.compile(r"[0-9]+|[0-9A-Fa-f]{8,}(?:-[0-9A-Fa-f]{4,})*|[A-Za-z0-9_-]*[0-9][A-Za-z0-9_-]*")
@@ -63,11 +63,13 @@ class Limit:
     def pace(self) -> Pace:
         """The quickest pace that is never refused."""
         ours = max(1, self.requests - self.reserve)
-        uneven = math.ceil(ours / self.seconds * UNEVEN_SECONDS)
         if self.bucket:
+            uneven = math.ceil(ours / self.seconds * UNEVEN_SECONDS)
             return Pace(1.01 * self.seconds / ours, max(1, self.bucket - 1 - uneven))
+        # What arrives in a window has left in one that is longer by the difference of two ways; a
+        # burst at its beginning and one request per interval after it must not be too many.
         burst = min(BURST, max(1, ours // BURST_SHARE))
-        return Pace(self.seconds / max(1, ours - burst - uneven), burst)
+        return Pace((self.seconds + UNEVEN_SECONDS) / (ours - burst + 1), burst)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
