@@ -2,11 +2,12 @@
 
 import pytest
 
+from db import feeds
 from db.models import Datapoint
 from db.states import FeedState
 from simulators.faults import Fault
 from tasks import deliver
-from tests.tasks.scenes import LEASE_OVER, TODAY, YESTERDAY, all_rows, change_feed
+from tests.tasks.scenes import TODAY, YESTERDAY, all_rows, change_feed
 from tests.world import World
 
 
@@ -69,6 +70,7 @@ def test_a_worker_that_stops_hands_back_what_it_delivers(world: World) -> None:
     assert deliver.run(rt)
 
     assert 9.0 not in world.values().values()
-    world.clock.advance(LEASE_OVER)
+    with world.ledger.write() as session:
+        feeds.hand_back(session, owner=rt.owner)
     assert deliver.run(world.runtime())
     assert 9.0 in world.values().values()
