@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from clients.http import ApiClient, Route
 from tasks.limits import Limit, Quota
 from tasks.providers import (
+    EACH,
     ENTRY_POINT_GROUP,
     Answer,
     Link,
@@ -118,6 +119,7 @@ PROVIDER = Provider(
         )
     },
     connect=connect,
+    together=EACH,
 )
 
 

@@ -11,6 +11,7 @@ gate is crowded the sources that share it take turns, so that a person with five
 not keep one with a single feed waiting.
 """
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -63,13 +64,14 @@ def claim(
     now: float,
     lane: Lane,
     limit: int = BATCH,
+    together: Mapping[str, int] | None = None,
     alone: bool = False,
 ) -> list[Claim]:
     """Lease the due feeds of the source whose turn it is; an empty list when nothing is due.
 
     The best lane goes first, then the longest due. `limit` bounds how many feeds of that source
-    are taken together. `alone`: a single one of those that run alone, or those of a source that
-    died in a crowd.
+    are taken together, `together` does so by the name of its provider. `alone`: a single one of
+    those that run alone, or those of a source that died in a crowd.
     """
     first = (
         session.connection()
@@ -78,6 +80,7 @@ def claim(
                 col(Feed.source_id),
                 col(Feed.lane),
                 col(Feed.deaths),
+                col(Source.provider),
                 col(Source.quota_key),
                 col(Source.user_id),
             )
@@ -91,6 +94,7 @@ def claim(
     if first is None:
         return []
     source_id, user_id = first.source_id, first.user_id
+    limit = min(limit, (together or {}).get(first.provider, limit))
     if first.quota_key is not None and _crowded(session, first.quota_key, now):
         # What is less urgent waits, also that of the same source.
         limit, lane = min(limit, CROWDED_BATCH), Lane(first.lane)

@@ -19,6 +19,8 @@ from tasks.days import Window
 from tasks.limits import Quota
 
 ENTRY_POINT_GROUP = "waggle.providers"
+SHARED = 50  # `Provider.together` of a vendor that answers for many feeds in one request
+EACH = 5  # and of one that is asked for each of them
 ValueKind = Literal["total", "level", "counter", "events"]
 """How much happened on a day; a reading of the day; a counter that runs on; single events."""
 
@@ -194,6 +196,8 @@ class Provider:
     """A system whose numbers people want on their goals.
 
     `key_days`: the keys that people make there end after so many days; None where they don't.
+    `together`: so many due feeds of an account one worker takes at once. As many as may share a
+    request; where each is asked for by itself a few, or one of them waits for all the others.
     """
 
     name: str
@@ -202,6 +206,7 @@ class Provider:
     metrics: Mapping[str, Metric]
     connect: Callable[[Link], Connection]
     key_days: int | None = None
+    together: int = SHARED
 
 
 def table() -> dict[str, Provider]:

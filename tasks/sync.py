@@ -44,8 +44,11 @@ def run(rt: Runtime, lane: Lane, *, alone: bool = False) -> bool:
     if rt.stopping.is_set():
         return False
     now = rt.clock.now()
+    together = {name: provider.together for name, provider in rt.providers.items()}
     with rt.ledger.write() as session:
-        claims = claiming.claim(session, owner=rt.owner, now=now, lane=lane, alone=alone)
+        claims = claiming.claim(
+            session, owner=rt.owner, now=now, lane=lane, together=together, alone=alone
+        )
     if not claims:
         return False
     rt.trace("claimed")
