@@ -21,6 +21,7 @@ from tasks import (
     deaths,
     edits,
     facts,
+    gates,
     jobs,
     memory,
     outages,
@@ -81,7 +82,8 @@ def run(rt: Runtime, *, alone: bool = False) -> bool:
         access = Access(rt, batch.user.id or 0)
         chunk = Chunk(batch=batch, job=batch.jobs[0], row=row, access=access)
         try:
-            _work(rt, chunk)
+            with gates.errand(Lane.BULK):
+                _work(rt, chunk)
         except Stopping:
             log.info("backfill.handed_back", feed=held.feed_id)
         except FencedError:

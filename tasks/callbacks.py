@@ -6,7 +6,8 @@ from clients.errors import ClientError, Permanent
 from db import events, opening, people, quotas
 from db.events import ASKS_FOR_FEEDS, EventClaim
 from db.models import User
-from tasks import event_setbacks, facts, policy
+from db.states import Lane
+from tasks import event_setbacks, facts, gates, policy
 from tasks.beeminder import LEAST_SECONDS, WHERE, Access
 from tasks.gates import DeferredError
 from tasks.runtime import Runtime
@@ -53,7 +54,8 @@ def look_one_up(rt: Runtime, *, alone: bool = False) -> bool:
 def _look_up(rt: Runtime, held: EventClaim) -> None:
     look = _by_person if held.event.user_id is None else _by_goal
     try:
-        look(rt, held)
+        with gates.errand(Lane.URGENT):
+            look(rt, held)
     except (ClientError, DeferredError) as error:
         event_setbacks.not_now(rt, held, error, policy.CALLBACK)
 

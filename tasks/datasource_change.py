@@ -11,8 +11,8 @@ import clients
 from clients.errors import AuthFailed, ClientError, NotFound, Permanent
 from db import datasources, notices
 from db.models import Goal, User
-from db.states import UserState
-from tasks import datasource, policy
+from db.states import Lane, UserState
+from tasks import datasource, gates, policy
 from tasks.beeminder import WHERE, Access
 from tasks.gates import DeferredError
 from tasks.policy import Again, Stop, Tried
@@ -34,7 +34,8 @@ def run(rt: Runtime) -> bool:
     with rt.ledger.write() as session:
         mine = datasources.take(session, goal, until=now + TRY_SECONDS)
     if mine:
-        _try(rt, goal, asked=False)
+        with gates.errand(Lane.DEFAULT):
+            _try(rt, goal, asked=False)
     return True
 
 

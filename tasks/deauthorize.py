@@ -10,8 +10,8 @@ from clients.errors import AuthFailed, ClientError
 from db import events, people
 from db.events import EventClaim
 from db.models import User
-from db.states import EventKind
-from tasks import deaths, event_setbacks, policy
+from db.states import EventKind, Lane
+from tasks import deaths, event_setbacks, gates, policy
 from tasks.beeminder import client_of
 from tasks.gates import DeferredError
 from tasks.runtime import Runtime
@@ -51,7 +51,8 @@ def _confirm(rt: Runtime, held: EventClaim, user: User) -> None:
     """Is this token really dead? Only then it is destroyed, and everything of it stops."""
     now = rt.clock.now()
     try:
-        client_of(rt, user, deadline=8.0).me()
+        with gates.errand(Lane.DEFAULT):
+            client_of(rt, user, deadline=8.0).me()
     except AuthFailed:
         with rt.ledger.write() as session:
             withdrawn = people.deauthorize(

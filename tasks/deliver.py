@@ -6,7 +6,7 @@ from clients.errors import ClientError
 from db import claiming, feeds, outbox
 from db.feeds import FencedError
 from db.states import Lane
-from tasks import deaths, edits, fit, jobs, outages, push, setbacks
+from tasks import deaths, edits, fit, gates, jobs, outages, push, setbacks
 from tasks.beeminder import WHERE, Access
 from tasks.gates import DeferredError
 from tasks.jobs import Batch, Job
@@ -32,7 +32,8 @@ def run(rt: Runtime, *, alone: bool = False) -> bool:
             for held in claims:
                 with rt.ledger.read() as session:
                     batch = jobs.load(session, [held])
-                _deliver(rt, batch, batch.jobs[0], Access(rt, batch.user.id or 0))
+                with gates.errand(Lane.DEFAULT):
+                    _deliver(rt, batch, batch.jobs[0], Access(rt, batch.user.id or 0))
         except Stopping:
             log.info("deliver.handed_back", feeds=len(claims))
     return bool(claims)

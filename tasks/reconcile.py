@@ -16,12 +16,13 @@ from db import feeds, names, reconciling, sendings
 from db.feeds import Claim, FencedError
 from db.models import Datapoint, Feed, Goal, User
 from db.reconciling import Subject
-from db.states import DatapointState
+from db.states import DatapointState, Lane
 from tasks import (
     comparison,
     days,
     deaths,
     facts,
+    gates,
     holdings,
     jobs,
     policy,
@@ -62,7 +63,10 @@ def run(rt: Runtime, *, alone: bool = False) -> bool:
     rt.trace("reconcile.claimed")
     with rt.leases.holding([held.feed_id for held in claims], now):
         try:
-            report = _reconcile(rt, claims, Repair.NOTHING, between=lambda: _give_way(rt, claims))
+            with gates.errand(Lane.BULK):
+                report = _reconcile(
+                    rt, claims, Repair.NOTHING, between=lambda: _give_way(rt, claims)
+                )
             found = {one.finding.kind.value for one in report.differences}
             log.info("goal.reconciled", goal=report.name, equal=report.equal, found=sorted(found))
         except (ClientError, DeferredError) as error:

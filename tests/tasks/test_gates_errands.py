@@ -1,0 +1,102 @@
+"""Every kind of work says how urgent it is, and is given back when its first request must wait."""
+
+from collections.abc import Callable
+
+import pytest
+
+from db import quotas
+from db.models import Datapoint
+from db.states import Lane
+from simulators.faults import Fault
+from tasks import backfill, callbacks, datasource_change, deauthorize, deliver, reconcile, sync
+from tasks.gates import SLEEP_AT_MOST
+from tasks.runtime import Runtime
+from tests.tasks.past_days import ask, day
+from tests.tasks.scenes import all_rows, change_feed
+from tests.tasks.sourced import Sourced
+from tests.tasks.test_deauthorize import taken_away
+from tests.world import DAY, World
+
+CLAIMED = frozenset({"claimed", "backfill.claimed", "reconcile.claimed"})
+# Of two seconds: too long for a first request, and not for one after it.
+WAIT = 2.0
+
+
+def close(world: World) -> None:
+    """Beeminder limits alice, as another worker has just heard."""
+    with world.ledger.write() as session:
+        now = world.clock.at
+        quotas.close(session, f"beeminder:{world.user_id}", now + WAIT, now=now)
+
+
+def a_sync(world: World) -> Callable[[Runtime], object]:
+    """A callback of a goal that we know."""
+    world.call_back()
+    return lambda rt: sync.run(rt, Lane.URGENT)
+
+
+def a_push(world: World) -> Callable[[Runtime], object]:
+    """Points that an earlier sync could not send."""
+    world.measure(world.series, {world.clock.at - 60: 9.0})
+    world.beeminder.faults.add(Fault(method="POST", path="datapoints", status=500, times=2))
+    change_feed(world, due_at=0.0)
+    sync.run(world.runtime(), Lane.BULK)
+    assert any(point.state == "pending" for point in all_rows(world, Datapoint))
+    change_feed(world, due_at=world.clock.at + DAY)
+    world.clock.advance(30)
+    return deliver.run
+
+
+def past_days(world: World) -> Callable[[Runtime], object]:
+    """Days that a person wants read again."""
+    ask(world, first=day(20))
+    return backfill.run
+
+
+def a_comparison(world: World) -> Callable[[Runtime], object]:
+    """The daily one."""
+    world.clock.advance(DAY + 7200)
+    world.work()
+    return reconcile.run
+
+
+def a_look_up(world: World) -> Callable[[Runtime], object]:
+    """A callback of a goal that nobody knows."""
+    world.call_back("tea")
+    return callbacks.open_new
+
+
+def a_departure(world: World) -> Callable[[Runtime], object]:
+    """A person took our access away."""
+    taken_away(world)
+    return deauthorize.run
+
+
+def a_change(world: World) -> Callable[[Runtime], object]:
+    """A goal whose data source is to be set."""
+    Sourced(world).consider()
+    return datasource_change.run
+
+
+@pytest.mark.usefixtures("landed")
+@pytest.mark.parametrize(
+    "due", [a_sync, a_push, past_days, a_comparison, a_look_up, a_departure, a_change]
+)
+def test_work_that_has_not_begun_is_given_back(
+    world: World, due: Callable[[World], Callable[[Runtime], object]]
+) -> None:
+    """Its gate is closed for two seconds after it was claimed: nobody sleeps for that."""
+    run = due(world)
+    rt = Sourced(world).runtime()
+    rt.trace = lambda step: close(world) if step in CLAIMED else None
+    if due in (a_look_up, a_departure, a_change):
+        close(world)
+    asked, began = world.beeminder.faults.count(), world.clock.at
+    if due is a_push:
+        # Its claim leaves no trace; what is sent first finds a full gate instead.
+        rt.closings.note(f"beeminder:{world.user_id}", world.clock.at + WAIT, world.clock.at)
+
+    run(rt)
+
+    assert world.clock.at - began <= SLEEP_AT_MOST
+    assert world.beeminder.faults.count() == asked
