@@ -85,6 +85,13 @@ def test_callbacks_and_claims_in_parallel_lose_nothing(ledger: Ledger) -> None:
         assert session.exec(select(Cover).where(col(Cover.done).is_(False))).all() == []
 
 
+def test_feeds_that_share_no_request_are_taken_a_few_at_once(ledger: Ledger) -> None:
+    """Their vendor's name decides: what one worker takes waits until all of it has been read."""
+    fill(ledger, feeds_each=12)
+    limits = {"bemserver": 5, "other": 1}
+    assert [len(claim(ledger, together=limits)) for _ in range(3)] == [5, 5, 2]
+
+
 def test_the_urgent_lane_goes_first_then_the_longest_due(ledger: Ledger) -> None:
     """A callback overtakes scheduled work; a lane never takes what is less urgent than itself."""
     first, second, third = fill(ledger, sources=3)
