@@ -187,9 +187,12 @@ def _waiting(session: Session, now: float) -> dict[str, tuple[int, int]]:
     Those that are due and are passed over, and those that were put back until it opens.
     """
     urgent = case((col(Feed.lane) == Lane.URGENT.value, 1), else_=0)
-    put_back = and_(
-        col(Feed.deferrals) > 0, col(Feed.due_at) <= col(Quota.closed_until) + AFTER_OPENING
+    # A gate that a person opened has its time behind it: what was put back comes from now on.
+    soon = or_(
+        col(Feed.due_at) <= col(Quota.closed_until) + AFTER_OPENING,
+        col(Feed.due_at) <= now + AFTER_OPENING,
     )
+    put_back = and_(col(Feed.deferrals) > 0, soon)
     found: dict[str, tuple[int, int]] = {}
     for key in (col(Source.quota_key), person_key()):
         rows = session.connection().execute(

@@ -97,6 +97,14 @@ def test_who_waits_is_counted(ledger: Ledger) -> None:
     assert look(ledger)[0].waiting == 1
 
 
+def test_who_comes_soon_after_an_opening_by_hand_waits(ledger: Ledger) -> None:
+    """Its own time has passed, and what was put back comes a little apart: that still waits."""
+    add(ledger, closed(closed_until=0.000001, proven_at=0.0))
+    change(ledger, 1, due_at=NOW + 0.4, deferrals=1)
+    change(ledger, 2, due_at=NOW + 600, deferrals=1)
+    assert look(ledger)[0].waiting == 1
+
+
 @pytest.mark.parametrize(
     "columns",
     [{"lease_until": NOW + 5}, {"state": FeedState.PAUSED}, {"state": FeedState.STOPPED}],
