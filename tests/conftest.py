@@ -1,10 +1,12 @@
 """A clean room: no settings of whoever runs the tests, and nothing that they leave behind."""
 
+import logging
 import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from db import schema
 from db.engine import Ledger
@@ -24,6 +26,18 @@ def _no_settings_from_outside() -> Iterator[None]:
         patch.delenv(name, raising=False)
     yield
     patch.undo()
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    """Commands that a test runs in this process set logging up; the next test finds none of it."""
+    root, before = logging.getLogger(), structlog.get_config()
+    handlers, level = list(root.handlers), root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.configure(**before)
+    structlog.contextvars.clear_contextvars()
 
 
 @pytest.fixture(scope="session")

@@ -18,20 +18,14 @@ SECRET = "canary/of the house"
 @pytest.fixture(autouse=True)
 def put_back(monkeypatch):
     """Logging is global: what a test changed is put back."""
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
     levels = {name: logging.getLogger(name).level for name in logs.QUIET}
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
     monkeypatch.setattr(threading, "excepthook", threading.excepthook)
     monkeypatch.setattr(redaction, "_hidden", ())
     yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
     for name, before in levels.items():
         logging.getLogger(name).setLevel(before)
     logging.captureWarnings(capture=False)
-    structlog.reset_defaults()
-    structlog.contextvars.clear_contextvars()
 
 
 @pytest.fixture
