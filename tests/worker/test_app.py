@@ -38,6 +38,7 @@ def test_every_task_is_named_by_what_it_does(app):
         "waggle.backfill",
         "waggle.datasource",
         "waggle.reconcile",
+        "waggle.suspects",
         "waggle.refresh_tokens",
         "waggle.sweep",
         "waggle.housekeeping",
