@@ -5,6 +5,7 @@ import pytest
 from clients.errors import NotFound
 from db import needs, notices
 from db.models import Datapoint, Feed, Notice
+from db.models_limits import Quota
 from db.states import FeedState
 from simulators.faults import Fault
 from tasks import housekeeping, long_waits, policy, put_off
@@ -29,11 +30,14 @@ def limit(world: World, seconds: int) -> None:
 
 
 def wait(world: World, seconds: float) -> None:
-    """Work whenever a feed is due, for so long."""
+    """Work whenever a feed comes due or a gate opens, for so long."""
     until = world.clock.at + seconds
     while world.clock.at < until:
         world.work()
-        world.clock.at = max(world.clock.at, min(feed.due_at for feed in all_rows(world, Feed)))
+        instants = [feed.due_at for feed in all_rows(world, Feed)]
+        # A feed that is due behind a closed gate is passed over until that opens.
+        instants += [gate.closed_until for gate in all_rows(world, Quota)]
+        world.clock.at = min((at for at in instants if at > world.clock.at), default=until)
 
 
 def weary(world: World, feed_id: int | None = None) -> None:
