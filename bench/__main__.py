@@ -16,14 +16,17 @@ from bench.scenarios import Scenarios
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure, print, and return the exit status: 1 when Waggle breaks a promise."""
+    """Measure, print, and return the exit status: 1 when Waggle breaks a promise.
+
+    A place that this machine has no servers for is left out by name, and fails if it was asked for.
+    """
     given = _parser().parse_args(arguments)
     chosen = Plan(
         kinds=tuple(given.kinds),
         scenarios=tuple(given.scenarios),
         sides=tuple(given.sides),
         workers=tuple(given.workers),
-        places=tuple(given.places),
+        places=tuple(given.places or places.PLACES),
     )
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like a Ctrl-C, in good order
     logging.getLogger("httpx").setLevel(logging.WARNING)
@@ -31,10 +34,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     figures: list[Figures] = []
     failed = False
     try:
-        for found in run(chosen):
+        for found in run(chosen, strict=given.places is not None):
             figures.append(found)
             print(report.line(found), flush=True)
-    except ours.BenchFailed as error:
+    except (ours.BenchFailed, places.Missing) as error:
         print(error, file=sys.stderr)
         failed = True
     except KeyboardInterrupt:
@@ -44,32 +47,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1 if failed or not report.holds(figures) else 0
 
 
-def run(chosen: Plan) -> Iterator[Figures]:
-    """Every measurement of a plan, one after another."""
+def run(chosen: Plan, *, strict: bool) -> Iterator[Figures]:
+    """Every measurement of a plan, one after another; `places.Missing` is raised if `strict`."""
     for name in chosen.places:
         for workers in chosen.workers:
             with tempfile.TemporaryDirectory(prefix="waggle-bench-") as text:
-                yield from _measured(chosen, name, workers, Path(text))
+                try:
+                    yield from _measured(chosen, name, workers, Path(text))
+                except places.Missing as error:
+                    if strict:
+                        raise
+                    print(f"\n== {name}: skipped: {error}", file=sys.stderr)
 
 
 def _measured(chosen: Plan, name: str, workers: int, folder: Path) -> Iterator[Figures]:
-    try:
-        with places.PLACES[name](folder) as place:
-            print(report.head(place.name, workers), flush=True)
-            for side in chosen.sides:
-                made = ours.Waggle if side == "waggle" else theirs.Peer
-                below = folder / side
-                below.mkdir()
-                with (
-                    world.running(accounts=chosen.accounts, feeds=chosen.feeds) as servers,
-                    made(below, chosen, servers, place).working(workers) as at_work,
-                ):
-                    scenarios = Scenarios(
-                        chosen, servers, at_work, place=place.name, workers=workers
-                    )
-                    yield from scenarios.run()
-    except places.Missing as error:
-        print(f"\n== {name}: skipped: {error}", file=sys.stderr)
+    with places.PLACES[name](folder) as place:
+        print(report.head(place.name, workers), flush=True)
+        for side in chosen.sides:
+            made = ours.Waggle if side == "waggle" else theirs.Peer
+            below = folder / side
+            below.mkdir()
+            with (
+                world.running(accounts=chosen.accounts, feeds=chosen.feeds) as servers,
+                made(below, chosen, servers, place).working(workers) as at_work,
+            ):
+                yield from Scenarios(
+                    chosen, servers, at_work, place=place.name, workers=workers
+                ).run()
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -79,9 +83,9 @@ def _parser() -> argparse.ArgumentParser:
         ("scenarios", plan.SCENARIOS),
         ("kinds", plan.KINDS),
         ("sides", plan.SIDES),
-        ("places", tuple(places.PLACES)),
     ):
         parser.add_argument(f"--{option}", nargs="+", choices=choices, default=choices)
+    parser.add_argument("--places", nargs="+", choices=tuple(places.PLACES))
     parser.add_argument("--workers", nargs="+", type=int, default=usual.workers)
     parser.add_argument("--json", type=Path, help="also write all figures to this file")
     return parser

@@ -56,6 +56,11 @@ class Figures:
         """The makespan in ideals."""
         return None if self.makespan is None or not self.ideal else self.makespan / self.ideal
 
+    def must_land(self) -> None:
+        """A job that was read at the vendor and never written is not done."""
+        if self.landed is None:
+            self.broken.append("not all of it landed in time")
+
     def must_not(self, what: str, count: int) -> None:
         """A promise that is broken by a single one."""
         if count:
@@ -65,7 +70,9 @@ class Figures:
         """The promise of a makespan of at most so many ideals."""
         if self.makespan is None:
             self.broken.append("not done in time")
-        elif self.ratio is not None and self.ratio > factor:
+        elif self.ratio is None:
+            self.broken.append("nothing to compare it with")
+        elif self.ratio > factor:
             self.broken.append(f"{self.ratio:.3f} of the ideal is more than {factor:g}")
 
     def as_json(self) -> dict[str, Any]:
