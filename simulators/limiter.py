@@ -15,6 +15,7 @@ Without a limit or a closing it does nothing at all. A fault that answers by its
 it: such a request is not counted.
 """
 
+import functools
 import re
 import threading
 import time
@@ -37,11 +38,15 @@ GRACE = 0.1
 
 @dataclass(frozen=True, slots=True)
 class _Ruling:
-    """What is done with one request: refused with `status`, or served (None), and its fields."""
+    """What is done with one request: refused with `status`, or served (None), and its fields.
+
+    `used_up`: until when an answer that is served says that nothing is left, None if it does not.
+    """
 
     status: int | None
     fields: Fields
     body: Any = None
+    used_up: float | None = None
 
 
 class Limiter:
@@ -129,13 +134,20 @@ class Limiter:
     async def _limited(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._forms:
             scope, receive = await limiter_wire.with_form(scope, receive)
-        ruling = self._rule(self.key(scope))
+        key = self.key(scope)
+        ruling = self._rule(key)
         if ruling.status is not None:
             await limiter_wire.refuse(ruling.status, ruling.fields, ruling.body, receive, send)
         elif ruling.fields:
-            await self.app(scope, receive, limiter_wire.adding(ruling.fields, send))
+            leaves = functools.partial(self._tell, key, ruling.used_up)
+            await self.app(scope, receive, limiter_wire.adding(ruling.fields, send, leaves))
         else:
             await self.app(scope, receive, send)
+
+    def _tell(self, key: str, used_up: float | None) -> None:
+        with self._lock:
+            if used_up is not None and key in self._counters:
+                self._counters[key].tell(self._clock(), until=used_up)
 
     def _rule(self, key: str) -> _Ruling:
         with self._lock:
@@ -168,7 +180,7 @@ class Limiter:
         fields = limit.fields(verdict, date=date)
         if verdict.served:
             counter.serve(now)
-            return _Ruling(None, fields)
+            return _Ruling(None, fields, used_up=limit.used_up(verdict, now=now, date=date))
         told = limit.told(verdict.wait, date=date)
         counter.refuse(now, wait=verdict.wait if told is None else told, told=told is not None)
         return _Ruling(limit.status, fields, limit.body)

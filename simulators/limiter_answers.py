@@ -54,6 +54,12 @@ class Limit:
         """The seconds that a refusal names, None if it names none; `date` is the server's Date."""
         return None if self.headers == "none" else self.window.told(wait, now=date)
 
+    def used_up(self, verdict: Verdict, *, now: float, date: float) -> float | None:
+        """Until when an answer that is served says that nothing is left; None: it does not."""
+        if self.headers not in SPELT or not verdict.served or verdict.remaining:
+            return None
+        return now + self.window.told(verdict.reset, now=date)
+
     def fields(self, verdict: Verdict, *, date: float) -> Fields:
         """The header fields of an answer with this verdict."""
         if self.headers == "none":

@@ -1,8 +1,9 @@
 """What a limiter writes down of each key: who was served, who was refused, who knocked early.
 
-A request is *early* when a refusal that left more than `grace` seconds before named a time that
-has not come yet, whether the request is served or not. Requests within the grace were already on
-their way. A *closing* begins with a refusal and lasts until every time named in it has passed.
+A request is *early* when a refusal, or an answer that said that nothing is left, named a time that
+has not come yet and left more than `grace` seconds before, whether the request is served or not.
+Requests within the grace were already on their way. A *closing* begins with a refusal and lasts
+until every time named in it has passed.
 """
 
 from collections import deque
@@ -57,7 +58,7 @@ class Counter:
         self._grace = grace
         self._tally = Tally()
         self._closed: deque[Closing] = deque(maxlen=_CLOSINGS_KEPT)
-        # Refusals that the other side may not have read yet (when they left, what they named),
+        # Answers that the other side may not have read yet (when they left, what they named),
         # and the latest time of those that it has.
         self._fresh: deque[tuple[float, float]] = deque()
         self._known = float("-inf")
@@ -72,6 +73,10 @@ class Counter:
         if now < self._known - SLACK:
             tally.early += 1
             tally.earliest = max(tally.earliest, self._known - now)
+
+    def tell(self, now: float, *, until: float) -> None:
+        """An answer leaves that says that nothing is left until then."""
+        self._fresh.append((now, until))
 
     def serve(self, now: float) -> None:
         """It is served."""

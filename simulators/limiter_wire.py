@@ -1,5 +1,6 @@
 """What a limiter does to a request on its way in, and to an answer on its way out."""
 
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -25,11 +26,12 @@ async def with_form(scope: Scope, receive: Receive) -> tuple[Scope, Receive]:
     return {**scope, "form": dict(parse_qsl(body.decode("latin-1")))}, again
 
 
-def adding(fields: answers.Fields, send: Send) -> Send:
-    """A `send` that puts these header fields on the answer."""
+def adding(fields: answers.Fields, send: Send, leaves: Callable[[], None]) -> Send:
+    """A `send` that puts these header fields on the answer; `leaves` is told when they leave."""
 
     async def send_more(message: Message) -> None:
         if message["type"] == "http.response.start":
+            leaves()
             message = {**message, "headers": [*message.get("headers", []), *fields]}
         await send(message)
 

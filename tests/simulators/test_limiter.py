@@ -148,6 +148,21 @@ def test_bm_parts_counts_down_on_every_answer_and_refuses_with_403(limiter, clie
     assert answers[0].headers["x-vendor"] == "1"
 
 
+@pytest.mark.parametrize(("headers", "rounding"), [("x-ratelimit", "date"), ("ratelimit", "ceil")])
+def test_who_asks_before_a_reset_that_a_good_answer_named_is_early(
+    limiter, client, clock, headers, rounding
+):
+    """Nothing was left: that is a time too, though nobody was refused."""
+    limiter.set(Window(kind="fixed", requests=1, seconds=9.5, rounding=rounding), headers=headers)
+    assert _ask(client).status_code == 200
+    clock.now += 5
+    assert _ask(client).status_code != 200
+    assert (limiter.report().early, limiter.report().keys["t"].earliest) == (1, 5.0)
+    clock.now += 5
+    assert _ask(client).status_code == 200
+    assert limiter.report().early == 1
+
+
 def test_the_fields_of_the_draft_are_structured_and_whole(limiter, client):
     """Names in quotes, whole numbers; a window of 9.5 s is told as one of 10 with as much rate."""
     limiter.set(Window(kind="fixed", requests=19, seconds=9.5), headers="ratelimit")

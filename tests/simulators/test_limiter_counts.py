@@ -86,6 +86,17 @@ def test_a_refusal_that_names_no_time_makes_nobody_early():
     assert (tally.early, tally.on_their_way, tally.late) == (0, 1, 1)
 
 
+def test_an_answer_that_says_that_nothing_is_left_names_a_time():
+    """Whoever can have read it and does not wait is early; it begins no closing."""
+    counter = Counter(grace=GRACE)
+    counter.tell(START, until=START + 5)
+    for after in (0.1, 0.2, 4.9, 5.0):
+        counter.arrive(START + after)
+    tally = counter.tally()
+
+    assert (tally.early, round(tally.earliest, 3), tally.closings) == (2, 4.8, 0)
+
+
 def test_a_tally_is_a_copy():
     """What is counted afterwards does not change a report that somebody holds."""
     counter = Counter(grace=GRACE)

@@ -13,7 +13,7 @@ from db.states import Lane
 from simulators.faults import Fault
 from simulators.limiter import Limiter
 from simulators.server import LocalServer
-from simulators.windows import Kind, Window
+from simulators.windows import Kind, Rounding, Window
 from tasks import refresh
 from tasks.limits import Limit, Quota
 from tasks.runtime import Options, Runtime
@@ -114,6 +114,24 @@ def test_a_limit_of_beeminder_is_kept_by_all_workers(
     assert all_landed(crowded, slugs)
     assert nobody_was_early(limiter)
     assert limiter.report().served > 20
+
+
+@pytest.mark.parametrize(("headers", "rounding"), [("x-ratelimit", "date"), ("ratelimit", "ceil")])
+def test_what_good_answers_say_is_left_is_kept_by_all_workers(
+    crowded: Crowded, headers: str, rounding: Rounding
+) -> None:
+    """A vendor that counts down on each answer has hardly anybody to refuse, and nobody early."""
+    crowded.work()
+    slugs = many(crowded, 20)
+    limiter = crowded.bemserver.limiter
+    window = Window(kind="fixed", requests=10, seconds=5.0, rounding=rounding)
+    limiter.set(window, headers=headers)
+
+    workers = [worker(crowded, Quota(account="plant")) for _ in range(3)]
+    together(crowded.clock, workers, 120, lambda: all_landed(crowded, slugs))
+
+    assert all_landed(crowded, slugs)
+    assert nobody_was_early(limiter)
 
 
 def test_a_maintenance_is_waited_for_by_all_workers(crowded: Crowded) -> None:
