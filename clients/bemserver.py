@@ -23,9 +23,10 @@ from clients.bemserver_models import (
     TokenPair,
 )
 from clients.bemserver_query import ById, ByName, Selector
+from clients.call import Params
 from clients.etags import EtagCache, MemoryEtagCache
 from clients.gate import Gate
-from clients.http import MIB, ApiClient, Params, Route
+from clients.http import MIB, ApiClient, Route
 
 __all__ = [
     "BemserverClient",

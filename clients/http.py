@@ -2,46 +2,29 @@
 
 import contextlib
 import dataclasses
-import json as jsonlib
 import re
 import time
-import urllib.parse
 from collections.abc import Callable, Mapping, Sequence
-from importlib import metadata
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import httpx
 
 from clients import errors, limits, redaction, translation
 from clients.answers import Answer
+from clients.call import Call, Params
 from clients.deadline import Deadline
 from clients.gate import Gate, Open
 from clients.limits import Limits
 
 MIB = 1024 * 1024
 WAIT_SHARE = 0.5  # of the time that is left, for the turn at the gate
-USER_AGENT = f"waggle/{metadata.version('waggle-server')}"
 
-Params = Mapping[str, str | int | Sequence[str | int]]
 Route = tuple[str, re.Pattern[str]]
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _CONDITIONS = frozenset({"if-none-match", "if-modified-since"})
 # What an idle connection looks like that the server has dropped in the meantime.
 _LOST = (httpx.ConnectError, httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError)
-
-
-@dataclasses.dataclass(frozen=True, slots=True, repr=False)
-class _Call:
-    """One call as the vendor client asked for it."""
-
-    method: str
-    path: str
-    params: Params
-    form: Mapping[str, str] | None
-    json: Mapping[str, object] | None
-    headers: Mapping[str, str]
-    credentials: redaction.Credentials
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -107,7 +90,7 @@ class ApiClient:
         path = path.removeprefix("/")
         if not self._allows(method, path):
             raise ValueError(f"{method} {path} is not among the calls this client may make")
-        call = _Call(
+        call = Call(
             method=method,
             path=path,
             params=params or {},
@@ -150,7 +133,7 @@ class ApiClient:
     def _allows(self, method: str, path: str) -> bool:
         return any(method == verb and pattern.fullmatch(path) for verb, pattern in self.allowed)
 
-    def _perform(self, call: _Call, seconds: float) -> Answer | Exception:
+    def _perform(self, call: Call, seconds: float) -> Answer | Exception:
         deadline = Deadline(seconds, monotonic=self._monotonic)
         outcome = self._exchange(call, deadline)
         if isinstance(outcome, Answer) and outcome.status in _REDIRECTS:
@@ -158,17 +141,17 @@ class ApiClient:
             if call.method == "GET" and path is not None:
                 outcome = self._exchange(dataclasses.replace(call, path=path), deadline)
         if isinstance(outcome, Answer) and outcome.status in _REDIRECTS:
-            return _scrubbed(self._redirects(outcome), call)
+            return call.scrubbed(self._redirects(outcome))
         return outcome
 
-    def _exchange(self, call: _Call, deadline: Deadline) -> Answer | Exception:
+    def _exchange(self, call: Call, deadline: Deadline) -> Answer | Exception:
         """One request through the gate, and once more where its connection turns out to be dead."""
         outcome = self._through(call, deadline)
         if call.method == "GET" and isinstance(outcome, _Unanswered) and outcome.lost:
             outcome = self._through(call, deadline)
         return outcome.error if isinstance(outcome, _Unanswered) else outcome
 
-    def _through(self, call: _Call, deadline: Deadline) -> Answer | _Unanswered | Exception:
+    def _through(self, call: Call, deadline: Deadline) -> Answer | _Unanswered | Exception:
         # A turn that comes late must leave time for an answer: the vendor is not slow if we were.
         within = WAIT_SHARE * max(0.0, deadline.left())
         passage = self._gate.enter(call.method, call.path, within=within)
@@ -183,7 +166,7 @@ class ApiClient:
         if error is None:
             passage.answered(said)
             return outcome
-        error = _scrubbed(error, call)
+        error = call.scrubbed(error)
         if isinstance(error, errors.Transient) and (
             isinstance(error, errors.RateLimited) or error.retry_after is not None
         ):
@@ -191,7 +174,7 @@ class ApiClient:
         passage.answered(said)
         return error
 
-    def _judged(self, call: _Call, answer: Answer, said: Limits) -> errors.ClientError | None:
+    def _judged(self, call: Call, answer: Answer, said: Limits) -> errors.ClientError | None:
         conditional = any(name.lower() in _CONDITIONS for name in call.headers)
         if answer.status == httpx.codes.NOT_MODIFIED and conditional:
             return None
@@ -219,11 +202,14 @@ class ApiClient:
                 return path
         return None
 
-    def _asked(self, call: _Call, deadline: Deadline) -> Answer | _Unanswered:
+    def _asked(self, call: Call, deadline: Deadline) -> Answer | _Unanswered:
         begun = False
         try:
             response = self._http.send(
-                self._built(call, deadline), stream=True, auth=None, follow_redirects=False
+                call.request(self._url(call.path, call.params), deadline),
+                stream=True,
+                auth=None,
+                follow_redirects=False,
             )
             begun = True
             with contextlib.closing(response):
@@ -240,42 +226,10 @@ class ApiClient:
             lost = False
         if isinstance(outcome, Answer):
             return outcome
-        return _Unanswered(_scrubbed(outcome, call), lost)
-
-    def _built(self, call: _Call, deadline: Deadline) -> httpx.Request:
-        # Not `http.build_request`: that would add the cookies of whoever called before.
-        url = self._url(call.path, call.params)
-        extensions: dict[str, Any] = {"timeout": deadline}
-        if call.credentials.query:
-            # httpx logs the URL and keeps it in exceptions. This goes on the wire only.
-            mark = b"&" if url.query else b"?"
-            extensions["target"] = (
-                url.raw_path + mark + urllib.parse.urlencode(call.credentials.query).encode()
-            )
-        headers = httpx.Headers(
-            {"User-Agent": USER_AGENT, "Accept": "application/json", "Accept-Encoding": "gzip"}
-        )
-        content = None
-        if call.json is not None or call.credentials.json:
-            headers["Content-Type"] = "application/json"
-            content = jsonlib.dumps({**(call.json or {}), **call.credentials.json}).encode()
-        elif call.form is not None or call.credentials.form:
-            headers["Content-Type"] = "application/x-www-form-urlencoded"
-            content = urllib.parse.urlencode(
-                {**(call.form or {}), **call.credentials.form}
-            ).encode()
-        headers.update(call.headers)
-        headers.update(call.credentials.headers)
-        return httpx.Request(
-            call.method,
-            url,
-            headers=headers,
-            content=content,
-            extensions=extensions,
-        )
+        return _Unanswered(call.scrubbed(outcome), lost)
 
     def _read(
-        self, call: _Call, response: httpx.Response, deadline: Deadline
+        self, call: Call, response: httpx.Response, deadline: Deadline
     ) -> Answer | errors.ClientError:
         answer = Answer(
             method=call.method,
@@ -308,13 +262,3 @@ def _checked_base(base_url: str) -> httpx.URL:
     if url.userinfo or url.query or url.fragment:
         raise ValueError("a base URL can't hold credentials, a query or a fragment")
     return url.copy_with(path=url.path.rstrip("/") + "/")
-
-
-def _scrubbed(error: errors.ClientError, call: _Call) -> errors.ClientError:
-    secrets = call.credentials.secrets()
-    error.message = redaction.scrub_text(error.message, secrets)
-    error.args = (error.message,)
-    error.details = redaction.scrub(error.details, secrets)
-    if error.request_id is not None:
-        error.request_id = redaction.scrub_text(error.request_id, secrets)
-    return error
