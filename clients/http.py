@@ -5,7 +5,7 @@ import dataclasses
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar
+from typing import ClassVar, TypeGuard
 
 import httpx
 
@@ -13,7 +13,7 @@ from clients import errors, limits, redaction, translation
 from clients.answers import Answer
 from clients.call import Call, Params
 from clients.deadline import Deadline
-from clients.gate import Gate, Open
+from clients.gate import Gate, Open, Passage
 from clients.limits import Limits
 
 MIB = 1024 * 1024
@@ -29,9 +29,13 @@ _LOST = (httpx.ConnectError, httpx.ReadError, httpx.WriteError, httpx.RemoteProt
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Unanswered:
-    """No whole answer. `lost`: the connection was dead before one began."""
+    """No whole answer. `head`: status and headers, where they came; the body of it is empty.
+
+    `lost`: the connection was dead before an answer began.
+    """
 
     error: errors.ClientError
+    head: Answer | None
     lost: bool
 
 
@@ -158,18 +162,25 @@ class ApiClient:
         if isinstance(passage, Exception):
             return passage
         outcome = self._asked(call, deadline)
-        if isinstance(outcome, _Unanswered):
+        if isinstance(outcome, Answer):
+            said = limits.read(outcome.headers, now=self._clock())
+            error = None if outcome.status in _REDIRECTS else self._judged(call, outcome, said)
+            return self._told(call, passage, error, said) or outcome
+        if outcome.head is None:
             passage.lost()
             return outcome
-        said = limits.read(outcome.headers, now=self._clock())
-        error = None if outcome.status in _REDIRECTS else self._judged(call, outcome, said)
-        if error is None:
-            passage.answered(said)
-            return outcome
-        error = call.scrubbed(error)
-        if isinstance(error, errors.Transient) and (
-            isinstance(error, errors.RateLimited) or error.retry_after is not None
-        ):
+        # A limit says all that matters in its headers, and what they say counts without a body.
+        said = limits.read(outcome.head.headers, now=self._clock())
+        limit = self._classify(outcome.head, said)
+        return self._told(call, passage, limit if _asks_to_wait(limit) else None, said) or outcome
+
+    def _told(
+        self, call: Call, passage: Passage, error: errors.ClientError | None, said: Limits
+    ) -> Exception | None:
+        """Tell the gate what became of its request; what the caller is told of an error."""
+        if error is not None:
+            error = call.scrubbed(error)
+        if _asks_to_wait(error):
             return passage.refused(error, said)
         passage.answered(said)
         return error
@@ -203,7 +214,7 @@ class ApiClient:
         return None
 
     def _asked(self, call: Call, deadline: Deadline) -> Answer | _Unanswered:
-        begun = False
+        head = None
         try:
             response = self._http.send(
                 call.request(self._url(call.path, call.params), deadline),
@@ -211,44 +222,46 @@ class ApiClient:
                 auth=None,
                 follow_redirects=False,
             )
-            begun = True
+            head = Answer(
+                method=call.method,
+                path=call.path,
+                status=response.status_code,
+                headers=response.headers,
+                body=b"",
+                secrets=call.credentials.secrets(),
+            )
             with contextlib.closing(response):
-                outcome = self._read(call, response, deadline)
+                return self._read(head, response, deadline)
         except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as failure:
-            lost = isinstance(failure, _LOST) and not begun
-            outcome = translation.from_failure(
+            error = translation.from_failure(
                 failure,
                 vendor=self.vendor,
                 asked=f"{call.method} {call.path}",
                 seconds=deadline.seconds,
             )
-        else:
-            lost = False
-        if isinstance(outcome, Answer):
-            return outcome
-        return _Unanswered(call.scrubbed(outcome), lost)
+            lost = isinstance(failure, _LOST) and head is None
+        return _Unanswered(call.scrubbed(error), head, lost)
 
     def _read(
-        self, call: Call, response: httpx.Response, deadline: Deadline
-    ) -> Answer | errors.ClientError:
-        answer = Answer(
-            method=call.method,
-            path=call.path,
-            status=response.status_code,
-            headers=response.headers,
-            body=b"",
-            secrets=call.credentials.secrets(),
-        )
+        self, head: Answer, response: httpx.Response, deadline: Deadline
+    ) -> Answer | _Unanswered:
         body = bytearray()
         for chunk in response.iter_bytes():
             body += chunk
             if len(body) > self._max_bytes:
-                return answer.unexpected(
+                error = head.unexpected(
                     f"the body is larger than {self._max_bytes} bytes", reason="too_large"
                 )
+                return _Unanswered(error, head, lost=False)
             if deadline.left() <= 0:
                 raise httpx.ReadTimeout("total deadline")
-        return dataclasses.replace(answer, body=bytes(body))
+        return dataclasses.replace(head, body=bytes(body))
+
+
+def _asks_to_wait(error: errors.ClientError | None) -> TypeGuard[errors.Transient]:
+    return isinstance(error, errors.RateLimited) or (
+        isinstance(error, errors.Transient) and error.retry_after is not None
+    )
 
 
 def _checked_base(base_url: str) -> httpx.URL:
