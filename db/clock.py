@@ -42,21 +42,22 @@ class LedgerClock:
     def __init__(self, ledger: Ledger, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._ledger = ledger
         self._monotonic = monotonic
-        self._asked_at = self._monotonic()
-        self._base = self._ask()
+        # What was answered and when that was: one value, so that no thread reads half of a new one.
+        self._known = (self._ask(), self._monotonic())
 
     def now(self) -> float:
         """UTC seconds since 1970, by the database's clock."""
+        asked, asked_at = self._known
         at = self._monotonic()
-        if at - self._asked_at > RESYNC_SECONDS:
-            carried = self._base + (at - self._asked_at)
-            # Set first: other threads go on with the carried time while this one asks.
-            self._base, self._asked_at = carried, at
-            asked = self._ask()
-            if abs(asked - carried) > JUMP_SECONDS:
-                log.warning("clock.jumped", seconds=round(asked - carried, 3))
-            self._base, self._asked_at = asked, self._monotonic()
-        return self._base + (self._monotonic() - self._asked_at)
+        if at - asked_at <= RESYNC_SECONDS:
+            return asked + (at - asked_at)
+        carried = asked + (at - asked_at)
+        self._known = (carried, at)  # other threads go on with it while this one asks
+        asked = self._ask()
+        if abs(asked - carried) > JUMP_SECONDS:
+            log.warning("clock.jumped", seconds=round(asked - carried, 3))
+        self._known = (asked, self._monotonic())
+        return asked
 
     def sleep(self, seconds: float) -> None:
         """Wait for real."""

@@ -1,5 +1,6 @@
 """One clock for all machines: the database's, carried on by the local monotonic one."""
 
+import threading
 import time
 from collections.abc import Callable
 
@@ -12,14 +13,18 @@ from db.engine import Ledger
 
 
 class Steps:
-    """A monotonic clock that moves when it is told to."""
+    """A monotonic clock that moves when it is told to; `between` happens within its next look."""
 
     def __init__(self) -> None:
         self.at = 100.0
+        self.between: list[Callable[[], object]] = []
 
     def __call__(self) -> float:
-        """Where it stands."""
-        return self.at
+        """Where it stood when it was looked at."""
+        stood = self.at
+        if self.between:
+            self.between.pop(0)()
+        return stood
 
 
 @pytest.fixture
@@ -80,3 +85,41 @@ def test_a_jump_is_told(ledger: Ledger, asked: Callable[[float], None], jump: fl
         assert found.now() == 1061.0 + jump
     assert [(entry["event"], entry["seconds"]) for entry in logs] == [("clock.jumped", jump)]
     assert clock.JUMP_SECONDS < 30
+
+
+@pytest.mark.parametrize("look", [0, 1])
+def test_a_thread_that_asks_again_moves_nothing_for_another(
+    ledger: Ledger, asked: Callable[[float], None], look: int
+) -> None:
+    """One looks while another one asks the database again: both are right, to the millisecond."""
+    steps = Steps()
+    found = LedgerClock(ledger, monotonic=steps)
+    steps.at += 59.999
+    asked(1060.009)
+
+    def ask_again() -> None:
+        steps.at += 0.01
+        asking = threading.Thread(target=found.now)
+        asking.start()
+        asking.join()
+
+    steps.between = [lambda: None] * look + [ask_again]
+    assert abs(found.now() - 1060.0) < 0.02
+    assert abs(found.now() - 1060.0) < 0.02
+
+
+def test_the_way_to_the_database_does_not_put_it_ahead(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A first connection that takes three seconds: what was answered holds from its end on."""
+    steps = Steps()
+
+    def ask(_self: LedgerClock) -> float:
+        steps.at += 3.0
+        return 1000.0 + steps.at
+
+    monkeypatch.setattr(LedgerClock, "_ask", ask)
+    found = LedgerClock(ledger, monotonic=steps)
+    assert found.now() == 1000.0 + steps.at
+    steps.at += 61
+    assert found.now() == 1000.0 + steps.at
