@@ -1,8 +1,9 @@
 """What time it is, for everything that is compared between machines.
 
 Leases and gates are compared by several machines, so they all use the database's clock. Asking it
-for every decision would cost a round trip; it is asked once a minute and carried on with the
-local monotonic clock in between, which no administrator and no NTP daemon moves.
+for every decision would cost a round trip; it is asked once a minute and carried on with a local
+clock in between that no administrator and no NTP daemon moves, and that goes on while the machine
+is suspended.
 """
 
 import time
@@ -18,6 +19,9 @@ log = structlog.get_logger(__name__)
 
 RESYNC_SECONDS = 60.0
 JUMP_SECONDS = 2.0
+# Linux stops the usual one while the machine sleeps: all that was carried by it would be late by
+# that time, and a gate that was closed then would open so much too early.
+STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 class Clock(Protocol):
@@ -32,14 +36,21 @@ class Clock(Protocol):
         ...
 
 
+def since_boot() -> float:
+    """Seconds on a clock that nobody sets, those in which the machine was suspended included."""
+    return time.clock_gettime(STEADY)
+
+
 class LedgerClock:
-    """The database's time, carried on by the local monotonic clock.
+    """The database's time, carried on by a local clock that nobody sets.
 
     A difference of more than `JUMP_SECONDS` between the carried and the asked time is logged as
-    `clock.jumped`: somebody set a clock, and leases may end early or late once.
+    `clock.jumped`: somebody set a clock, or a virtual machine was paused, whose clocks all stand
+    still meanwhile. Then leases may end early or late once, and what was closed within the last
+    minute by the late time opens early by the difference: the times are in the ledger already.
     """
 
-    def __init__(self, ledger: Ledger, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, ledger: Ledger, *, monotonic: Callable[[], float] = since_boot) -> None:
         self._ledger = ledger
         self._monotonic = monotonic
         # What was answered and when that was: one value, so that no thread reads half of a new one.

@@ -1,5 +1,6 @@
 """One clock for all machines: the database's, carried on by the local monotonic one."""
 
+import inspect
 import threading
 import time
 from collections.abc import Callable
@@ -123,3 +124,12 @@ def test_the_way_to_the_database_does_not_put_it_ahead(
     assert found.now() == 1000.0 + steps.at
     steps.at += 61
     assert found.now() == 1000.0 + steps.at
+
+
+def test_the_time_in_which_the_machine_sleeps_is_carried_too() -> None:
+    """Where there is a clock that counts suspensions it is that one, elsewhere one nobody sets."""
+    carries = inspect.signature(LedgerClock).parameters["monotonic"].default
+    assert carries is clock.since_boot
+    assert getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC) == clock.STEADY
+    before = time.clock_gettime(clock.STEADY)
+    assert before <= clock.since_boot() <= time.clock_gettime(clock.STEADY)
