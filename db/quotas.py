@@ -1,12 +1,11 @@
 """Gates: when a vendor quota may be used again, over all workers and machines.
 
 `reserve` answers with the instant at which one request may leave, and moves the next one behind
-it, in one conditional UPDATE that also keeps a closed gate closed. `close` shuts the gate until the
-time that the vendor named; it never opens a gate earlier than somebody else was told. After a
-closing the gate is half open: one request goes, and nobody else before it was answered.
+it, in one conditional UPDATE that also keeps a closed gate closed (`db.quotas_closing`). After that
+the gate is half open: one request goes, and nobody else before it was answered.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -165,66 +164,6 @@ def give_up_probe(session: Session, key: str, turn: Turn) -> None:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Phase:
-    """What has gone through a gate until it was closed: `passed` requests, and when (`trail`).
-
-    `free_at`: when the first slot is that nobody has taken. `begins`: it was open until now.
-    `window`: the one (seconds) in which the last pace was learned, 0.0 for none.
-    """
-
-    passed: int
-    trail: Sequence[Mark]
-    free_at: float
-    begins: bool
-    window: float
-
-
-Lesson = Callable[[Phase], tuple[float, float] | None]
-"""What a closing teaches: (interval, window) in seconds, or None."""
-
-
-def close(
-    session: Session,
-    key: str,
-    until: float,
-    *,
-    now: float,
-    seen: str | None = None,
-    refused: Turn | None = None,
-    lesson: Lesson | None = None,
-) -> float:
-    """Nobody asks before `until`, or what a refusal before this one said, if that is later.
-
-    Returns when the gate opens. `refused`: the request that was, which does not count as one that
-    passed. `lesson` is given where the vendor named the time: what it makes of the requests served
-    is kept as the pace of the next phase. A closing that follows another with nothing answered in
-    between is the same one still: `closed_at` stays.
-    """
-    ensure(session, key)
-    gate = _locked(session, key)
-    begins = gate.closed_until <= now
-    proven = gate.closed_until <= gate.proven_at
-    until = max(until, gate.closed_until)
-    values: dict[str, Any] = {"closed_until": until, "probe_until": 0.0, "seen_limit": seen}
-    if begins and proven:
-        values["closed_at"] = now
-    if refused is not None and _counted(gate, refused):
-        passed = values["passed"] = max(0, gate.passed - 1)
-        free_at = gate.next_free_at - gate.tolerance
-        taught = lesson and lesson(Phase(passed, gate.trail, free_at, begins, gate.learned_window))
-        if taught:
-            values |= {"learned_interval": taught[0], "learned_window": taught[1]}
-            values["learned_at"] = until
-    session.connection().execute(update(Quota).where(col(Quota.key) == key).values(**values))
-    return until
-
-
-def _counted(gate: Quota, turn: Turn) -> bool:
-    """Is this one of those that passed in this phase, and not the first one of the next?"""
-    return not turn.probe and bool(gate.trail) and turn.at >= gate.trail[0][0]
-
-
 def keep_pace(session: Session, key: str, *, interval: float, window: float, now: float) -> None:
     """The vendor has named a pace itself."""
     session.connection().execute(
@@ -250,36 +189,6 @@ def correct(session: Session, key: str, *, free_at: float) -> None:
         .where(col(Quota.key) == key, col(Quota.next_free_at) < free_at)
         .values(next_free_at=free_at)
     )
-
-
-def open_now(session: Session, keys: Sequence[str]) -> int:
-    """An operator says that these gates may open; one request goes first. Returns how many were."""
-    changed = session.connection().execute(
-        update(Quota)
-        .where(col(Quota.key).in_(keys), ~is_proven())
-        .values(closed_until=0.000001, proven_at=0.0, probe_until=0.0, learned_interval=0.0)
-    )
-    return changed.rowcount
-
-
-def closed(session: Session, now: float) -> list[Quota]:
-    """Gates that are closed, or half open, the one that opens last first."""
-    return list(
-        session.exec(
-            select_rows(Quota)
-            .where(or_(col(Quota.closed_until) > now, ~is_proven()))
-            .order_by(col(Quota.closed_until).desc(), col(Quota.key))
-        )
-    )
-
-
-def _locked(session: Session, key: str) -> Quota:
-    return session.exec(
-        select_rows(Quota)
-        .where(col(Quota.key) == key)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    ).one()
 
 
 def full(gate: type[Quota], now: float, ahead: ColumnElement[float]) -> ColumnElement[bool]:

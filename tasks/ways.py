@@ -12,9 +12,10 @@ from sqlmodel import Session
 
 from clients.errors import RateLimited, Transient
 from clients.limits import Limits
-from db import quotas
+from db import quotas, quotas_closing
 from db.models_limits import Quota as Row
-from db.quotas import Lesson, Phase, Turn
+from db.quotas import Turn
+from db.quotas_closing import Lesson, Phase
 from tasks import limits, policy
 from tasks.limits import NO_PACE, Learned, Limit, Pace, Quota
 
@@ -109,7 +110,7 @@ class Way:
         left = remaining - (0 if limit is None else limit.reserve)
         if left <= 0 and reset:
             with rt.ledger.write() as session:
-                quotas.close(session, self.key, now + reset, now=now, seen="used_up")
+                quotas_closing.close(session, self.key, now + reset, now=now, seen="used_up")
             log.info("gate.used_up", **self._words, seconds=round(reset, 1), remaining=remaining)
         elif 0 < left <= NEARLY and reset and not (limit and limit.bucket):
             if reset / left > turn.interval * 1.05:
@@ -135,7 +136,7 @@ class Way:
         teaches = hinted and isinstance(error, RateLimited) and error.status != OUTAGE
         with rt.ledger.write() as session:
             quotas.ensure(session, self.key, **self._words)
-            until = quotas.close(
+            until = quotas_closing.close(
                 session,
                 self.key,
                 until,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sqlalchemy import literal
 from sqlmodel import col, select
 
-from db import quotas
+from db import quotas, quotas_closing
 from db.engine import Ledger
 from db.models_limits import Quota
 from db.quotas import Turn
@@ -37,7 +37,7 @@ def reserve(ledger: Ledger, key: str = "k", *, now: float = NOW, **more: float) 
 def close(ledger: Ledger, until: float, *, now: float = NOW, **more) -> float:
     """Close the gate; when it opens."""
     with ledger.write() as session:
-        return quotas.close(session, "k", until, now=now, **more)
+        return quotas_closing.close(session, "k", until, now=now, **more)
 
 
 def put(ledger: Ledger, **columns) -> None:

@@ -9,7 +9,7 @@ from cryptography.fernet import Fernet
 
 from clients.errors import RateLimited
 from clients.limits import Limits
-from db import quotas
+from db import quotas, quotas_closing
 from db.engine import Ledger
 from db.models_limits import Quota as Row
 from db.states import Lane
@@ -61,7 +61,7 @@ class House:
         """Close it for so long, as another process would."""
         with self.ledger.write() as session:
             key, now = quota.key("vendor", endpoint), self.clock.at
-            quotas.close(session, key, now + seconds, now=now, seen="rate_limited")
+            quotas_closing.close(session, key, now + seconds, now=now, seen="rate_limited")
 
 
 def come_in(

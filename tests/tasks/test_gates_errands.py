@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from db import quotas
+from db import quotas_closing
 from db.models import Datapoint
 from db.states import Lane
 from simulators.faults import Fault
@@ -26,7 +26,7 @@ def close(world: World) -> None:
     """Beeminder limits alice, as another worker has just heard."""
     with world.ledger.write() as session:
         now = world.clock.at
-        quotas.close(session, f"beeminder:{world.user_id}", now + WAIT, now=now)
+        quotas_closing.close(session, f"beeminder:{world.user_id}", now + WAIT, now=now)
 
 
 def a_sync(world: World) -> Callable[[Runtime], object]:

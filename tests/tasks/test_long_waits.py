@@ -3,7 +3,7 @@
 import pytest
 from sqlmodel import select
 
-from db import needs, notices, quotas
+from db import needs, notices, quotas, quotas_closing
 from db.models import Feed, Notice, Source
 from db.models_limits import Quota
 from db.states import FeedState
@@ -25,7 +25,7 @@ def close(world: World, seconds: float, key: str = KEY) -> None:
     """The vendor asks for a pause."""
     with world.ledger.write() as session:
         quotas.ensure(session, key, vendor=key.partition(":")[0])
-        quotas.close(session, key, world.clock.at + seconds, now=world.clock.at)
+        quotas_closing.close(session, key, world.clock.at + seconds, now=world.clock.at)
 
 
 def told(world: World) -> list[str]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from db import held_up, overview, quotas, waking
+from db import held_up, overview, quotas, quotas_closing, waking
 from db.breakers import Open
 from db.held_up import Gate
 from tasks import limits
@@ -89,7 +89,7 @@ def _open(house: House, name: str, *, as_json: bool) -> None:
         shut = [gate for gate in chosen if gate.state == "closed"]
         keys = [gate.key for gate in shut]
         accounts = {gate.account for gate in shut}
-        quotas.open_now(session, keys)
+        quotas_closing.open_now(session, keys)
         waking.behind(session, [gate.key for gate in found if gate.account in accounts], now)
     if as_json:
         output.document({"opened": [gate.name for gate in shut]})

@@ -1,8 +1,9 @@
 """Closed gates: nobody leaves before the named time, and one goes first when it has come."""
 
-from db import quotas
+from db import quotas, quotas_closing
 from db.engine import Ledger
-from db.quotas import Phase, Turn
+from db.quotas import Turn
+from db.quotas_closing import Phase
 from tests.db.test_quotas import NOW, close, gate, prove, put, reserve
 from tests.tasks.scenes import at_once
 
@@ -146,13 +147,13 @@ def test_an_operator_opens_what_is_closed(ledger: Ledger) -> None:
     """One request goes first, what was learned is forgotten; a gate that is open is left alone."""
     put(ledger, closed_at=NOW - 5, closed_until=NOW + 3600, learned_interval=9.0)
     with ledger.write() as session:
-        assert [found.key for found in quotas.closed(session, NOW)] == ["k"]
-        assert quotas.open_now(session, ["k", "unknown"]) == 1
+        assert [found.key for found in quotas_closing.closed(session, NOW)] == ["k"]
+        assert quotas_closing.open_now(session, ["k", "unknown"]) == 1
     assert gate(ledger).learned_interval == 0.0
     first = reserve(ledger)
     assert first.probe
     assert not reserve(ledger).granted
     prove(ledger, first, NOW + 1)
     with ledger.write() as session:
-        assert quotas.open_now(session, ["k"]) == 0
-        assert quotas.closed(session, NOW + 1) == []
+        assert quotas_closing.open_now(session, ["k"]) == 0
+        assert quotas_closing.closed(session, NOW + 1) == []
