@@ -1,7 +1,8 @@
 """Which feeds the gates hold up: those that would only be claimed to be put back.
 
 A feed needs two gates, that of its source's account and that of its owner at Beeminder. How far
-ahead slots are taken depends on the lane: bulk work is held up first.
+ahead slots are taken depends on the lane: bulk work is held up first. And whether something urgent
+waits for a gate, which then goes first.
 """
 
 from functools import lru_cache
@@ -10,9 +11,9 @@ from typing import Any
 from sqlalchemy import Integer, Select, and_, case, cast, func, literal, or_, select
 from sqlalchemy.orm import aliased
 from sqlalchemy.sql.elements import ColumnElement
-from sqlmodel import col
+from sqlmodel import Session, col
 
-from db import quotas
+from db import breakers, quotas, resting
 from db.models import Feed, Source
 from db.models_limits import Quota
 from db.states import Lane
@@ -22,6 +23,7 @@ PERSON = f"{quotas.BEEMINDER}:"  # and the id of the user is the key of their ga
 _SOURCE, _QUOTA = aliased(Source), aliased(Quota)
 # A worker that waits at a crowded gate holds a slot of its process: so few are let in at once.
 ADMITTED = {Lane.URGENT: 1.0, Lane.DEFAULT: 0.75, Lane.BULK: 0.5}
+SOON = 0.5  # seconds: what was put back for a slot comes again that late at the most
 
 
 @lru_cache(maxsize=8)
@@ -63,3 +65,42 @@ def _theirs(now: float, ahead: float) -> Select[Any]:
         .join(_QUOTA, col(_SOURCE.user_id) == owner)
         .where(quotas.full(_QUOTA, now, literal(ahead)))
     )
+
+
+def urgent_since(session: Session, key: str, now: float) -> float | None:
+    """Since when the latest of the urgent feeds is due that wait for this gate; None: none waits.
+
+    Those that nobody holds, and that nothing else holds up. One that is due `SOON` counts.
+    """
+    elsewhere = [
+        col(Feed.source_id).in_(source_ids.where(col(_QUOTA.key) != key))
+        for source_ids in (
+            _theirs(now, ADMITTED[Lane.URGENT]),
+            _counted(now, ADMITTED[Lane.URGENT]),
+        )
+    ]
+    found = session.connection().execute(
+        select(func.max(col(Feed.due_at)))
+        .join(Source, col(Source.id) == col(Feed.source_id))
+        .where(
+            col(Feed.lane) == Lane.URGENT.value,
+            col(Feed.due_at) <= now + SOON,
+            col(Feed.lease_owner).is_(None),
+            col(Feed.lease_until) <= now,
+            col(Feed.suspect).is_(False),
+            resting.claimable(),
+            _behind(key),
+            ~or_(*elsewhere),
+            ~breakers.blocked(now),
+        )
+    )
+    since: float | None = found.scalar_one()
+    return since
+
+
+def _behind(key: str) -> ColumnElement[bool]:
+    """Sources whose feeds need this gate."""
+    person = key.removeprefix(PERSON)
+    if person != key and person.isdecimal():
+        return col(Source.user_id) == int(person)
+    return col(Source.quota_key) == key

@@ -20,6 +20,7 @@ class Quota(SQLModel, table=True):
     many had by when (`db.trail`); from these and the closing that follows, a pace is learned: one
     request per `learned_interval` seconds (0.0: nothing learned), in a window of `learned_window`
     seconds. Until `spread_until` what is left of a window is spread: one per `spread_interval`.
+    The last `urgent_in_a_row` slots of a slow gate went to urgent work (`db.quotas.IN_A_ROW`).
     `vendor` and `title` are for people, `endpoint` says of which calls, "" for all of an account.
     """
 
@@ -37,6 +38,7 @@ class Quota(SQLModel, table=True):
     probe_until: float = 0.0
     passed: int = 0
     trail: list[tuple[float, int]] = Field(default_factory=list, sa_column=json_column())
+    urgent_in_a_row: int = 0
     spread_interval: float = 0.0
     spread_until: float = 0.0
     learned_interval: float = 0.0

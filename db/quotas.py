@@ -23,6 +23,7 @@ BEEMINDER = "beeminder"
 AHEAD_SECONDS = 1.0
 PROBE_SECONDS = 10.0  # so long the others wait for the one that went first
 LOOK_AGAIN = 0.05  # whether that one was answered
+IN_A_ROW = 10  # slots that urgent work takes before one is left to the others
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +68,18 @@ def reserve(
     interval: float = 0.0,
     tolerance: float = 0.0,
     ahead: float = AHEAD_SECONDS,
+    urgent: bool = False,
 ) -> Turn:
     """The turn of one request: one per `interval` seconds, `tolerance` seconds before time (GCRA).
 
     Nothing is granted behind a closed gate, nor more than `ahead` seconds from now, nor beside the
-    first request after a closing. The gate has to be there (`ensure`).
+    first request after a closing. The gate has to be there (`ensure`). `urgent`: it is, at a gate
+    so slow that the others have to be left a share.
     """
     free = case((col(Quota.next_free_at) > now, col(Quota.next_free_at)), else_=literal(now))
+    in_a_row = case(
+        (col(Quota.urgent_in_a_row) < IN_A_ROW, col(Quota.urgent_in_a_row) + 1), else_=0
+    )
     row = (
         session.connection()
         .execute(
@@ -84,7 +90,12 @@ def reserve(
                 is_proven(),
                 col(Quota.next_free_at) <= now + tolerance + ahead,
             )
-            .values(next_free_at=free + interval, tolerance=tolerance, passed=col(Quota.passed) + 1)
+            .values(
+                next_free_at=free + interval,
+                tolerance=tolerance,
+                passed=col(Quota.passed) + 1,
+                urgent_in_a_row=in_a_row if urgent else 0,
+            )
             .returning(col(Quota.next_free_at), col(Quota.passed), col(Quota.trail))
         )
         .one_or_none()

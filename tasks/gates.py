@@ -22,9 +22,6 @@ from tasks.ways import Way
 
 SLEEP_AT_MOST = 1.0  # for the first request of a piece of work; nothing is lost by giving it back
 PATIENCE = 5.0  # for those after it, which would have to begin anew
-# How far ahead a slot is taken. Bulk work never takes all of them, so that whatever is urgent
-# finds one within the second.
-AHEAD = {Lane.URGENT: 1.0, Lane.DEFAULT: 0.75, Lane.BULK: 0.5}
 STAGGER = 0.5  # seconds over which work that was put back comes again
 
 
@@ -86,7 +83,7 @@ class LedgerGate:
         patience = PATIENCE if now_on.begun else SLEEP_AT_MOST
         ends_at = self._rt.clock.now() + min(within, patience)
         through = [self._way(quota, method, path) for quota in self._counted]
-        found = ways.wait(self._rt, through, ends_at=ends_at, ahead=AHEAD[now_on.lane])
+        found = ways.wait(self._rt, through, ends_at=ends_at, lane=now_on.lane)
         if not isinstance(found, list):
             until = found + self._rt.rng.uniform(0.0, STAGGER)
             text = f"{self._where}: waiting for a limit"

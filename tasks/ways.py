@@ -16,8 +16,10 @@ from db import quotas, quotas_closing
 from db.models_limits import Quota as Row
 from db.quotas import Turn
 from db.quotas_closing import Lesson, Phase
-from tasks import limits, policy
+from db.states import Lane
+from tasks import limits, policy, precedence
 from tasks.limits import NO_PACE, Learned, Limit, Pace, Quota
+from tasks.precedence import Paced
 
 if TYPE_CHECKING:
     from tasks.runtime import Runtime
@@ -66,7 +68,13 @@ class Way:
         proven = gate is None or gate.closed_until <= min(now, gate.proven_at)
         return proven and not self._quota.counts and self.pace(gate, now) == NO_PACE
 
-    def reserve(self, session: Session, gate: Row | None, *, now: float, ahead: float) -> Turn:
+    def paced(self, gate: Row | None, now: float) -> Paced:
+        """What decides who goes first here."""
+        return Paced(gate, self.pace(gate, now).interval)
+
+    def reserve(
+        self, session: Session, gate: Row | None, *, now: float, ahead: float, lane: Lane
+    ) -> Turn:
         """Take the next slot, at most `ahead` seconds from now."""
         if gate is None:
             quotas.ensure(session, self.key, **self._words)
@@ -78,6 +86,7 @@ class Way:
             interval=pace.interval,
             tolerance=pace.tolerance,
             ahead=ahead,
+            urgent=lane == Lane.URGENT and pace.interval > precedence.QUICK,
         )
 
     def answered(self, turn: Turn, said: Limits) -> None:
@@ -163,16 +172,16 @@ class Way:
                 quotas.give_up_probe(session, self.key, turn)
 
 
-def wait(rt: "Runtime", ways: Sequence[Way], *, ends_at: float, ahead: float) -> list[Turn] | float:
+def wait(rt: "Runtime", ways: Sequence[Way], *, ends_at: float, lane: Lane) -> list[Turn] | float:
     """The turns of one request under all of these once they have come; or when to ask again.
 
-    Nothing is slept beyond `ends_at`. A slot is taken at most `ahead` seconds before its time.
+    Nothing is slept beyond `ends_at`. The account comes first among the `ways`.
     """
     while True:
         now = rt.clock.now()
         at = max(rt.closings.until(way.key, now) for way in ways)
         if at <= now:
-            found = _turns(rt, ways, now, min(ahead, max(0.0, ends_at - now)))
+            found = _turns(rt, ways, now, ends_at=ends_at, lane=lane)
             at = _used(rt, ways, found) if isinstance(found, list) else found
             if isinstance(found, list) and at == 0.0:
                 return found
@@ -182,23 +191,31 @@ def wait(rt: "Runtime", ways: Sequence[Way], *, ends_at: float, ahead: float) ->
         rt.clock.sleep(max(at - now, SHORTEST_SLEEP))
 
 
-def _turns(rt: "Runtime", ways: Sequence[Way], now: float, ahead: float) -> list[Turn] | float:
+def _turns(
+    rt: "Runtime", ways: Sequence[Way], now: float, *, ends_at: float, lane: Lane
+) -> list[Turn] | float:
     """A turn under each quota, all of them granted; or when to ask again, and none was taken."""
     with rt.ledger.read() as session:
         gates = {way.key: quotas.look(session, way.key) for way in ways}
-    later = max(_shut_until(gate, now) for gate in gates.values())
+        later = max(_shut_until(gate, now) for gate in gates.values())
+        paced = [way.paced(gates[way.key], now) for way in ways]
+        if later <= now:
+            later = precedence.yields_until(session, ways[0].key, paced, lane=lane, now=now)
     if later > now:
         return later
+    ahead = min(precedence.ahead(lane, paced), max(0.0, ends_at - now))
     turns = {way.key: Turn(now, granted=True) for way in ways}
     counted = [way for way in ways if not way.is_free(gates[way.key], now)]
     if counted:
         with rt.ledger.write() as session:
             now = rt.clock.now()  # it may have taken a while until it was our turn to write
             for way in sorted(counted, key=lambda way: way.key):  # nobody waits in a circle
-                turn = turns[way.key] = way.reserve(session, gates[way.key], now=now, ahead=ahead)
+                gate = gates[way.key]
+                turn = way.reserve(session, gate, now=now, ahead=ahead, lane=lane)
                 if not turn.granted:
                     session.rollback()  # what was taken under the others is given back
                     return turn.at
+                turns[way.key] = turn
     return [turns[way.key] for way in ways]
 
 

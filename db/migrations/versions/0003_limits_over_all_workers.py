@@ -64,6 +64,9 @@ def upgrade() -> None:
         )
         batch_op.add_column(sa.Column("passed", sa.Integer(), server_default="0", nullable=False))
         batch_op.add_column(sa.Column("trail", sa.JSON(), server_default="[]", nullable=False))
+        batch_op.add_column(
+            sa.Column("urgent_in_a_row", sa.Integer(), server_default="0", nullable=False)
+        )
         for name in ("spread_interval", "spread_until"):
             batch_op.add_column(sa.Column(name, sa.Float(), server_default="0", nullable=False))
         batch_op.add_column(
