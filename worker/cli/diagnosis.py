@@ -7,11 +7,14 @@ from datetime import UTC, datetime
 import httpx
 from sqlmodel import col, select
 
-from clients.errors import AuthFailed, ClientError
-from db.models import Feed, Source, User
+from clients.errors import AuthFailed, ClientError, Transient
+from clients.gate import ClosedError
+from db import resting
+from db.models import Feed, Goal, Source, User
+from db.names import feed_name
 from db.states import UserState
 from db.vault import VaultError
-from tasks import days, jobs, key_ends
+from tasks import advice, days, jobs, key_ends
 from tasks.beeminder import Access
 from tasks.gates import DeferredError
 from tasks.providers import Authenticate, Connection, Link, Request, Tokens
@@ -21,6 +24,7 @@ from worker.settings import Settings
 
 DEADLINE_SECONDS = 15.0
 LIMIT_REMEDY = "not asked because of a limit; `waggle gates` says until when"
+ADDRESS_REMEDY = "is its address right, does it run?"
 LOGIN_REMEDY = "correct the credentials in the file, then `waggle apply`"
 
 
@@ -92,33 +96,73 @@ def _source(rt: Runtime, source: Source) -> Case:
         if lent:
             lent[0].access()
         feeds = _feeds(rt, source)
-        _read(rt, connection, feeds)
+        refused = _read(rt, source, connection, feeds)
     except (ClientError, DeferredError, VaultError, httpx.HTTPError) as exc:
-        return _failed(what, exc, "is its address right, does it run?")
-    said = f"{len(feeds)} read" if feeds else "no feed reads it yet"
+        return _failed(what, exc, ADDRESS_REMEDY)
+    if refused:
+        return _not_read(what, refused)
+    said = f"{len(feeds)} read" if feeds else "no feed reads it now"
     return Case(what, bad=False, text=f"{provider.title} answers, the login works, {said}")
 
 
-def _feeds(rt: Runtime, source: Source) -> Sequence[Feed]:
+def _feeds(rt: Runtime, source: Source) -> Sequence[tuple[str, Feed]]:
+    """The feeds that are worked on, with their names.
+
+    What was stopped or paused may be gone from the source for good reason. What has killed a
+    worker would kill this command too.
+    """
     with rt.ledger.read() as session:
-        return session.exec(select(Feed).where(col(Feed.source_id) == source.id)).all()
+        rows = session.exec(
+            select(Feed, Goal, User)
+            .join(Goal, col(Feed.goal_id) == col(Goal.id))
+            .join(User, col(Goal.user_id) == col(User.id))
+            .where(
+                col(Feed.source_id) == source.id,
+                resting.running(),
+                col(Feed.suspect).is_(False),
+            )
+            .order_by(col(User.username), col(Goal.slug), col(Feed.label))
+        ).all()
+    return [(feed_name(user.username, goal.slug, feed.label), feed) for feed, goal, user in rows]
 
 
-def _read(rt: Runtime, connection: Connection, feeds: Sequence[Feed]) -> None:
-    """Ask for the current UTC day of every feed: is what they name there?"""
+def _read(
+    rt: Runtime, source: Source, connection: Connection, feeds: Sequence[tuple[str, Feed]]
+) -> list[tuple[str, ClientError | ClosedError]]:
+    """Ask for the current UTC day of every feed: who got no answer, and why."""
     now = rt.clock.now()
     today = days.window(datetime.fromtimestamp(now, UTC).date(), days.zone("UTC"), 0)
-    requests = []
-    for feed in feeds:
-        with rt.ledger.read() as session:
-            source = session.get_one(Source, feed.source_id)
-        metric, params = jobs.metric_of(jobs.provider_of(rt, source), feed)
-        requests.append(
-            Request(key=feed.id or 0, metric=metric.name, params=params, days=(today,), now=now)
-        )
-    for answer in connection.read(requests).values() if requests else ():
-        if isinstance(answer, ClientError):
-            raise answer
+    provider = jobs.provider_of(rt, source)
+    names, requests = {}, []
+    refused: list[tuple[str, ClientError | ClosedError]] = []
+    for name, feed in feeds:
+        try:
+            metric, params = jobs.metric_of(provider, feed)
+        except jobs.BadSettingsError as error:
+            refused.append((name, error))
+            continue
+        key = feed.id or 0
+        names[key] = name
+        requests.append(Request(key=key, metric=metric.name, params=params, days=(today,), now=now))
+    for key, answer in connection.read(requests).items() if requests else ():
+        if isinstance(answer, AuthFailed):
+            raise answer  # that is no fault of the feed
+        if isinstance(answer, ClientError | ClosedError):
+            refused.append((names[key], answer))
+    return refused
+
+
+def _not_read(what: str, refused: Sequence[tuple[str, ClientError | ClosedError]]) -> Case:
+    """The source answers, but not all that its feeds ask for: the first one, and how many more."""
+    faults = [(name, error) for name, error in refused if isinstance(error, ClientError)]
+    if not faults:
+        return Case(what, bad=False, odd=True, text=str(refused[0][1]), remedy=LIMIT_REMEDY)
+    name, error = faults[0]
+    more = f" (and {len(faults) - 1} more of its feeds)" if len(faults) > 1 else ""
+    remedy = ADDRESS_REMEDY
+    if not isinstance(error, Transient):
+        remedy = advice.of(error, where=what) or ""
+    return Case(what, bad=True, text=f"feed {name}{more}: {error}", remedy=remedy)
 
 
 def _user(rt: Runtime, user: User) -> Case:
@@ -141,4 +185,6 @@ def _failed(what: str, exc: Exception, remedy: str) -> Case:
         return Case(what, bad=False, odd=True, text=str(exc), remedy=LIMIT_REMEDY)
     if isinstance(exc, AuthFailed):
         remedy = LOGIN_REMEDY
-    return Case(what, bad=True, text=str(exc), remedy="" if isinstance(exc, VaultError) else remedy)
+    if isinstance(exc, VaultError | jobs.BadSettingsError):
+        remedy = ""  # they say themselves what to do
+    return Case(what, bad=True, text=str(exc), remedy=remedy)
