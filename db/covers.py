@@ -26,7 +26,7 @@ def stamp(session: Session, feed_ids: Sequence[int]) -> None:
         .returning(col(Cover.event_id))
         .execution_options(synchronize_session=False)
     )
-    _count_tries(session, set(stamped.scalars()))
+    count_tries(session, set(stamped.scalars()))
 
 
 def unstamp(session: Session, feed_id: int, epoch: int) -> None:
@@ -63,12 +63,16 @@ def put_back(
         .returning(col(Cover.event_id))
     )
     ids = set(events.scalars())
-    _count_tries(session, ids)
-    if ids and not costless:
+    count_tries(session, ids)
+    values: dict[str, Any] = {} if costless else {"error": error}
+    if deferred:  # this wait is counted (`db.deferrals`)
+        due_at = select(col(Feed.due_at)).where(col(Feed.id) == feed_id)
+        values["due_at"] = due_at.scalar_subquery()
+    if ids:
         session.connection().execute(
             update(Event)
             .where(col(Event.id).in_(ids), col(Event.state) == EventState.WORKING)
-            .values(error=error)
+            .values(**values)
         )
 
 
@@ -127,7 +131,7 @@ def youngest(session: Session, feed_id: int, epoch: int) -> tuple[int, float] | 
     return None if row is None else (row.attempts, row.received_at)
 
 
-def _count_tries(session: Session, event_ids: Collection[str]) -> None:
+def count_tries(session: Session, event_ids: Collection[str]) -> None:
     """An event has been tried as often as the most tried of its covers."""
     if not event_ids:
         return

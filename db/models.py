@@ -166,7 +166,10 @@ class Feed(SQLModel, table=True):
 
 
 class Event(SQLModel, table=True):
-    """The inbox: a callback, stored before it was answered. Its payload holds no secret."""
+    """The inbox: a callback, stored before it was answered. Its payload holds no secret.
+
+    `due_at`: not before then by itself, or, of one that waits for feeds, not before a limit ends.
+    """
 
     __tablename__ = "event"
     __table_args__ = (

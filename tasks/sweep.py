@@ -6,7 +6,7 @@ expired leases and retries that have come due are all the same to it.
 
 import structlog
 
-from db import backfills, claiming, datasources, opening, reconciling, workers
+from db import backfills, claiming, datasources, deferrals, opening, reconciling, workers
 from db import events as inbox_events
 from db.events import ASKS_FOR_FEEDS
 from db.states import Lane
@@ -28,6 +28,7 @@ def run(rt: Runtime) -> dict[str, int]:
     deaths.bury(rt)
     long_waits.tell(rt)
     now = rt.clock.now()
+    _count_waits(rt, now)
     rung: dict[str, int] = {}
     with rt.ledger.read() as session:
         # Twice the free slots: enough to keep all busy, too few to fill a broker.
@@ -64,3 +65,12 @@ def run(rt: Runtime) -> dict[str, int]:
             if not rt.ring(task, queue):
                 return rung  # the broker is away: the next sweep rings again
     return rung
+
+
+def _count_waits(rt: Runtime, now: float) -> None:
+    """Callbacks that came to a closed gate, or that one was closed before."""
+    with rt.ledger.read() as session:
+        if not deferrals.any_new(session, now):
+            return
+    with rt.ledger.write() as session:
+        deferrals.count(session, now)

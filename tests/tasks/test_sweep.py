@@ -164,3 +164,20 @@ def test_sweeps_at_once_do_no_work_twice(world: World, sweeps: int) -> None:
 
     assert {world.feed(number).epoch for number in range(1, 6)} == {1}
     assert world.event(event_id).state == "done"
+
+
+def test_a_callback_that_waits_for_a_limit_is_counted_once(world: World) -> None:
+    """It is passed over for a minute, then synced: one deferral, one attempt, and no error."""
+    world.work()
+    world.bemserver.faults.add(Fault(status=429, headers={"Retry-After": "60"}))
+    change_feed(world, due_at=world.clock.at)
+    world.work()
+    event_id = world.call_back()
+    for _ in range(62):
+        rt = world.runtime()
+        world.work(rt)
+        sweep.run(rt)
+        world.clock.advance(1)
+    event = world.event(event_id)
+    assert (event.state, event.attempts, event.deferrals) == ("done", 1, 1)
+    assert event.error is None
