@@ -7,14 +7,16 @@
 import secrets
 import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import insert, select, update
 from sqlmodel import Session, col
 
+from db import waits
 from db.models import Event
 from db.states import EventKind, EventState
+from db.waits import Wait
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford: no i, l, o, u to misread
 ENDED = (EventState.DONE, EventState.FAILED, EventState.DEAD)
@@ -41,11 +43,22 @@ class NewEvent:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Where an event stands: `error` is `{"code", "message"}` of the last failed try."""
+    """Where an event stands: `error` is `{"code", "message"}` of the last failed try.
+
+    `wait`: the limit that it waits for now, which is no failure.
+    """
 
     state: EventState
     datapoints: int
     error: dict[str, Any] | None
+    wait: Wait | None = None
+
+    def why(self) -> str | None:
+        """What is or was in its way, in words; None when nothing is known."""
+        if self.wait is not None:
+            return self.wait.told()
+        message = (self.error or {}).get("message")
+        return None if message is None else str(message)
 
 
 def store(session: Session, events: Sequence[NewEvent]) -> None:
@@ -69,14 +82,18 @@ def store(session: Session, events: Sequence[NewEvent]) -> None:
     )
 
 
-def outcomes(session: Session, ids: Collection[str]) -> dict[str, Outcome]:
-    """Where these events stand; unknown ids are left out."""
+def outcomes(session: Session, ids: Collection[str], now: float) -> dict[str, Outcome]:
+    """Where these events stand now; unknown ids are left out."""
     rows = session.connection().execute(
         select(col(Event.id), col(Event.state), col(Event.datapoints), col(Event.error)).where(
             col(Event.id).in_(ids)
         )
     )
-    return {row.id: Outcome(EventState(row.state), row.datapoints, row.error) for row in rows}
+    found = {row.id: Outcome(EventState(row.state), row.datapoints, row.error) for row in rows}
+    going = [one for one, outcome in found.items() if outcome.state == EventState.WORKING]
+    for one, wait in waits.of_events(session, now, going).items() if going else ():
+        found[one] = replace(found[one], wait=wait)
+    return found
 
 
 def ended(session: Session, ids: Collection[str]) -> set[str]:

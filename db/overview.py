@@ -3,6 +3,7 @@
 The shapes are a public interface: the command line prints them as JSON. Times are ISO 8601 in UTC.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -10,10 +11,11 @@ from typing import Any
 from sqlalchemy import Executable, RowMapping, Select, and_, func, or_, select
 from sqlmodel import Session, col
 
-from db import overdue, resting
+from db import overdue, resting, waits
 from db.models import Datapoint, Event, Feed, Goal, Run, Source, User
 from db.names import feed_name
 from db.states import DatapointState, EventState
+from db.waits import Wait
 
 DAY = 86400.0
 WAITING = (DatapointState.PENDING, DatapointState.HELD)
@@ -118,21 +120,24 @@ def outbox(session: Session, now: float) -> dict[str, int]:
 
 
 def events(
-    session: Session, *, state: str | None = None, limit: int = 50, offset: int = 0
+    session: Session, now: float, *, state: str | None = None, limit: int = 50, offset: int = 0
 ) -> list[dict[str, Any]]:
-    """What came in, newest first."""
+    """What came in, newest first, and which limits it waits for now."""
     asked = _events().order_by(col(Event.received_at).desc(), col(Event.id).desc())
     if state is not None:
         asked = asked.where(col(Event.state) == state)
-    return [_event(row) for row in _rows(session, asked.limit(limit).offset(offset))]
+    rows = _rows(session, asked.limit(limit).offset(offset))
+    waiting = waits.of_events(session, now, [row["id"] for row in rows])
+    return [_event(row, waiting.get(row["id"])) for row in rows]
 
 
-def event(session: Session, event_id: str) -> dict[str, Any] | None:
+def event(session: Session, now: float, event_id: str) -> dict[str, Any] | None:
     """One event with its payload (which holds no secret), or None."""
     row = next(iter(_rows(session, _events().where(col(Event.id) == event_id))), None)
     if row is None:
         return None
-    return _event(row) | {
+    wait = waits.of_events(session, now, [event_id]).get(event_id)
+    return _event(row, wait) | {
         "payload": row["payload"],
         "datapoints": row["datapoints"],
         "due_at": iso(row["due_at"]),
@@ -153,7 +158,7 @@ def _events() -> Select[*tuple[Any, ...]]:
     )
 
 
-def _event(row: RowMapping) -> dict[str, Any]:
+def _event(row: RowMapping, wait: Wait | None) -> dict[str, Any]:
     username = row["user_name"] or row["payload"].get("username")
     slug = row["goal_slug"] or row["payload"].get("slug")
     return {
@@ -166,7 +171,12 @@ def _event(row: RowMapping) -> dict[str, Any]:
         "received_at": iso(row["received_at"]),
         "finished_at": iso(row["finished_at"]),
         "error": row["error"],
+        "waits_for": _wait(wait),
     }
+
+
+def _wait(wait: Wait | None) -> dict[str, Any] | None:
+    return None if wait is None else {"gate": wait.gate, "until": iso(math.ceil(wait.until))}
 
 
 def datapoints(

@@ -22,15 +22,25 @@ from db.states import EventState
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """A closed gate, as whoever waits for it calls it, and when it opens (UTC seconds)."""
+    """A closed gate, as whoever waits for it calls it, and when it opens (UTC seconds).
+
+    `seen_at`: when that was so.
+    """
 
     gate: str
     until: float
+    seen_at: float
 
-    def told(self, now: float) -> str:
+    @property
+    def seconds(self) -> float:
+        """How long it was then until the opening."""
+        return self.until - self.seen_at
+
+    def told(self) -> str:
         """In one line. Never earlier than it is; with the date when that is another day."""
         at = datetime.fromtimestamp(math.ceil(self.until), UTC)
-        day = "" if at.date() == datetime.fromtimestamp(now, UTC).date() else f"{at:%Y-%m-%d} "
+        today = datetime.fromtimestamp(self.seen_at, UTC).date()
+        day = "" if at.date() == today else f"{at:%Y-%m-%d} "
         return f"waits for a limit: {self.gate}, until {day}{at:%H:%M:%S} UTC"
 
 
@@ -48,7 +58,7 @@ def of_feeds(
         return {}
     which = true() if feed_ids is None else col(Feed.id).in_(feed_ids)
     rows = session.connection().execute(behind(now, col(Feed.id).label("who")).where(which))
-    return _latest(rows)
+    return _latest(rows, now)
 
 
 def of_events(session: Session, now: float, event_ids: Collection[str]) -> dict[str, Wait]:
@@ -58,7 +68,7 @@ def of_events(session: Session, now: float, event_ids: Collection[str]) -> dict[
     rows = session.connection().execute(
         _of_open_events(behind(now, col(Event.id).label("who"))).where(col(Event.id).in_(event_ids))
     )
-    return _latest(rows)
+    return _latest(rows, now)
 
 
 def behind(now: float, *columns: SQLColumnExpression[Any]) -> Select[*tuple[Any, ...]]:
@@ -108,9 +118,9 @@ def _closed(now: float) -> ColumnElement[bool]:
     return (col(Quota.closed_until) > now) & (col(Quota.vendor) != held_up.OURS)
 
 
-def _latest(rows: Any) -> dict[Any, Wait]:  # noqa: ANN401 -- rows of `behind`, whoever `who` is
+def _latest(rows: Any, now: float) -> dict[Any, Wait]:  # noqa: ANN401 -- rows of `behind`
     """By who waits. The rows come in the order of their openings: the last one stays."""
-    return {row.who: Wait(_name(row), row.until) for row in rows}
+    return {row.who: Wait(_name(row), row.until, now) for row in rows}
 
 
 def _name(row: Any) -> str:  # noqa: ANN401 -- as above

@@ -79,7 +79,7 @@ def create_app(
         door=Door(config.callback_secrets),
         ringer=ringer,
         writer=Writer(ledger=ledger, clock=clock, ringer=ringer, metrics=metrics),
-        holds=Holds(ledger=ledger, seconds=config.hold_seconds, metrics=metrics),
+        holds=Holds(ledger=ledger, clock=clock, seconds=config.hold_seconds, metrics=metrics),
         probe=Probe(ledger=ledger, clock=clock, ringer=ringer, broker_ok=broker_ok),
         identifying=anyio.CapacityLimiter(IDENTIFY_AT_ONCE),
     )

@@ -22,6 +22,7 @@ log = structlog.get_logger(__name__)
 KIND = EventKind.AUTOFETCH
 LONGEST_NAME = 100
 UNKNOWN = "no_such_feed"
+WAITING = "rate_limited"  # for a limit of somebody else's: late, and no failure
 STOPPING_STATUS = 503
 
 
@@ -66,14 +67,18 @@ def _answer(receiver: Receiver, outcome: Outcome | None) -> tuple[str, Response]
         error = {"code": "failed", "message": "the sync failed"}
     if over and error is not None and error.get("code") == UNKNOWN:
         return "unknown", JSONResponse(errors.envelope(UNKNOWN, _message(error)), status_code=404)
+    wait = None if outcome is None else outcome.wait
     status = STOPPING_STATUS if receiver.holds.released else receiver.config.failed_status
     body: dict[str, Any] = {"status": "late"}
-    if error is not None:
+    if wait is not None:
+        body |= errors.envelope(WAITING, wait.told())
+    elif error is not None:
         body = {
             "status": "failed",
             **errors.envelope(str(error.get("code", "failed")), _message(error)),
         }
-    return str(body["status"]), JSONResponse(body, status_code=status, headers=errors.retry_after())
+    headers = errors.retry_after(0.0 if wait is None else wait.seconds)
+    return str(body["status"]), JSONResponse(body, status_code=status, headers=headers)
 
 
 def _message(error: dict[str, Any]) -> str:

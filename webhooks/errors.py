@@ -4,6 +4,7 @@ Which of the two depends on what the request says it accepts and on nothing else
 secret and a path that never existed get the same answer.
 """
 
+import math
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -16,6 +17,7 @@ from webhooks import rendering
 from webhooks.receiver import receiver_of
 
 RETRY_AFTER_SECONDS = 5
+RETRY_AFTER_AT_MOST = 3600  # a gate may be opened before its time
 CODES = {
     400: ("malformed", "the request could not be read"),
     404: ("not_found", "there is nothing here"),
@@ -59,9 +61,10 @@ class LaterError(AnswerError):
         super().__init__(503, code, message, headers=retry_after())
 
 
-def retry_after() -> dict[str, str]:
-    """The header of every answer that asks to come again."""
-    return {"Retry-After": str(RETRY_AFTER_SECONDS)}
+def retry_after(wait: float = 0.0) -> dict[str, str]:
+    """The header of every answer that asks to come again; `wait`: it is in vain for so long."""
+    seconds = min(max(RETRY_AFTER_SECONDS, math.ceil(wait)), RETRY_AFTER_AT_MOST)
+    return {"Retry-After": str(seconds)}
 
 
 def envelope(code: str, message: str, details: Any = None) -> dict[str, Any]:  # noqa: ANN401 -- as above

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import structlog
 
 from db import inbox
+from db.clock import Clock
 from db.engine import Ledger
 from db.inbox import Outcome
 from webhooks.metrics import Metrics
@@ -37,8 +38,9 @@ class Held:
 class Holds:
     """Everybody who waits for an event to end; `run` has to be running for that."""
 
-    def __init__(self, *, ledger: Ledger, seconds: float, metrics: Metrics) -> None:
+    def __init__(self, *, ledger: Ledger, clock: Clock, seconds: float, metrics: Metrics) -> None:
         self._ledger = ledger
+        self._clock = clock
         self._seconds = seconds
         self._metrics = metrics
         self._held: dict[str, Held] = {}  # in the order of `until`: all are held equally long
@@ -121,7 +123,7 @@ class Holds:
             for some in _in_parts(ids):
                 tell |= inbox.ended(session, some)
             for some in _in_parts(sorted(tell)):
-                found |= inbox.outcomes(session, some)
+                found |= inbox.outcomes(session, some, self._clock.now())
         return found
 
 

@@ -40,7 +40,7 @@ def test_a_group_is_stored_and_stands_as_received(ledger: Ledger) -> None:
 
     ids = [new.id for new in group]
     with ledger.read() as session:
-        found = inbox.outcomes(session, [*ids, "unknown"])
+        found = inbox.outcomes(session, [*ids, "unknown"], NOW)
         assert inbox.ended(session, ids) == set()
     assert found == dict.fromkeys(ids, inbox.Outcome(EventState.RECEIVED, 0, None))
 
@@ -59,7 +59,7 @@ def test_an_end_is_final(ledger: Ledger) -> None:
         inbox.finish(session, ids, NOW + 2)
 
     with ledger.read() as session:
-        found = inbox.outcomes(session, ids)
+        found = inbox.outcomes(session, ids, NOW)
         assert inbox.ended(session, ids) == set(ids)
     assert [found[one].state for one in ids] == ["done", "failed", "dead"]
     assert found[ids[1]].error == {"code": "x", "message": "y"}

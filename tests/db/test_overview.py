@@ -2,8 +2,9 @@
 
 import pytest
 
-from db import inbox, overview
+from db import inbox, opening, overview
 from db.models import Datapoint, Event, Feed, Goal, Run, Source, User
+from db.models_limits import Quota
 from db.states import EventKind, EventState, FeedState
 
 NOW = 1_793_880_000.0  # 2026-11-05T12:00:00Z
@@ -146,7 +147,7 @@ def test_events_are_listed_newest_first(ledger, filled):
     old = store(ledger, received_at=NOW - 60, goal_id=1, user_id=1, payload={})
     new = store(ledger, payload={"username": "bob", "slug": "x"})
     with ledger.read() as session:
-        found = overview.events(session)
+        found = overview.events(session, NOW)
     assert [event["id"] for event in found] == [new, old]
     assert [event["feed"] for event in found] == ["bob/x", "alice/energy"]
     assert found[1] == {
@@ -159,7 +160,24 @@ def test_events_are_listed_newest_first(ledger, filled):
         "received_at": "2026-11-05T11:59:00Z",
         "finished_at": None,
         "error": None,
+        "waits_for": None,
     }
+
+
+def test_an_event_that_waits_for_a_limit_says_so(ledger, filled):
+    """Which gate and when it opens, in the list and by itself; a wait is no error."""
+    event_id = store(ledger)
+    with ledger.write() as session:
+        opening.open_callbacks(session, NOW)
+        session.get_one(Source, 1).quota_key = "bemserver:canary"
+        session.add(Quota(key="bemserver:canary", vendor="bemserver", closed_until=NOW + 59.2))
+    with ledger.read() as session:
+        (listed,) = overview.events(session, NOW)
+        shown = overview.event(session, NOW, event_id)
+        later = overview.event(session, NOW + 60, event_id)
+    assert listed["waits_for"] == {"gate": "bemserver:plant", "until": "2026-11-05T12:01:00Z"}
+    assert (listed["error"], shown["waits_for"]) == (None, listed["waits_for"])
+    assert later["waits_for"] is None
 
 
 def test_events_are_filtered_and_paged(ledger, filled):
@@ -168,8 +186,8 @@ def test_events_are_filtered_and_paged(ledger, filled):
     with ledger.write() as session:
         session.get_one(Event, ids[0]).state = EventState.DEAD
     with ledger.read() as session:
-        assert [e["id"] for e in overview.events(session, state="dead")] == [ids[0]]
-        paged = overview.events(session, limit=2, offset=1)
+        assert [e["id"] for e in overview.events(session, NOW, state="dead")] == [ids[0]]
+        paged = overview.events(session, NOW, limit=2, offset=1)
     assert [e["id"] for e in paged] == [ids[2], ids[1]]
 
 
@@ -177,8 +195,8 @@ def test_one_event_is_shown_whole(ledger, filled):
     """With its payload and what it replays; an unknown id is None."""
     event_id = store(ledger, replay_of="0" * 26)
     with ledger.read() as session:
-        found = overview.event(session, event_id)
-        assert overview.event(session, "nope") is None
+        found = overview.event(session, NOW, event_id)
+        assert overview.event(session, NOW, "nope") is None
     assert found["payload"] == {"username": "alice", "slug": "energy"}
     assert found["replay_of"] == "0" * 26
 
@@ -187,7 +205,7 @@ def test_an_event_without_a_feed_is_listed(ledger):
     """A de-authorization speaks of no feed."""
     store(ledger, kind=EventKind.DEAUTHORIZED, payload={"token_hashes": ["x"]})
     with ledger.read() as session:
-        assert overview.events(session)[0]["feed"] is None
+        assert overview.events(session, NOW)[0]["feed"] is None
 
 
 def test_datapoints_are_listed_newest_day_first(ledger, filled):

@@ -9,7 +9,7 @@ from db.waits import Wait
 from tests.db.gated import KEY, change, shut
 from tests.db.test_feeds import NOW, call_back, claim, fill, finish
 
-PLANT = Wait("bemserver:s0", NOW + 60)
+PLANT = Wait("bemserver:s0", NOW + 60, NOW)
 
 
 def of_feeds(ledger: Ledger, *feed_ids: int) -> dict[int, Wait]:
@@ -83,7 +83,7 @@ def test_of_two_gates_the_one_that_opens_last_counts(ledger: Ledger) -> None:
     (feed_id,) = fill(ledger)
     shut(ledger)
     shut(ledger, key="beeminder:1", title="as-she-was-called", until=NOW + 90)
-    assert of_feeds(ledger) == {feed_id: Wait("beeminder:alice", NOW + 90)}
+    assert of_feeds(ledger) == {feed_id: Wait("beeminder:alice", NOW + 90, NOW)}
     shut(ledger, key="beeminder:1", until=NOW + 30)
     assert of_feeds(ledger) == {feed_id: PLANT}
 
@@ -110,10 +110,8 @@ def test_nobody_is_told_the_names_ofothers(ledger: Ledger) -> None:
 )
 def test_a_wait_is_told_in_one_line(until: float, told: str) -> None:
     """Rounded up, and with the date when it is not today."""
-    noon = 1_793_880_000.0  # 2026-11-05
-    assert (
-        Wait("bemserver:plant", until).told(noon) == f"waits for a limit: bemserver:plant, {told}"
-    )
+    wait = Wait("bemserver:plant", until, 1_793_880_000.0)  # noon of 2026-11-05
+    assert wait.told() == f"waits for a limit: bemserver:plant, {told}"
 
 
 def test_an_event_of_two_feeds_waits_for_the_one_that_is_not_done(ledger: Ledger) -> None:

@@ -3,6 +3,9 @@
 import httpx
 import pytest
 
+from db import opening
+from db.models import Feed, Goal, Source, User
+from db.models_limits import Quota
 from db.states import EventState
 
 PATH = "/beeminder/autofetch/path-secret-1"
@@ -89,6 +92,35 @@ def test_end_of_the_hold_tells_the_last_error(serve):
 
     assert answer.result().status_code == 503
     assert answer.result().json() == {"status": "failed", "error": FAILED}
+
+
+@pytest.mark.parametrize(("opens_in", "retry_after"), [(40.3, 41), (1.0, 5), (86400.0, 3600)])
+def test_late_because_of_a_limit_says_so(serve, opens_in, retry_after):
+    """Still `late`: what it waits for, and no sooner again than makes sense; not the gate's key."""
+    serving = serve(hold_seconds=1.0)
+    now = serving.clock.now()
+    with serving.ledger.write() as session:
+        session.add(User(id=1, username="alice"))
+        session.flush()
+        session.add(Source(id=1, user_id=1, name="plant", provider="p", quota_key="p:canary"))
+        session.add(Goal(id=1, user_id=1, slug="energy", declared_slug="energy"))
+        session.add(Quota(key="p:canary", vendor="p", closed_until=now + opens_in))
+        session.flush()
+        session.add(Feed(goal_id=1, source_id=1, metric="m", last_error="an older one"))
+
+    answer = serving.later(serving.autofetch)
+    serving.stored()
+    with serving.ledger.write() as session:
+        opening.open_callbacks(session, now)
+    answered = answer.result()
+
+    assert answered.status_code == 503
+    found = answered.json()
+    assert found["status"] == "late"
+    assert found["error"]["code"] == "rate_limited"
+    assert found["error"]["message"].startswith("waits for a limit: p:plant, until ")
+    assert "canary" not in answered.text
+    assert answered.headers["Retry-After"] == str(retry_after)
 
 
 def test_failed_status_is_for_late_answers_too(serve):

@@ -6,6 +6,7 @@ import pytest
 
 from db import inbox
 from db.states import EventKind, EventState
+from tests.webhooks.conftest import SetClock
 from webhooks import holds as holds_module
 from webhooks.holds import Holds
 from webhooks.metrics import Metrics
@@ -35,7 +36,7 @@ def _run(ledger, seconds, during):
     """Run `during(holds)` beside the task that asks."""
 
     async def both():
-        holds = Holds(ledger=ledger, seconds=seconds, metrics=Metrics())
+        holds = Holds(ledger=ledger, clock=SetClock(), seconds=seconds, metrics=Metrics())
         asking = asyncio.create_task(holds.run())
         try:
             async with asyncio.timeout(BOUND_SECONDS):

@@ -174,9 +174,9 @@ def _silence(settings: Settings, timeout: float) -> Finding:
 
 def _answer(house: House, event_id: str, *, took: float) -> Finding:
     with house.ledger.read() as session:
-        outcome = inbox.outcomes(session, [event_id])[event_id]
+        outcome = inbox.outcomes(session, [event_id], house.now())[event_id]
     hold = house.settings.hold_seconds
-    why = output.plain((outcome.error or {}).get("message") or "no reason is known yet")
+    why = output.plain(outcome.why() or "no reason is known yet")
     more = f"waggle event {event_id}"
     if outcome.state == EventState.DONE and took <= hold:
         text = f"the goal was fresh after {took:.1f} s, {outcome.datapoints} written"

@@ -126,6 +126,15 @@ def _section(title: str, lines: list[str]) -> None:
     click.echo()
 
 
+def _in_the_way(row: dict[str, Any], error: str | None) -> str | None:
+    """What a row waits for; its last error beside it, which may be older."""
+    wait = row["waits_for"]
+    if wait is None:
+        return error
+    told = f"waits for a limit: {wait['gate']}, until {output.when(wait['until'])}"
+    return told if error is None else f"{told}; {error}"
+
+
 @click.command()
 @as_json
 @click.option("--state", type=click.Choice([state.value for state in EventState]), default=None)
@@ -139,7 +148,7 @@ def events(*, as_json: bool, state: str | None, limit: int) -> None:
       waggle events --json --limit 5
     """  # noqa: D301 -- \b is click's mark
     with opened() as house, house.ledger.read() as session:
-        found = overview.events(session, state=state, limit=limit)
+        found = overview.events(session, house.now(), state=state, limit=limit)
     if as_json:
         output.document(found)
         return
@@ -154,7 +163,7 @@ def events(*, as_json: bool, state: str | None, limit: int) -> None:
                 row["attempts"],
                 row["deferrals"],
                 output.when(row["received_at"]),
-                (row["error"] or {}).get("message"),
+                _in_the_way(row, (row["error"] or {}).get("message")),
             )
             for row in found
         ],
@@ -173,13 +182,14 @@ def event(*, event_id: str, as_json: bool) -> None:
       waggle event 01kaf0w5m2v6x3c8d9e7g4h1jk
     """  # noqa: D301 -- \b is click's mark
     with opened() as house, house.ledger.read() as session:
-        found = overview.event(session, event_id.strip().lower())
+        found = overview.event(session, house.now(), event_id.strip().lower())
     if found is None:
         raise failures.Refused(f"there is no event {event_id!r}; `waggle events` lists them")
     if as_json:
         output.document(found)
         return
-    for key, value in found.items():
+    shown = found | {"waits_for": _in_the_way(found, None)}
+    for key, value in shown.items():
         click.echo(f"{key:12} {'-' if value is None else output.plain(str(value))}")
 
 

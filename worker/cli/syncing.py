@@ -147,10 +147,10 @@ def _wait(house: House, event: NewEvent, *, alive: int, timeout: float) -> Outco
         while True:
             did_something = work()
             with house.ledger.read() as session:
-                outcome = inbox.outcomes(session, [event.id])[event.id]
+                outcome = inbox.outcomes(session, [event.id], house.now())[event.id]
             if outcome.state in inbox.ENDED or time.monotonic() >= ends_at:
                 return outcome
-            say(outcome)
+            say(outcome.why())
             if not did_something:
                 time.sleep(POLL_SECONDS)
 
@@ -165,16 +165,15 @@ def _working_here(house: House) -> Iterator[Callable[[], bool]]:
 
 
 @contextlib.contextmanager
-def _spinner() -> Iterator[Callable[[Outcome], None]]:
-    """Show on a terminal that something is going on, and what went wrong last."""
+def _spinner() -> Iterator[Callable[[str | None], None]]:
+    """Show on a terminal that something is going on, and what is in its way."""
     if not sys.stderr.isatty():
-        yield lambda _outcome: None
+        yield lambda _why: None
         return
     with Console(stderr=True, markup=False).status("syncing") as shown:
 
-        def say(outcome: Outcome) -> None:
-            trouble = (outcome.error or {}).get("message")
-            shown.update(f"trying again: {output.plain(trouble)}" if trouble else "syncing")
+        def say(why: str | None) -> None:
+            shown.update(f"syncing: {output.plain(why)}" if why else "syncing")
 
         yield say
 
@@ -189,7 +188,7 @@ def _end(event: NewEvent, named: Named, outcome: Outcome, *, as_json: bool) -> N
             )
             click.echo(f"{_goal(named)} is fresh: {points} written")
         return
-    why = output.plain((outcome.error or {}).get("message") or "no reason is known yet")
+    why = output.plain(outcome.why() or "no reason is known yet")
     if outcome.state in inbox.ENDED:
         raise failures.Failed(f"{_goal(named)}: {why}")
     raise failures.Failed(

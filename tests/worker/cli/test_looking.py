@@ -6,6 +6,7 @@ from sqlmodel import select
 from db import inbox, notices
 from db.models import Datapoint, Event, Feed, Run, Source, Worker
 from db.states import EventKind
+from simulators.faults import Fault
 
 NOW = 1_793_880_000.0
 
@@ -97,6 +98,20 @@ def test_events_are_listed_and_filtered(applied, event_id):
     assert event_id in applied("events").stdout
     assert "no event is done" in applied("events", "--state", "done").stdout
     assert "Invalid value" in applied("events", "--state", "nope", status=2).stderr
+
+
+def test_an_event_that_waits_says_for_what(here, world):
+    """The gate and until when, in the list, by itself and while one waits; nothing of its key."""
+    world.bemserver.faults.add(Fault(status=429, headers={"Retry-After": "900"}))
+    world.work()
+    event_id = world.call_back()
+    world.work()
+    told = "waits for a limit: bemserver:plant, until 20"
+    assert told in here("events").stdout
+    assert f"waits_for    {told}" in here("event", event_id).stdout
+    assert here.json("event", event_id)["waits_for"]["gate"] == "bemserver:plant"
+    line = here.refusal("sync", "alice/energy", "--wait", "--timeout", "0.5", status=1)
+    assert "so far: waits for a limit: bemserver:plant, until " in line
 
 
 def test_text_of_others_cannot_steer_a_terminal(applied, event_id):
