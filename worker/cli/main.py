@@ -14,7 +14,7 @@ COMMANDS = {
     "init": ("setup", "Write .env with fresh keys; print the URLs to register at Beeminder."),
     "apply": ("declaration", "Make users, sources and feeds what a TOML file says."),
     "up": ("processes", "Run everything on this machine until Ctrl-C."),
-    "status": ("looking", "How everything stands."),
+    "status": ("status", "How everything stands."),
     "gates": ("gates", "Which limits make us wait, until when; open one before its time."),
     "sync": ("syncing", "Sync a goal now."),
     "approve": ("deciding", "Send a correction that is held, or drop it."),

@@ -1,0 +1,57 @@
+"""Promises of `waggle status`: the keys of the contract, what needs a person, and what waits."""
+
+from sqlmodel import select
+
+from db import notices
+from db.models import Feed, Worker
+
+NOW = 1_793_880_000.0
+
+
+def tell(ledger, kind, message):
+    """A notice about the roof of alice/energy."""
+    with ledger.write() as session:
+        feed = session.exec(select(Feed).where(Feed.label == "roof")).one()
+        notices.raise_(
+            session, user_id=1, subject=f"feed:{feed.id}", kind=kind, message=message, now=NOW
+        )
+
+
+def test_status_has_the_keys_of_the_contract(applied):
+    """What scripts rely on."""
+    found = applied.json("status")
+    assert found.keys() == {
+        "users", "sources", "feeds", "inbox", "outbox", "notices", "gates", "breakers",
+    }  # fmt: skip
+    assert found["notices"] == []
+    assert [feed["feed"] for feed in found["feeds"]] == ["alice/energy", "alice/energy:roof"]
+    assert found["sources"] == [{"name": "plant", "provider": "bemserver", "state": "active"}]
+    assert len(applied.json("status", "--limit", "1")["feeds"]) == 1
+
+
+def test_status_for_people_says_that_nothing_runs(applied, ledger):
+    """Feeds, counts, and whether anybody works at all."""
+    told = applied("status").stdout
+    assert "alice/energy:roof" in told
+    assert "0 alive: nothing is synced" in told
+    with ledger.write() as session:
+        session.add(Worker(name="w", queues="q", slots=1, started_at=0, seen_at=4e9))
+    assert "1 alive\n" in applied("status").stdout
+
+
+def test_status_tells_first_what_needs_a_person(applied, ledger):
+    """What to do stands on top with the feed's name; with nothing to do it is left out."""
+    assert "needs you" not in applied("status").stdout
+    tell(ledger, "held", "one day is held")
+    tell(ledger, "units", "kWh is not \x1b[31mminutes")
+    told = applied("status").stdout
+    assert told.startswith("needs you\n")
+    assert "2026-11-05 12:00:00  alice/energy:roof  one day is held\n" in told
+    assert told.index("needs you") < told.index("last sync")
+    assert "\x1b" not in told
+    assert applied.json("status")["notices"][0] == {
+        "subject": "alice/energy:roof",
+        "kind": "held",
+        "message": "one day is held",
+        "since": "2026-11-05T12:00:00Z",
+    }

@@ -1,0 +1,110 @@
+"""`waggle status`: how everything stands, with what needs a person on top."""
+
+from typing import Any
+
+import click
+
+from db import held_up, needs, overview, workers
+from db.needs import Need
+from worker.cli import backfilling, gates, output
+from worker.cli.house import opened
+from worker.cli.looking import as_json, at_most
+
+DAY = 86400.0
+
+
+@click.command()
+@as_json
+@at_most(None)
+def status(*, as_json: bool, limit: int | None) -> None:
+    """Users, sources and feeds; inbox and outbox; the age of the oldest due work.
+
+    \b
+    Examples:
+      waggle status
+      waggle status --json | jq '.feeds[] | select(.state != "active")'
+    """  # noqa: D301 -- \b is click's mark
+    with opened() as house:
+        now = house.now()
+        with house.ledger.read() as session:
+            found = overview.status(session, now, limit=limit)
+            needed = needs.of(session, now)
+            alive = workers.alive(session, now)
+            going = list(backfilling.lines(session))
+            limited = held_up.gates(session, now, notable=True)
+            broken = held_up.broken(session)
+            suspects, set_aside = held_up.dangerous(session)
+            deferred, callbacks = held_up.deferred(session, now - DAY)
+    limited = [gate for gate in limited if gate.since is not None or gates.slowed(gate, now)]
+    rate = house.settings.beeminder_rate
+    if as_json:
+        output.document(
+            found
+            | {
+                "notices": [_notice(need) for need in needed],
+                "gates": [gates.document(gate, now, rate) for gate in limited],
+                "breakers": [gates.breaker_document(*each) for each in broken],
+            }
+        )
+        return
+    _section("needs you", [_need(need) for need in needed])
+    _section("limits", [f"{gate.name}  {gates.told(gate, now, rate)}" for gate in limited])
+    _section("no answer", [f"{name}  {gates.breaker_told(each, now)}" for name, each in broken])
+    output.table(
+        ("feed", "state", "last sync", "next sync", "pending", "last error"),
+        [
+            (
+                row["feed"],
+                row["state"],
+                output.when(row["last_synced_at"]),
+                output.when(row["next_sync_at"]),
+                row["pending"],
+                row["last_error"],
+            )
+            for row in found["feeds"]
+        ],
+        empty="no feeds yet: describe them in a file and run `waggle apply FILE`",
+    )
+    click.echo()
+    for kind, name in (("users", "username"), ("sources", "name")):
+        shown = ", ".join(f"{row[name]} ({row['state']})" for row in found[kind])
+        click.echo(f"{kind:8} {shown or 'none'}")
+    for kind in ("inbox", "outbox"):
+        counts = {key: value for key, value in found[kind].items() if key != "oldest_due_seconds"}
+        click.echo(f"{kind:8} " + "  ".join(f"{key} {value}" for key, value in counts.items()))
+    for line in going:
+        click.echo(f"{'backfill':8} {line}")
+    if deferred:
+        click.echo(f"{'deferred':8} {callbacks} callbacks of the last day, {deferred} times")
+    if suspects:
+        click.echo(f"{'suspect':8} {', '.join(suspects)}: at work when a worker died, run alone")
+    if set_aside:
+        click.echo(f"{'aside':8} {', '.join(set_aside)}: killed their worker; `waggle resume`")
+    late = found["inbox"]["oldest_due_seconds"]
+    click.echo(f"{'due':8} oldest work waits for {late:.1f} s")
+    hint = "" if alive else ": nothing is synced (`waggle up`)"
+    click.echo(f"{'workers':8} {alive} alive{hint}")
+
+
+def _notice(need: Need) -> dict[str, Any]:
+    return {
+        "subject": need.subject,
+        "kind": need.kind,
+        "message": need.message,
+        "since": overview.iso(need.since),
+    }
+
+
+def _need(need: Need) -> str:
+    since = output.when(overview.iso(need.since))
+    return f"{since}  {need.subject}  {output.plain(need.message)}"
+
+
+def _section(title: str, lines: list[str]) -> None:
+    """Lines under their title; nothing at all where there are none."""
+    if not lines:
+        return
+    click.secho(title, bold=True)
+    for line in lines:
+        click.echo(f"  {line}")
+    click.echo()
