@@ -37,13 +37,13 @@ def status(session: Session, now: float, *, limit: int | None = None) -> dict[st
     return {
         "users": [dict(row) for row in _rows(session, users.limit(limit))],
         "sources": [dict(row) for row in _rows(session, sources.limit(limit))],
-        "feeds": _feeds(session, limit),
+        "feeds": _feeds(session, now, limit),
         "inbox": inbox(session, now),
         "outbox": outbox(session, now),
     }
 
 
-def _feeds(session: Session, limit: int | None) -> list[dict[str, Any]]:
+def _feeds(session: Session, now: float, limit: int | None) -> list[dict[str, Any]]:
     pending = (
         select(func.count())
         .where(col(Datapoint.feed_id) == col(Feed.id), col(Datapoint.state).in_(WAITING))
@@ -52,6 +52,7 @@ def _feeds(session: Session, limit: int | None) -> list[dict[str, Any]]:
     rows = _rows(
         session,
         select(
+            col(Feed.id),
             col(User.username),
             col(Goal.slug),
             col(Feed.label),
@@ -67,19 +68,26 @@ def _feeds(session: Session, limit: int | None) -> list[dict[str, Any]]:
         .order_by(col(User.username), col(Goal.slug), col(Feed.label))
         .limit(limit),
     )
+    waiting = waits.of_feeds(session, now)
     return [
         {
             "feed": feed_name(row["username"], row["slug"], row["label"]),
             "state": row["state"],
             "last_synced_at": iso(row["last_synced_at"]),
-            "next_sync_at": iso(row["due_at"])
-            if resting.is_claimable(row["state"], row["reason"])
-            else None,
+            "next_sync_at": _next_sync(row, waiting.get(row["id"])),
             "pending": row["pending"],
             "last_error": row["last_error"],
+            "waits_for": _wait(waiting.get(row["id"])),
         }
         for row in rows
     ]
+
+
+def _next_sync(row: RowMapping, wait: Wait | None) -> str | None:
+    """Not before a limit lets it: the time at which it was due is over then."""
+    if not resting.is_claimable(row["state"], row["reason"]):
+        return None
+    return iso(row["due_at"] if wait is None else max(row["due_at"], math.ceil(wait.until)))
 
 
 def inbox(session: Session, now: float) -> dict[str, Any]:

@@ -97,9 +97,24 @@ def test_feeds_are_shown_with_times_and_what_waits(ledger, filled):
         "next_sync_at": "2026-11-05T12:00:01Z",
         "pending": 2,
         "last_error": None,
+        "waits_for": None,
     }
     assert status["feeds"][1]["feed"] == "alice/energy:roof"
     assert status["feeds"][1]["pending"] == 0
+
+
+def test_a_feed_that_waits_for_a_limit_says_so(ledger, filled):
+    """Its next sync is at the opening, not in the past; one that is due later waits for nothing."""
+    with ledger.write() as session:
+        session.get_one(Source, 1).quota_key = "bemserver:canary"
+        session.add(Quota(key="bemserver:canary", vendor="bemserver", closed_until=NOW + 59.2))
+        session.get_one(Feed, 1).due_at = NOW - 5
+        session.get_one(Feed, 2).due_at = NOW + 3600
+    with ledger.read() as session:
+        first, second = overview.status(session, NOW)["feeds"]
+    assert first["waits_for"] == {"gate": "bemserver:plant", "until": "2026-11-05T12:01:00Z"}
+    assert first["next_sync_at"] == "2026-11-05T12:01:00Z"
+    assert (second["waits_for"], second["next_sync_at"]) == (None, "2026-11-05T13:00:00Z")
 
 
 @pytest.mark.parametrize("state", [FeedState.PAUSED, FeedState.STOPPED])

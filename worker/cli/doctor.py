@@ -16,7 +16,7 @@ from db.clock import JUMP_SECONDS, LedgerClock
 from db.engine import Ledger
 from db.schema import SchemaError
 from worker import logs, redaction
-from worker.cli import diagnosis, gates, output, ringing
+from worker.cli import diagnosis, gates, output, ringing, status
 from worker.cli.findings import Finding, State
 from worker.cli.house import read_settings
 from worker.settings import Settings
@@ -147,6 +147,7 @@ def _held_up(ledger: Ledger) -> Iterator[Finding]:
             gate for gate in held_up.gates(session, now, notable=True) if gate.since is not None
         ]
         broken = held_up.broken(session)
+        suspects, set_aside = held_up.dangerous(session)
     for gate in shut:
         opening = f"`waggle gates --open {shlex.quote(gate.account)}`"
         remedy = "wait"
@@ -156,6 +157,12 @@ def _held_up(ledger: Ledger) -> Iterator[Finding]:
     for name, found in broken:
         text = f"no answer {gates.breaker_told(found, now)}"
         yield Finding(name, "odd", text, "see that it runs and can be reached from here")
+    if suspects:
+        text = f"{output.some(suspects)}: {status.SUSPECT}"
+        yield Finding("suspects", "odd", text, "wait: what kills its worker is set aside soon")
+    if set_aside:
+        text = f"{output.some(set_aside)}: {status.SET_ASIDE}"
+        yield Finding("set aside", "red", text, status.try_again(set_aside))
 
 
 def _broker(settings: Settings) -> Finding:

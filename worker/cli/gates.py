@@ -132,6 +132,8 @@ def document(gate: Gate, now: float, beeminder_rate: float) -> dict[str, Any]:
     """A gate as `waggle status --json` has it; `pace` in requests per second."""
     kept = pace(gate, now, beeminder_rate)
     return {
+        "name": gate.name,
+        "state": gate.state,
         "vendor": gate.vendor,
         "title": gate.title,
         "endpoint": gate.endpoint,
@@ -144,11 +146,10 @@ def document(gate: Gate, now: float, beeminder_rate: float) -> dict[str, Any]:
 
 
 def _whole(gate: Gate, now: float, beeminder_rate: float) -> dict[str, Any]:
-    return (
-        {"name": gate.name, "state": gate.state}
-        | document(gate, now, beeminder_rate)
-        | {"asked": gate.asked, "sources": list(gate.sources)}
-    )
+    return document(gate, now, beeminder_rate) | {
+        "asked": gate.asked,
+        "sources": list(gate.sources),
+    }
 
 
 def breaker_document(name: str, found: Open) -> dict[str, Any]:

@@ -58,6 +58,12 @@ def when(iso: str | None) -> str:
     return datetime.fromisoformat(iso).strftime("%Y-%m-%d %H:%M:%S")
 
 
+def some(names: Sequence[str], *, at_most: int = 5) -> str:
+    """The first of them, and how many more there are."""
+    more = len(names) - at_most
+    return ", ".join(names[:at_most]) + (f" and {more} more" if more > 0 else "")
+
+
 def plain(text: str) -> str:
     """Text of others without what could steer a terminal."""
     return "".join(char if char.isprintable() else " " for char in text)

@@ -1,5 +1,6 @@
 """`waggle status`: how everything stands, with what needs a person on top."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -8,9 +9,11 @@ from db import held_up, needs, overview, workers
 from db.needs import Need
 from worker.cli import backfilling, gates, output
 from worker.cli.house import opened
-from worker.cli.looking import as_json, at_most
+from worker.cli.looking import as_json, at_most, in_the_way
 
 DAY = 86400.0
+SUSPECT = "at work when a worker died, tried again alone"
+SET_ASIDE = "killed its worker again and again, not tried any more"
 
 
 @click.command()
@@ -44,6 +47,9 @@ def status(*, as_json: bool, limit: int | None) -> None:
                 "notices": [_notice(need) for need in needed],
                 "gates": [gates.document(gate, now, rate) for gate in limited],
                 "breakers": [gates.breaker_document(*each) for each in broken],
+                "suspects": suspects,
+                "set_aside": set_aside,
+                "deferred": {"callbacks": callbacks, "times": deferred},
             }
         )
         return
@@ -51,7 +57,7 @@ def status(*, as_json: bool, limit: int | None) -> None:
     _section("limits", [f"{gate.name}  {gates.told(gate, now, rate)}" for gate in limited])
     _section("no answer", [f"{name}  {gates.breaker_told(each, now)}" for name, each in broken])
     output.table(
-        ("feed", "state", "last sync", "next sync", "pending", "last error"),
+        ("feed", "state", "last sync", "next sync", "pending", "waits, last error"),
         [
             (
                 row["feed"],
@@ -59,7 +65,7 @@ def status(*, as_json: bool, limit: int | None) -> None:
                 output.when(row["last_synced_at"]),
                 output.when(row["next_sync_at"]),
                 row["pending"],
-                row["last_error"],
+                in_the_way(row, row["last_error"]),
             )
             for row in found["feeds"]
         ],
@@ -75,15 +81,30 @@ def status(*, as_json: bool, limit: int | None) -> None:
     for line in going:
         click.echo(f"{'backfill':8} {line}")
     if deferred:
-        click.echo(f"{'deferred':8} {callbacks} callbacks of the last day, {deferred} times")
+        click.echo(f"{'deferred':8} by limits: {_times(callbacks, deferred)} in 24 h")
     if suspects:
-        click.echo(f"{'suspect':8} {', '.join(suspects)}: at work when a worker died, run alone")
+        click.echo(f"{'suspect':8} {output.some(suspects)}: {SUSPECT}")
     if set_aside:
-        click.echo(f"{'aside':8} {', '.join(set_aside)}: killed their worker; `waggle resume`")
+        click.echo(f"{'aside':8} {output.some(set_aside)}: {SET_ASIDE}; {try_again(set_aside)}")
     late = found["inbox"]["oldest_due_seconds"]
     click.echo(f"{'due':8} oldest work waits for {late:.1f} s")
     hint = "" if alive else ": nothing is synced (`waggle up`)"
     click.echo(f"{'workers':8} {alive} alive{hint}")
+
+
+def try_again(names: Sequence[str]) -> str:
+    """What a person does about feeds that were set aside."""
+    name = names[0] if len(names) == 1 else "USER/GOAL"
+    return (
+        f"`waggle sync {name} --preview` shows how it ends, "
+        f"`waggle resume {name}` has it tried again"
+    )
+
+
+def _times(callbacks: int, times: int) -> str:
+    """`1 callback`, `2 callbacks, 5 times`."""
+    who = "1 callback" if callbacks == 1 else f"{callbacks} callbacks"
+    return who if times == callbacks else f"{who}, {times} times"
 
 
 def _notice(need: Need) -> dict[str, Any]:

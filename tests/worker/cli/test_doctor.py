@@ -5,7 +5,7 @@ import time
 import pytest
 
 from db import sources
-from db.models import Source, User, Worker
+from db.models import Feed, Source, User, Worker
 from db.models_limits import Breaker, Quota
 from tasks.metrics import bemserver
 
@@ -133,6 +133,25 @@ def test_an_open_breaker_is_odd(here, staffed, ledger):
     told = found["source plant of alice"]
     assert (told["state"], "refused" in told["text"]) == ("odd", True)
     assert "reached" in told["remedy"]
+
+
+def test_what_was_set_aside_is_red_and_suspects_are_odd(diagnose, staffed, ledger, world):
+    """Nobody tries it any more until a person does something; who is tried alone needs nobody."""
+    other = world.link("output")
+    with ledger.write() as session:
+        session.get_one(Feed, world.feed_id).suspect = True
+    found = diagnose(status=0)
+    assert found["suspects"]["state"] == "odd"
+    assert found["suspects"]["text"].startswith("alice/energy: ")
+    assert "set aside" not in found
+    with ledger.write() as session:
+        feed = session.get_one(Feed, other)
+        feed.state, feed.reason = "failing", "set_aside"
+    found = diagnose(status=1)
+    assert found["set aside"]["state"] == "red"
+    assert found["set aside"]["text"].startswith("alice/output: ")
+    for command in ("waggle sync alice/output --preview", "waggle resume alice/output"):
+        assert command in found["set aside"]["remedy"]
 
 
 def test_a_dead_broker_is_red_and_soon_told(diagnose, staffed, here):

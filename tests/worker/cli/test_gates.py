@@ -71,10 +71,12 @@ def test_the_status_tells_of_it(limited):
     """The keys that scripts rely on; one line for people, and nothing of the key."""
     (gate,) = limited.json("status")["gates"]
     assert gate.keys() == {
-        "vendor", "title", "endpoint", "since", "until", "reason", "waiting", "pace",
+        "name", "state", "vendor", "title", "endpoint",
+        "since", "until", "reason", "waiting", "pace",
     }  # fmt: skip
     assert (gate["vendor"], gate["title"], gate["reason"]) == ("bemserver", "plant", "rate_limited")
     assert (gate["waiting"], gate["pace"]) == (2, 50.0)
+    assert (gate["name"], gate["state"]) == ("bemserver:plant", "closed")
     assert gate["since"] < gate["until"]
     told = limited("status").stdout
     assert "limits\n  bemserver:plant  closed since 20" in told
@@ -236,9 +238,12 @@ def test_what_was_deferred_and_what_is_dangerous_is_told(applied, ledger):
                 )
             )  # fmt: skip
     told = applied("status").stdout
-    assert "deferred 2 callbacks of the last day, 5 times\n" in told
+    assert "deferred by limits: 2 callbacks, 5 times in 24 h\n" in told
     assert "suspect  alice/energy:roof: " in told
     assert "aside    alice/energy: " in told
+    found = applied.json("status")
+    assert (found["suspects"], found["set_aside"]) == (["alice/energy:roof"], ["alice/energy"])
+    assert found["deferred"] == {"callbacks": 2, "times": 5}
 
 
 def test_a_refusal_of_a_source_is_seen_and_opened(here, world):

@@ -4,6 +4,7 @@ from sqlmodel import select
 
 from db import notices
 from db.models import Feed, Worker
+from simulators.faults import Fault
 
 NOW = 1_793_880_000.0
 
@@ -22,6 +23,7 @@ def test_status_has_the_keys_of_the_contract(applied):
     found = applied.json("status")
     assert found.keys() == {
         "users", "sources", "feeds", "inbox", "outbox", "notices", "gates", "breakers",
+        "suspects", "set_aside", "deferred",
     }  # fmt: skip
     assert found["notices"] == []
     assert [feed["feed"] for feed in found["feeds"]] == ["alice/energy", "alice/energy:roof"]
@@ -55,3 +57,14 @@ def test_status_tells_first_what_needs_a_person(applied, ledger):
         "message": "one day is held",
         "since": "2026-11-05T12:00:00Z",
     }
+
+
+def test_a_feed_behind_a_closed_gate_says_so_in_its_row(here, world):
+    """What it waits for and until when stands where its last error would, and its next sync too."""
+    world.bemserver.faults.add(Fault(status=429, headers={"Retry-After": "900"}))
+    world.work()
+    (feed,) = here.json("status")["feeds"]
+    assert feed["waits_for"]["gate"] == "bemserver:plant"
+    assert feed["next_sync_at"] >= feed["waits_for"]["until"]
+    (line,) = [row for row in here("status").stdout.splitlines() if row.startswith("alice/energy")]
+    assert "waits for a limit: bemserver:plant, until 20" in line
