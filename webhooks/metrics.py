@@ -124,13 +124,14 @@ class HindranceGauges:
         )
 
     def set(self, found: Hindrances) -> None:
-        """Take these figures over."""
+        """Take these figures over; a vendor of which nothing is known any more is left out."""
         for gauge, by_label in (
             (self._gates, found.gates),
             (self._opens_in, found.opens_in),
             (self._waiting, found.waiting),
             (self._breakers, found.breakers),
         ):
+            gauge.clear()
             for label, figure in by_label.items():
                 gauge.labels(label).set(figure)
         self._deferrals.set(found.deferrals)

@@ -1,4 +1,4 @@
-"""Health: alive while it serves, ready while work moves, and figures for both."""
+"""Health: alive while it serves, ready while work moves."""
 
 import threading
 
@@ -10,7 +10,8 @@ from db.states import FeedState
 from webhooks import probe
 
 
-def _worker(serving, *, seen_ago: float = 1.0, started_ago: float = 3600.0) -> None:
+def add_worker(serving, *, seen_ago: float = 1.0, started_ago: float = 3600.0) -> None:
+    """A worker that was heard of so long ago."""
     now = serving.clock.now()
     with serving.ledger.write() as session:
         session.add(
@@ -24,7 +25,8 @@ def _worker(serving, *, seen_ago: float = 1.0, started_ago: float = 3600.0) -> N
         )
 
 
-def _feed(serving, **values) -> None:
+def add_feed(serving, **values) -> None:
+    """A feed of alice's."""
     with serving.ledger.write() as session:
         session.add(User(username="alice"))
         session.flush()
@@ -36,7 +38,7 @@ def _feed(serving, **values) -> None:
 
 def test_ready_while_work_moves(serving):
     """Database, broker and a worker that is alive: 200."""
-    _worker(serving)
+    add_worker(serving)
     response = serving.client.get("/readyz")
 
     assert response.status_code == 200
@@ -52,7 +54,7 @@ def test_ready_while_work_moves(serving):
 def test_not_ready_without_a_living_worker(serving, seen_ago):
     """A worker that has not been heard of for a while does no work."""
     if seen_ago is not None:
-        _worker(serving, seen_ago=seen_ago)
+        add_worker(serving, seen_ago=seen_ago)
     response = serving.client.get("/readyz")
 
     assert (response.status_code, response.json()["workers"]) == (503, 0)
@@ -61,7 +63,7 @@ def test_not_ready_without_a_living_worker(serving, seen_ago):
 @pytest.mark.parametrize(("waited", "status"), [(59.0, 200), (61.0, 503)])
 def test_not_ready_when_a_callback_waits_too_long(serving, waited, status):
     """Due work that nobody takes for a minute is work that does not move."""
-    _worker(serving)
+    add_worker(serving)
     now = serving.clock.now()
     with serving.ledger.write() as session:
         session.add(Event(id="e", kind="autofetch", received_at=now, due_at=now - waited))
@@ -73,17 +75,17 @@ def test_not_ready_when_a_callback_waits_too_long(serving, waited, status):
 @pytest.mark.parametrize(("synced_ago", "status"), [(5.0, 200), (61.0, 503)])
 def test_a_backlog_that_is_worked_off_is_moving(serving, synced_ago, status):
     """Overdue schedules do not make Waggle unready while feed after feed is synced."""
-    _worker(serving)
+    add_worker(serving)
     now = serving.clock.now()
-    _feed(serving, due_at=now - 7200, last_synced_at=now - synced_ago)
+    add_feed(serving, due_at=now - 7200, last_synced_at=now - synced_ago)
 
     assert serving.client.get("/readyz").status_code == status
 
 
 def test_a_worker_that_has_just_started_gets_a_minute(serving):
     """After a long stop everything is overdue, and that is no reason to stop again."""
-    _worker(serving, started_ago=1.0)
-    _feed(serving, due_at=serving.clock.now() - 7200)
+    add_worker(serving, started_ago=1.0)
+    add_feed(serving, due_at=serving.clock.now() - 7200)
 
     assert serving.client.get("/readyz").status_code == 200
 
@@ -91,7 +93,7 @@ def test_a_worker_that_has_just_started_gets_a_minute(serving):
 def test_a_feed_that_is_due_counts(serving):
     """Schedules that nobody serves are work that does not move."""
     now = serving.clock.now()
-    _feed(serving, due_at=now - 100)
+    add_feed(serving, due_at=now - 100)
 
     assert serving.client.get("/readyz").json()["oldest_due_seconds"] == 100
 
@@ -101,9 +103,9 @@ def test_a_feed_that_is_due_counts(serving):
 )
 def test_a_closed_gate_is_no_standstill(serving, opens_in, status):
     """A vendor that asks for an hour makes nothing red; that nobody goes on after it does."""
-    _worker(serving)
+    add_worker(serving)
     now = serving.clock.now()
-    _feed(serving, due_at=now - 7200)
+    add_feed(serving, due_at=now - 7200)
     with serving.ledger.write() as session:
         session.get_one(Source, 1).quota_key = "p:s"
         session.add(Quota(key="p:s", vendor="p", closed_at=now - 7200, closed_until=now + opens_in))
@@ -113,9 +115,9 @@ def test_a_closed_gate_is_no_standstill(serving, opens_in, status):
 
 def test_an_open_breaker_is_no_standstill(serving):
     """A source that has been dead for a day makes nothing red: its probe is not due yet."""
-    _worker(serving)
+    add_worker(serving)
     now = serving.clock.now()
-    _feed(serving, due_at=now - 86400)
+    add_feed(serving, due_at=now - 86400)
     with serving.ledger.write() as session:
         session.add(Breaker(subject="source:1", opened_at=now - 86400, probe_at=now + 600))
 
@@ -134,7 +136,7 @@ def test_an_open_breaker_is_no_standstill(serving):
 )
 def test_what_need_not_be_done_now_does_not_count(serving, values):
     """Stopped, running and later feeds do not make Waggle look stuck."""
-    _feed(serving, **values)
+    add_feed(serving, **values)
 
     assert serving.client.get("/readyz").json()["oldest_due_seconds"] == 0.0
 
@@ -142,7 +144,7 @@ def test_what_need_not_be_done_now_does_not_count(serving, values):
 def test_a_broker_that_is_gone_is_told(serve):
     """The bells do not ring: 503, and which part it is."""
     serving = serve(broker_ok=lambda: False)
-    _worker(serving)
+    add_worker(serving)
     response = serving.client.get("/readyz")
 
     assert response.status_code == 503
@@ -182,108 +184,3 @@ def test_a_database_that_fails_is_told_and_healthz_stays(serving):
     assert response.status_code == 503
     assert response.json()["database"].startswith("failed")
     assert serving.client.get("/healthz").status_code == 200
-
-
-def test_metrics_tell_callbacks_and_the_ledger(serving):
-    """What was answered is counted by kind and outcome; states of the ledger are gauges."""
-    _worker(serving)
-    serving.autofetch()
-    serving.client.post("/beeminder/autofetch/path-secret-1", json={})
-    serving.client.post("/beeminder/deauthorized/path-secret-1", json={"access_token": "t"})
-    response = serving.client.get("/metrics")
-
-    assert response.headers["Content-Type"].startswith("text/plain; version=0.0.4")
-    for line in (
-        'waggle_callbacks_total{kind="autofetch",outcome="late"} 1.0',
-        'waggle_callbacks_total{kind="autofetch",outcome="malformed"} 1.0',
-        'waggle_callbacks_total{kind="deauthorized",outcome="accepted"} 1.0',
-        'waggle_inbox_events{state="received"} 2.0',
-        'waggle_inbox_events{state="dead"} 0.0',
-        'waggle_outbox_datapoints{state="pending"} 0.0',
-        "waggle_workers 1.0",
-        "waggle_held 0.0",
-    ):
-        assert line in response.text
-
-
-def test_metrics_tell_what_holds_work_up(serving):
-    """Gates by vendor with zeros, breakers, waits of the last day, and feeds that are dangerous."""
-    now = serving.clock.now()
-    _feed(serving, due_at=now - 5, suspect=True)
-    with serving.ledger.write() as session:
-        session.get_one(Source, 1).quota_key = "p:canary"
-        session.add(Quota(key="p:canary", vendor="p", closed_until=now + 40, title="canary"))
-        session.add(Quota(key="p:2", vendor="p", closed_until=now + 90, endpoint="GET canary"))
-        session.add(Quota(key="beeminder:1", vendor="beeminder", title="canary"))
-        session.add(Quota(key="look-up:1", vendor="waggle", title="canary"))
-        session.add(Breaker(subject="source:1", opened_at=now, reason="canary"))
-        session.add(Breaker(subject="user:1", reason="canary"))
-        session.add(Feed(id=2, goal_id=1, source_id=1, label="b", metric="m", state="failing",
-                         reason="set_aside"))  # fmt: skip
-        for event, ago, deferrals in (("a", 100, 3), ("b", 90000, 5)):
-            session.add(Event(id=event, kind="sync", received_at=now - ago, deferrals=deferrals))
-    text = serving.client.get("/metrics").text
-
-    for line in (
-        'waggle_gates_closed{vendor="p"} 2.0',
-        'waggle_gates_closed{vendor="beeminder"} 0.0',
-        'waggle_gates_open_in_seconds{vendor="p"} 90.0',
-        'waggle_gates_open_in_seconds{vendor="beeminder"} 0.0',
-        'waggle_gates_feeds_waiting{vendor="p"} 1.0',
-        'waggle_breakers_open{of="source"} 1.0',
-        'waggle_breakers_open{of="link"} 0.0',
-        "waggle_deferrals_last_day 3.0",
-        "waggle_feeds_suspect 1.0",
-        "waggle_feeds_set_aside 1.0",
-    ):
-        assert line in text
-    assert "canary" not in text
-    assert 'vendor="waggle"' not in text
-
-
-def test_metrics_go_back_when_a_gate_opens(serving, until):
-    """A gauge of something that is over says so at the next look."""
-    now = serving.clock.now()
-    with serving.ledger.write() as session:
-        session.add(Quota(key="p:1", vendor="p", closed_until=now + 40))
-    assert 'waggle_gates_closed{vendor="p"} 1.0' in serving.client.get("/metrics").text
-    with serving.ledger.write() as session:
-        session.get_one(Quota, "p:1").proven_at = now + 41
-    serving.clock.at = now + 41
-
-    def reset() -> bool:
-        text = serving.client.get("/metrics").text
-        return 'waggle_gates_closed{vendor="p"} 0.0' in text
-
-    until(reset)
-
-
-def test_metrics_have_no_label_of_others_making(serving):
-    """Names, slugs and paths never become labels, however many come in."""
-    serving.autofetch("canary-name", "canary-slug")
-    serving.client.post("/beeminder/autofetch/canary-secret")
-    serving.client.get("/canary-path")
-
-    assert "canary" not in serving.client.get("/metrics").text
-
-
-def test_metrics_outlive_the_database(serving):
-    """Figures of the receiver itself are told also when the ledger says nothing."""
-    with serving.ledger.write() as session:
-        session.connection().exec_driver_sql("DROP TABLE worker")
-
-    assert "waggle_callbacks_total" in serving.client.get("/metrics").text
-
-
-def test_held_callbacks_are_counted_while_they_are_held(serve, until):
-    """The gauge goes up with a hold and down with its end."""
-    serving = serve(hold_seconds=20)
-    answer = serving.later(serving.autofetch)
-    event = serving.stored()[0]
-    until(lambda: "waggle_held 1.0" in serving.client.get("/metrics").text)
-    serving.finish(event.id)
-    answer.result()
-
-    text = serving.client.get("/metrics").text
-    assert "waggle_held 0.0" in text
-    assert "waggle_hold_seconds_count 1.0" in text
