@@ -13,11 +13,11 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
-from db import breakers, claiming, feeds, notices, resting
+from db import breakers, claiming, feeds, notices, resting, suspicion
 from db.feeds import Claim
 from db.models import Backfill, Feed, Goal, User
 from db.names import feed_name
-from db.states import BackfillState
+from db.states import BackfillState, Work
 
 NOTICE = "backfill"  # the kind of notice that tells how one fares that nobody looks at
 
@@ -86,12 +86,13 @@ def claim(
 ) -> tuple[Claim, Backfill] | None:
     """Lease a feed for the next chunk of its backfill; None when nothing is to be done."""
     waiting = _waiting(now, alone=alone)
-    held = next(iter(claiming.take_of_one(session, waiting, owner, now, 1, alone=alone)), None)
+    taken = claiming.take_of_one(session, waiting, owner, now, 1, work=Work.BACKFILL, alone=alone)
+    held = next(iter(taken), None)
     if held is None:
         return None
     row = next(iter(open_for(session, [held.feed_id])), None)
     if row is None:  # cancelled at this very moment
-        feeds.release(session, held, tried=False)
+        feeds.release(session, held)
         return None
     return held, row
 
@@ -174,6 +175,12 @@ def fail(session: Session, backfill_id: int, *, error: str, now: float, written:
 
 def cancel(session: Session, feed_ids: Collection[int], now: float) -> int:
     """End what is open of these feeds; returns how many. What was sent stays sent."""
+    feeds.lock(session, col(Feed.id).in_(feed_ids))
+    session.connection().execute(
+        update(Feed)
+        .where(col(Feed.id).in_(feed_ids), col(Feed.suspect).is_(True))
+        .values(**suspicion.dropped(Work.BACKFILL))
+    )
     for feed_id in feed_ids:
         notices.clear(session, subject=f"feed:{feed_id}", kind=NOTICE, now=now)
     return _update(

@@ -24,7 +24,7 @@ from db.claiming_gates import held_up
 from db.feeds import BATCH, LEASE_SECONDS, Claim
 from db.models import Datapoint, Feed, Source
 from db.models_limits import Quota
-from db.states import DatapointState, Lane
+from db.states import DatapointState, Lane, Work
 
 CROWDED_BATCH = 5  # feeds that are taken together while others wait for the same gate
 
@@ -108,9 +108,9 @@ def claim(
     claims = []
     if alone and first.deaths < 0:  # those that died in a crowd are tried with their source's
         crowd = and_(wanted, col(Feed.deaths) == first.deaths)
-        claims = take(session, crowd, owner, now, limit)
+        claims = take(session, crowd, owner, now, limit, work=Work.SYNC)
     if not claims:
-        claims = take(session, wanted, owner, now, limit, alone=alone)
+        claims = take(session, wanted, owner, now, limit, work=Work.SYNC, alone=alone)
     if first.quota_key is not None:
         _had_its_turn(session, source_id, now)
     return claims
@@ -166,7 +166,9 @@ def claim_outbox(
 ) -> list[Claim]:
     """Lease feeds that have datapoints to push although their own time has not come."""
     waiting = _waiting(now, alone=alone)
-    return take_of_one(session, waiting, owner, now, limit, at_source=False, alone=alone)
+    return take_of_one(
+        session, waiting, owner, now, limit, work=Work.PUSH, at_source=False, alone=alone
+    )
 
 
 def has_outbox(session: Session, now: float, *, alone: bool = False) -> bool:
@@ -198,6 +200,7 @@ def take_of_one(
     now: float,
     limit: int,
     *,
+    work: Work,
     at_source: bool = True,
     alone: bool = False,
 ) -> list[Claim]:
@@ -226,7 +229,7 @@ def take_of_one(
         return []
     # Without a look at breakers: the turn of a probe has just been taken.
     theirs = and_(where, col(Feed.source_id) == first.source_id)
-    return take(session, theirs, owner, now, limit, alone=alone)
+    return take(session, theirs, owner, now, limit, work=work, alone=alone)
 
 
 def take(
@@ -236,9 +239,10 @@ def take(
     now: float,
     limit: int,
     *,
+    work: Work,
     alone: bool = False,
 ) -> list[Claim]:
-    """Lease the feeds for which this holds, whoever asks why; those that are leased are left.
+    """Lease the feeds for which this holds, for this work; those that are leased are left.
 
     `alone`: never more than one.
     """
@@ -253,7 +257,12 @@ def take(
     rows = session.connection().execute(
         update(Feed)
         .where(col(Feed.id).in_(select(chosen.c.id)), free(now))
-        .values(lease_owner=owner, lease_until=now + LEASE_SECONDS, epoch=col(Feed.epoch) + 1)
+        .values(
+            lease_owner=owner,
+            lease_until=now + LEASE_SECONDS,
+            epoch=col(Feed.epoch) + 1,
+            work=work.value,
+        )
         .returning(
             col(Feed.id), col(Feed.source_id), col(Feed.epoch), col(Feed.asked), col(Feed.lane)
         )

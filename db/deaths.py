@@ -10,8 +10,8 @@ decided by who died with it.
   begun alone is counted all the same: it outlived its time alone, and the others came in later.
 - Died in a crowd: as likely somebody killed a busy process. So they are tried source by source at
   first; those that die together again are tried one by one.
-- Any end of its work sets the count of a feed to 0. After five deaths in a row it is set aside,
-  until a person says that it may run again.
+- A good end of the same kind of work sets the count of a feed to 0 (`db.suspicion`). After five
+  deaths in a row it is set aside, until a person says that it may run again.
 
 So a process that is killed for other reasons sets nothing aside: what it held is tried again, and
 ends well. Events that no feed answers count each death; after five they are dead.
@@ -25,7 +25,7 @@ from typing import Any
 from sqlalchemy import Row, func, select, update
 from sqlmodel import Session, col
 
-from db import backfills, feeds, inbox, notices, resting
+from db import backfills, feeds, inbox, notices, resting, suspicion
 from db.feeds import LEASE_SECONDS
 from db.models import Cover, Event, Feed, Goal, User, Worker
 from db.names import feed_name
@@ -143,7 +143,8 @@ def _bury(
     crowd = len(tried) >= CROWD
     new = [row for row in tried if not row.suspect]
     again = [row for row in tried if row.suspect and row.deaths == OF_A_CROWD]
-    _set(session, Feed, new, suspect=True, deaths=OF_A_CROWD if crowd else 0)
+    _set(session, Feed, tried, **suspicion.raised())
+    _set(session, Feed, new, deaths=OF_A_CROWD if crowd else 0)
     _set(session, Feed, again, deaths=0)
     set_aside = None
     if culprit is not None:

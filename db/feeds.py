@@ -15,7 +15,7 @@ from sqlalchemy import and_, case, func, select, update
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 
-from db import covers, resting
+from db import covers, resting, suspicion
 from db.models import Event, Feed
 from db.states import FeedState, Lane
 
@@ -62,13 +62,12 @@ def hold(session: Session, held: Claim, now: float) -> float:
     return now + LEASE_SECONDS
 
 
-def release(session: Session, held: Claim, *, tried: bool = True) -> None:
+def release(session: Session, held: Claim, *, done: bool = False) -> None:
     """End a claim that changed nothing about the feed's own time. Raises `FencedError`.
 
-    `tried`: whether its work was begun; else nothing was learned of what it does to a worker.
+    `done`: whether this was all of its work, and its worker has lived through it.
     """
-    as_before = {"deaths": col(Feed.deaths), "suspect": col(Feed.suspect)}
-    _release(session, held, **({} if tried else as_before))
+    _release(session, held, **(suspicion.cleared() if done else {}))
     covers.unstamp(session, held.feed_id, held.epoch)
 
 
@@ -100,6 +99,7 @@ def finish(
         doubtful=case((_as_claimed(held), False), else_=col(Feed.doubtful)),
         last_synced_at=now,
         last_error=None,
+        **suspicion.cleared(),
     )
     covers.end(session, held.feed_id, held.epoch, now=now, written=written)
 
@@ -267,11 +267,8 @@ def _unless_stopped(state: FeedState, reason: str | None = None) -> dict[str, An
 
 
 def _release(session: Session, held: Claim, **values: Any) -> None:
-    """However its work ended, its worker has lived through it."""
-    ended: dict[str, Any] = {"lease_owner": None, "lease_until": 0.0}
-    ended |= {"deaths": 0, "suspect": False}
     changed = session.connection().execute(
-        update(Feed).where(_mine(held)).values(**(ended | values))
+        update(Feed).where(_mine(held)).values(lease_owner=None, lease_until=0.0, **values)
     )
     if changed.rowcount != 1:
         raise FencedError

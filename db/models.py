@@ -119,10 +119,10 @@ class Feed(SQLModel, table=True):
 
     `asked` grows by one with every callback that wants this feed. A claim remembers it; when it
     has grown since, the sync that finishes leaves the feed due at once instead of scheduled.
-    `deaths` counts claims in a row whose worker died or hung while this feed ran alone (-1: it
-    died in a crowd); a `suspect` one was at work when its worker died, and runs alone the next
-    time. `deferred_since` is when the
-    first of its `deferrals` came.
+    `work` is what it was leased for last. `deaths` counts claims in a row whose worker died or hung
+    while this feed ran alone (-1: it died in a crowd); a `suspect` one was at work when its worker
+    died, and runs alone until all that it died of (`suspect_of`, see `db.suspicion`) was done once.
+    `deferred_since` is when the first of its `deferrals` came.
     """
 
     __tablename__ = "feed"
@@ -152,8 +152,10 @@ class Feed(SQLModel, table=True):
     lease_until: float = 0.0
     epoch: int = 0
     doubtful: bool = False
+    work: str = ""
     deaths: int = 0
     suspect: bool = False
+    suspect_of: str = ""
     attempts: int = 0
     deferrals: int = 0
     deferred_since: float | None = None

@@ -83,6 +83,7 @@ def wake(session: Session, feed_ids: Collection[int], now: float) -> None:
             attempts=0,
             deferrals=0,
             deaths=0,
+            suspect_of="",
             deferred_since=None,
             failing_since=None,
         )

@@ -16,7 +16,7 @@ from sqlmodel import select as select_rows
 from db import breakers, claiming, feeds, outbox, resting
 from db.feeds import Claim
 from db.models import Datapoint, Day, Feed, Goal, User
-from db.states import DatapointState, FeedState
+from db.states import DatapointState, FeedState, Work
 
 PERIOD = 86400.0
 SPREAD_MINUTES = 120
@@ -50,7 +50,7 @@ def claim_overdue(session: Session, *, owner: str, now: float, alone: bool = Fal
     if goal_id is None:
         return []
     where = and_(col(Feed.goal_id) == goal_id, overdue)
-    return claiming.take(session, where, owner, now, feeds.BATCH, alone=alone)
+    return claiming.take(session, where, owner, now, feeds.BATCH, work=Work.RECONCILE, alone=alone)
 
 
 def claim_goal(session: Session, goal_id: int, *, owner: str, now: float) -> list[Claim]:
@@ -60,11 +60,11 @@ def claim_goal(session: Session, goal_id: int, *, owner: str, now: float) -> lis
     )
     wanted = set(ids.scalars())
     where = and_(col(Feed.id).in_(wanted), claiming.free(now))
-    claims = claiming.take(session, where, owner, now, len(wanted))
+    claims = claiming.take(session, where, owner, now, len(wanted), work=Work.RECONCILE)
     if {held.feed_id for held in claims} == wanted:
         return claims
     for held in claims:
-        feeds.release(session, held, tried=False)
+        feeds.release(session, held)
     return []
 
 

@@ -36,6 +36,15 @@ class FeedState(StrEnum):
     STOPPED = "stopped"  # unlinked or de-authorized
 
 
+class Work(StrEnum):
+    """What a feed is leased for."""
+
+    SYNC = "sync"
+    PUSH = "push"
+    BACKFILL = "backfill"
+    RECONCILE = "reconcile"
+
+
 class EventKind(StrEnum):
     """What came in."""
 

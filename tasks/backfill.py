@@ -174,7 +174,7 @@ def _advance(rt: Runtime, chunk: Chunk, outcome: reading.Outcome) -> None:
             now=now,
         )
         notices.clear(session, subject=chunk.subject, kind=backfills.NOTICE, now=now)
-        feeds.release(session, held)
+        feeds.release(session, held, done=True)
         wanted = session.get_one(Feed, held.feed_id).due_at <= now
     rt.trace("backfill.advanced")
     log.info(

@@ -36,7 +36,7 @@ def not_now(rt: Runtime, chunk: Chunk, error: ClientError | DeferredError) -> No
                 possible = not isinstance(error, ImpossibleBackfillError)
                 text = _given_up(chunk, decided, text, possible=possible)
                 _stop(session, chunk, text, now)
-            feeds.release(session, chunk.job.held)
+            feeds.release(session, chunk.job.held, done=isinstance(decided, Stop))
     except FencedError:
         setbacks.fenced(rt, chunk.job, chunk.pushed)
         return

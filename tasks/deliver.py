@@ -51,7 +51,7 @@ def _deliver(rt: Runtime, batch: Batch, job: Job, access: Access) -> None:
         push.send(rt, access, job.goal.slug, job.held, allowed, pushed)
         with rt.ledger.write() as session:
             pushed.mark(session, job.held, rt.clock.now())
-            feeds.release(session, job.held)
+            feeds.release(session, job.held, done=True)
     except FencedError:
         setbacks.fenced(rt, job, pushed)
     except (ClientError, DeferredError) as error:

@@ -140,7 +140,7 @@ def _reconcile(
         asked |= _were_a_persons(told)
         subject, findings = _look(rt, access, goal, user)
         told = _outcome(told, subject, findings)
-    _release(rt, claims, compared_at=rt.clock.now(), ask=asked)
+    _release(rt, claims, compared_at=rt.clock.now(), ask=asked, done=True)
     rt.trace("reconcile.finished")
     return _report(subject, findings, told)
 
@@ -251,6 +251,7 @@ def _release(
     *,
     compared_at: float | None = None,
     ask: Collection[int] = (),
+    done: bool = False,
 ) -> None:
     """End the claims; a lease that somebody else has by now is theirs."""
     with rt.ledger.write() as session:
@@ -258,7 +259,7 @@ def _release(
         feeds.ask(session, ask, rt.clock.now())
         for held in claims:
             try:
-                feeds.release(session, held)
+                feeds.release(session, held, done=done)
             except FencedError:
                 log.warning("reconcile.fenced", feed=held.feed_id)
                 continue

@@ -155,8 +155,11 @@ def test_one_that_began_alone_is_counted_beside_those_that_came_later(ledger: Le
     assert (feed(ledger).deaths, feed(ledger, TWO).deaths) == (2, 0)
 
 
-ENDS = {
+GOOD_ENDS = {
     "finish": lambda s, h: feeds.finish(s, h, now=NOW, next_at=NOW, written=1),
+    "release": lambda s, h: feeds.release(s, h, done=True),
+}
+OTHER_ENDS = {
     "fail": lambda s, h: feeds.fail(s, h, now=NOW, next_at=NOW, error={"code": "", "message": ""}),
     "put_back": lambda s, h: feeds.put_back(
         s, h, due_at=NOW, error={"message": ""}, deferred=False, now=NOW
@@ -167,33 +170,36 @@ ENDS = {
     "rest": lambda s, h: feeds.rest(
         s, h, now=NOW, next_at=NOW, error={"code": "goal_frozen", "message": ""}
     ),
-    "release": feeds.release,
+    "given back": feeds.release,
+    "handed back": lambda s, _: feeds.hand_back(s, owner="w"),
 }
 
 
-@pytest.mark.parametrize("end", ENDS)
-def test_any_end_but_death_begins_to_count_anew(ledger: Ledger, end: str) -> None:
-    """The worker has lived through it: no suspect any more."""
-    change(ledger, deaths=4, suspect=True)
+@pytest.mark.parametrize("end", GOOD_ENDS)
+@pytest.mark.parametrize("deaths", [0, 4])
+def test_a_good_end_begins_to_count_anew(ledger: Ledger, end: str, deaths: int) -> None:
+    """The worker has lived through it: no suspect any more, whether it had died alone or not."""
+    change(ledger, deaths=deaths, suspect=True, suspect_of="sync ")
     (held,) = claim(ledger, alone=True)
     with ledger.write() as session:
-        ENDS[end](session, held)
-    assert (feed(ledger).deaths, feed(ledger).suspect) == (0, False)
+        GOOD_ENDS[end](session, held)
+    row = feed(ledger)
+    assert (row.deaths, row.suspect, row.suspect_of) == (0, False, "")
 
 
-def test_what_was_not_begun_proves_nothing(ledger: Ledger) -> None:
-    """A claim that is given back at once leaves the count as it is; so does a process that stops.
+@pytest.mark.parametrize("end", OTHER_ENDS)
+@pytest.mark.parametrize("deaths", [0, 4])
+def test_whatever_was_not_done_proves_nothing(ledger: Ledger, end: str, deaths: int) -> None:
+    """Told to wait, refused or given back, it may not have come to where it kills: it still counts.
 
-    Else one that dies at each start of its work would never be found.
+    Else one that dies at every second try would never be found.
     """
-    change(ledger, deaths=4, suspect=True)
+    change(ledger, deaths=deaths, suspect=True, suspect_of="sync ")
     (held,) = claim(ledger, alone=True)
     with ledger.write() as session:
-        feeds.release(session, held, tried=False)
-    claim(ledger, alone=True)
-    with ledger.write() as session:
-        feeds.hand_back(session, owner="w")
-    assert (feed(ledger).deaths, feed(ledger).suspect) == (4, True)
+        OTHER_ENDS[end](session, held)
+    row = feed(ledger)
+    assert (row.deaths, row.suspect, row.suspect_of) == (deaths, True, "sync ")
 
 
 @pytest.mark.parametrize(("count", "of_a_crowd"), [(10, False), (11, True)])

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from clients.errors import ClientError
 from db import workers
 from db.models import Feed, Source, Worker
 from db.states import FeedState, Lane
@@ -47,12 +48,14 @@ class Params(MetricParams):
 class Shelf:
     """Ten bottles that give 1 a day each, apart from what is said of some.
 
-    `read` lists which bottles were read together.
+    `read` lists which bottles were read together. With `fails_between` those that kill do so at
+    every second try, and are answered with this at the others.
     """
 
     world: World
     kills: set[int] = field(default_factory=set)
     breaks: set[int] = field(default_factory=set)
+    fails_between: ClientError | None = None
     lately: Callable[[], None] = lambda: None
     read: list[list[int]] = field(default_factory=list)
     feeds: dict[int, int] = field(default_factory=dict)
@@ -122,9 +125,13 @@ class Reader:
         """1.0 for each day, if the process lives on."""
         asked = {_bottle(request): request for request in requests}
         self.shelf.read.append(sorted(asked))
-        if self.shelf.kills & set(asked):
+        killers = self.shelf.kills & set(asked)
+        killed_last = sum(bool(self.shelf.kills & set(read)) for read in self.shelf.read) % 2 == 0
+        if killers and not (self.shelf.fails_between and killed_last):
             self.shelf.lately()
             raise CrashError
+        if killers and self.shelf.fails_between:
+            return {request.key: self.shelf.fails_between for request in requests}
         if self.shelf.breaks & set(asked):
             message = "a bug of the provider"
             raise ZeroDivisionError(message)

@@ -38,6 +38,8 @@ def upgrade() -> None:
     with op.batch_alter_table("feed", schema=None) as batch_op:
         batch_op.add_column(sa.Column("deaths", sa.Integer(), server_default="0", nullable=False))
         batch_op.add_column(sa.Column("suspect", sa.Boolean(), server_default="0", nullable=False))
+        for name in ("work", "suspect_of"):
+            batch_op.add_column(sa.Column(name, sa.String(), server_default="", nullable=False))
         batch_op.add_column(sa.Column("deferred_since", sa.Float(), nullable=True))
 
     for table in ("event", "feed"):
