@@ -18,7 +18,7 @@ from sqlalchemy.orm import aliased
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 
-from db.models import Feed, Source
+from db.models import Event, Feed, Goal, Source
 from db.models_limits import Breaker
 from db.states import Lane
 
@@ -107,6 +107,21 @@ def blocked(now: float, *, at_source: bool = True) -> ColumnElement[bool]:
 
     waiting = or_(has(of_source), has(of_owner)) if at_source else has(of_owner)
     return and_(any_open, waiting)
+
+
+def link_blocked(of: type[Event | Goal], now: float, *, urgent: bool) -> ColumnElement[bool]:
+    """Rows of this table whose person's link waits for its probe: `blocked` for what is no feed."""
+    breaker = _BREAKER
+    waits = col(breaker.probed_at) > now - URGENT_SECONDS if urgent else col(breaker.probe_at) > now
+    return (
+        exists()
+        .where(
+            col(breaker.subject) == literal("user:").concat(cast(col(of.user_id), String)),
+            col(breaker.opened_at).is_not(None),
+            waits,
+        )
+        .correlate(of)
+    )
 
 
 def admit(

@@ -13,7 +13,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
-from db import inbox
+from db import breakers, inbox
 from db.models import Cover, Event
 from db.states import EventKind, EventState
 
@@ -40,12 +40,30 @@ def claim(
 ) -> EventClaim | None:
     """Lease the oldest due event of these kinds that no feed answers, or None.
 
-    `alone`: of those at which a worker has died or hung, which are done alone.
+    One whose person's breaker is open is a probe of it, and takes that turn. `alone`: of those at
+    which a worker has died or hung, which are done alone.
     """
-    due = _due(kinds, now, alone=alone)
+    due = _wanted(kinds, now, alone=alone)
+    first = (
+        session.connection()
+        .execute(
+            select(col(Event.user_id))
+            .where(due, ~_blocked(now))
+            .order_by(col(Event.due_at))
+            .limit(1)
+        )
+        .one_or_none()
+    )
+    if first is None:
+        return None
+    # The row of a breaker is locked before any event is.
+    if first.user_id is not None and not breakers.admit(
+        session, source_id=None, user_id=first.user_id, now=now, urgent=True
+    ):
+        return None
     oldest = (
         select(col(Event.id))
-        .where(due)
+        .where(due, col(Event.user_id) == first.user_id)
         .order_by(col(Event.due_at))
         .limit(1)
         .with_for_update(skip_locked=True)
@@ -140,12 +158,17 @@ def any_due(
     session: Session, kinds: Collection[EventKind], now: float, *, alone: bool = False
 ) -> bool:
     """Is there an event of these kinds to claim?"""
-    due = _due(kinds, now, alone=alone)
+    due = and_(_wanted(kinds, now, alone=alone), ~_blocked(now))
     found = session.connection().execute(select(col(Event.id)).where(due).limit(1))
     return found.first() is not None
 
 
-def _due(kinds: Collection[EventKind], now: float, *, alone: bool) -> ColumnElement[bool]:
+def _blocked(now: float) -> ColumnElement[bool]:
+    """Whoever it is of, of whom we know: their link waits for a probe. Somebody waits for it."""
+    return breakers.link_blocked(Event, now, urgent=True)
+
+
+def _wanted(kinds: Collection[EventKind], now: float, *, alone: bool) -> ColumnElement[bool]:
     return and_(
         col(Event.kind).in_(kinds),
         col(Event.state) == EventState.RECEIVED,

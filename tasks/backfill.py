@@ -90,9 +90,9 @@ def run(rt: Runtime, *, alone: bool = False) -> bool:
             setbacks.fenced(rt, chunk.job, chunk.pushed)
         except (ClientError, DeferredError) as error:
             if chunk.where == WHERE:
-                outages.link(rt, chunk.batch, error)
+                outages.link(rt, access, error)
             backfill_setbacks.not_now(rt, chunk, error)
-        outages.linked(rt, batch, access)
+        outages.linked(rt, access, troubled=batch.troubled)
     return True
 
 

@@ -40,7 +40,7 @@ class Access:
 
     def __init__(self, rt: Runtime, user_id: int) -> None:
         self._rt = rt
-        self._user_id = user_id
+        self.user_id = user_id
         self.answered = False
         self.lost = False
 
@@ -61,7 +61,7 @@ class Access:
             except AuthFailed as error:
                 refused = error
         with self._rt.ledger.write() as session:
-            people.needs_reauthorization(session, self._user_id, token_version=user.token_version)
+            people.needs_reauthorization(session, self.user_id, token_version=user.token_version)
         message = "Beeminder does not accept the token any more; connect again"
         raise ReauthorizeError(message, status=refused.status, request_id=refused.request_id)
 
@@ -79,7 +79,7 @@ class Access:
 
     def _user(self) -> User:
         with self._rt.ledger.read() as session:
-            user = session.get_one(User, self._user_id)
+            user = session.get_one(User, self.user_id)
         if user.state == UserState.DEAUTHORIZED or user.token_cipher is None:
             message = f"{user.username} has taken our access away; connect again to go on"
             raise ReauthorizeError(message, reason="deauthorized")

@@ -3,11 +3,11 @@
 import structlog
 
 from clients.errors import ClientError, Permanent
-from db import events, opening, people, quotas
+from db import breakers, events, opening, people, quotas
 from db.events import ASKS_FOR_FEEDS, EventClaim
 from db.models import User
 from db.states import Lane
-from tasks import event_setbacks, facts, gates, policy
+from tasks import event_setbacks, facts, gates, outages, policy
 from tasks.beeminder import LEAST_SECONDS, WHERE, Access
 from tasks.gates import DeferredError
 from tasks.runtime import Runtime
@@ -18,7 +18,7 @@ LOOK_UP_SECONDS = 8.0  # ends before the lease of an event does
 
 
 def open_new(rt: Runtime) -> None:
-    """Tie every new callback to its feeds; look the unknown ones up at Beeminder."""
+    """Tie every new callback to its feeds; the unknown ones are left to be looked up."""
     now = rt.clock.now()
     with rt.ledger.read() as session:
         waiting = opening.any_new(session, now)
@@ -28,17 +28,14 @@ def open_new(rt: Runtime) -> None:
         rt.trace("opened")
         if opened.more:
             rt.ring("sync", "urgent")
-    look_up(rt)
-
-
-def look_up(rt: Runtime) -> None:
-    """A name that nobody knows may be new: ask Beeminder, compare by id."""
-    while look_one_up(rt):
-        pass
 
 
 def look_one_up(rt: Runtime, *, alone: bool = False) -> bool:
-    """Look up one of them; False when there is none. `alone`: one at which a worker has died."""
+    """A name that nobody knows may be new: ask Beeminder, compare by id. False: there is none.
+
+    One at a time: each may take all of its deadline, and whoever has a feed goes before the next.
+    `alone`: one at which a worker has died.
+    """
     now = rt.clock.now()
     with rt.ledger.read() as session:
         if rt.stopping.is_set() or not events.any_due(session, ASKS_FOR_FEEDS, now, alone=alone):
@@ -63,7 +60,9 @@ def _look_up(rt: Runtime, held: EventClaim) -> None:
 def _by_goal(rt: Runtime, held: EventClaim) -> None:
     """A slug that nobody knows, of a person whom we know."""
     user_id = held.event.user_id or 0
-    goals = Access(rt, user_id).call(lambda client: client.goals(), deadline=LOOK_UP_SECONDS)
+    access = Access(rt, user_id)
+    with outages.counted(rt, access):
+        goals = access.call(lambda client: client.goals(), deadline=LOOK_UP_SECONDS)
     with rt.ledger.write() as session:
         renamed = people.rename_goals(session, user_id, {goal.id: goal.slug for goal in goals})
         opening.resolve(session, held, rt.clock.now())
@@ -87,8 +86,10 @@ def _by_person(rt: Runtime, held: EventClaim) -> None:
         if turn is not None:
             later.append(turn)
             continue
+        access = Access(rt, user.id or 0)
         try:
-            facts.of_person(rt, Access(rt, user.id or 0), user, deadline=left)
+            with outages.counted(rt, access):
+                facts.of_person(rt, access, user, deadline=left)
         except Permanent as error:
             log.info("person.not_looked_up", user=user.id, reason=error.reason)
             continue
@@ -104,10 +105,12 @@ def _by_person(rt: Runtime, held: EventClaim) -> None:
 
 def _turn(rt: Runtime, user: User) -> float | None:
     """None when this person may be looked up now, else when (UTC seconds)."""
-    key = f"look-up:{user.id}"
+    key, again = f"look-up:{user.id}", opening.NAME_BELIEVED_SECONDS
     with rt.ledger.write() as session:
+        now = rt.clock.now()
         quotas.ensure(session, key, vendor="waggle", title=user.username)
-        turn = quotas.reserve(
-            session, key, now=rt.clock.now(), interval=opening.NAME_BELIEVED_SECONDS
-        )
-    return None if turn.granted else turn.at
+        turn = quotas.reserve(session, key, now=now, interval=again)
+        if not turn.granted:
+            return turn.at
+        may = breakers.admit(session, source_id=None, user_id=user.id or 0, now=now, urgent=True)
+    return None if may else now + again

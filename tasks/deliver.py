@@ -55,9 +55,9 @@ def _deliver(rt: Runtime, batch: Batch, job: Job, access: Access) -> None:
     except FencedError:
         setbacks.fenced(rt, job, pushed)
     except (ClientError, DeferredError) as error:
-        outages.link(rt, batch, error)
+        outages.link(rt, access, error)
         setbacks.not_now(rt, job, error, where=WHERE, pushed=pushed)
-    outages.linked(rt, batch, access)
+    outages.linked(rt, access, troubled=batch.troubled)
 
 
 def _begin_anew(rt: Runtime, job: Job) -> None:

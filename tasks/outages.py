@@ -8,7 +8,8 @@ The row of a breaker is locked before feeds are: nothing of this runs in a trans
 written a feed.
 """
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -38,9 +39,10 @@ UNUSED_SECONDS = 2.0 * DAY  # what is in use is tried every day at least
 
 @dataclass(frozen=True, slots=True)
 class _Subject:
-    """Of whom this is: their name, what is done meanwhile, and what their owner may do."""
+    """Of whom this is: their owner, their name, and what is done, and may be done, meanwhile."""
 
     key: str
+    user_id: int
     name: str
     meanwhile: str
     wake: Callable[[Session, float], int]
@@ -64,6 +66,7 @@ def source(rt: Runtime, batch: Batch, error: ClientError | ClosedError | None) -
     source_id = batch.source.id or 0
     subject = _Subject(
         breakers.source(source_id),
+        batch.user.id or 0,
         f"source {batch.source.name}",
         "Waggle goes on trying, at once for callbacks and every 15 minutes at the latest, and its "
         "feeds catch up by themselves. See that it runs and can be reached from here, and that its "
@@ -71,19 +74,34 @@ def source(rt: Runtime, batch: Batch, error: ClientError | ClosedError | None) -
         lambda session, now: waking.of_source(session, source_id, now),
         source_id,
     )
-    _count(rt, batch, subject, error)
+    _count(rt, subject, error, troubled=batch.troubled)
 
 
-def link(rt: Runtime, batch: Batch, error: ClientError | DeferredError) -> None:
-    """Beeminder did this to work for the owner of this batch. Answers count when it is done."""
+def link(rt: Runtime, access: Access, error: ClientError | DeferredError) -> None:
+    """Beeminder did this to work for this person. Answers count when it is done."""
     if _answered(error) is False:
-        _count(rt, batch, _link(batch), error)
+        _count(rt, _link(access.user_id), error)
 
 
-def linked(rt: Runtime, batch: Batch, access: Access) -> None:
-    """Work for the owner of this batch is done: did Beeminder answer all that it was asked?"""
+def linked(rt: Runtime, access: Access, *, troubled: Collection[str] | None = None) -> None:
+    """Work for this person is done: did Beeminder answer all that it was asked?
+
+    `troubled`: subjects in trouble when the work was begun; None: look.
+    """
     if access.answered and not access.lost:
-        _count(rt, batch, _link(batch), None)
+        _count(rt, _link(access.user_id), None, troubled=troubled)
+
+
+@contextlib.contextmanager
+def counted(rt: Runtime, access: Access) -> Iterator[None]:
+    """What Beeminder does to the work in this block counts for the health of the person's link."""
+    try:
+        yield
+    except (ClientError, DeferredError) as error:
+        link(rt, access, error)
+        raise
+    finally:
+        linked(rt, access)
 
 
 def forget(session: Session, now: float) -> None:
@@ -93,10 +111,10 @@ def forget(session: Session, now: float) -> None:
         notices.clear(session, subject=subject, kind=OPENED, now=now)
 
 
-def _link(batch: Batch) -> _Subject:
-    user_id = batch.user.id or 0
+def _link(user_id: int) -> _Subject:
     return _Subject(
         breakers.link(user_id),
+        user_id,
         "Beeminder",
         "Nothing is lost: what is to be sent waits, and is sent when Beeminder answers. If you can "
         "reach it yourself, see that it can be reached from here; data of a goal that derails "
@@ -129,12 +147,21 @@ def _answered(error: ClientError | ClosedError | None) -> bool | None:
 
 
 def _count(
-    rt: Runtime, batch: Batch, subject: _Subject, error: ClientError | ClosedError | None
+    rt: Runtime,
+    subject: _Subject,
+    error: ClientError | ClosedError | None,
+    *,
+    troubled: Collection[str] | None = None,
 ) -> None:
     ok = _answered(error)
+    if ok is None:
+        return
+    if ok and troubled is None:
+        with rt.ledger.read() as session:
+            troubled = breakers.troubled(session, [subject.key])
     # While all is well nothing is written. A breaker that is open was so when the work was claimed:
     # no trouble comes to that within one piece of work.
-    if ok is None or (ok and subject.key not in batch.troubled):
+    if ok and subject.key not in (troubled or ()):
         return
     reason = str(error)[:MOST_REASON]
     with rt.ledger.write() as session:
@@ -145,17 +172,17 @@ def _count(
             lambda was: breaker.after(was, ok=ok, now=now, reason=reason, rng=rt.rng),
         )
         if before.opened_at is None and after.opened_at is not None:
-            _open(session, batch, subject, after, now)
+            _open(session, subject, after, now)
         elif before.opened_at is not None and after.opened_at is None:
-            _close(session, batch, subject, before, now, well=error is None)
+            _close(session, subject, before, now, well=error is None)
 
 
-def _open(session: Session, batch: Batch, subject: _Subject, health: Health, now: float) -> None:
+def _open(session: Session, subject: _Subject, health: Health, now: float) -> None:
     since = _when(health.troubled_since or now)
     notices.clear(session, subject=subject.key, kind=CLOSED, now=now)
     notices.raise_(
         session,
-        user_id=batch.user.id or 0,
+        user_id=subject.user_id,
         subject=subject.key,
         kind=OPENED,
         message=f"{subject.name} has not answered since {since} ({health.reason}). "
@@ -167,14 +194,12 @@ def _open(session: Session, batch: Batch, subject: _Subject, health: Health, now
     log.warning("breaker.opened", subject=subject.key, since=since, reason=health.reason)
 
 
-def _close(
-    session: Session, batch: Batch, subject: _Subject, health: Health, now: float, *, well: bool
-) -> None:
+def _close(session: Session, subject: _Subject, health: Health, now: float, *, well: bool) -> None:
     lasted = _lasted(now - (health.troubled_since or now))
     notices.clear(session, subject=subject.key, kind=OPENED, now=now)
     notices.raise_(
         session,
-        user_id=batch.user.id or 0,
+        user_id=subject.user_id,
         subject=subject.key,
         kind=CLOSED,
         message=f"{subject.name} answers again since {_when(now)}, after {lasted}; what waited for "

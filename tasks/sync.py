@@ -37,6 +37,8 @@ USED_TO_THE_MINUTE = 60.0
 def run(rt: Runtime, lane: Lane, *, alone: bool = False) -> bool:
     """Do one piece of work: the due feeds of one source. False when there was none.
 
+    Where no feed is due a callback's name is looked up: who can be answered goes first.
+
     `alone`: one feed that runs alone (`tasks.suspects`).
     """
     deaths.bury(rt)
@@ -50,7 +52,7 @@ def run(rt: Runtime, lane: Lane, *, alone: bool = False) -> bool:
             session, owner=rt.owner, now=now, lane=lane, together=together, alone=alone
         )
     if not claims:
-        return False
+        return not alone and callbacks.look_one_up(rt)
     rt.trace("claimed")
     with rt.leases.holding([held.feed_id for held in claims], now):
         with rt.ledger.read() as session:
@@ -66,7 +68,7 @@ def _work(rt: Runtime, batch: Batch) -> None:
     try:
         for outcome in _fetch(rt, batch, alive(rt, batch, access), access):
             _land(rt, batch, outcome, access)
-        outages.linked(rt, batch, access)
+        outages.linked(rt, access, troubled=batch.troubled)
     except Stopping:
         log.info("sync.handed_back", source=batch.source.name)
 
@@ -78,7 +80,7 @@ def alive(rt: Runtime, batch: Batch, access: Access) -> list[Job]:
     try:
         missing = facts.refresh(rt, access, batch.user, goals, seconds=seconds)
     except (ClientError, DeferredError) as error:
-        outages.link(rt, batch, error)
+        outages.link(rt, access, error)
         for job in batch.jobs:
             setbacks.not_now(rt, job, error, where=WHERE)
         return []
@@ -107,7 +109,7 @@ def _fetch(rt: Runtime, batch: Batch, awake: list[Job], access: Access) -> list[
         try:
             questions.append(reading.prepare(rt, batch, job, access))
         except (ClientError, DeferredError) as error:
-            outages.link(rt, batch, error)
+            outages.link(rt, access, error)
             setbacks.not_now(rt, job, error, where=_whose(error, job, where))
     try:
         answers = outages.ask(rt, batch, questions)
@@ -177,7 +179,7 @@ def _land(rt: Runtime, batch: Batch, outcome: Outcome, access: Access) -> None:
     except FencedError:
         setbacks.fenced(rt, job, pushed)
     except (ClientError, DeferredError) as error:
-        outages.link(rt, batch, error)
+        outages.link(rt, access, error)
         setbacks.not_now(rt, job, error, where=WHERE, pushed=pushed)
     finally:
         rt.leases.drop([feed_id])

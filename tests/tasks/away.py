@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import httpx
 import pytest
 from sqlmodel import select
 
@@ -46,6 +47,21 @@ def broken(world: World, side: str = "source", *, opened: bool = True) -> None:
             feed.attempts, feed.failing_since = 20, now - 599
             feed.due_at = now + 10 + 30 * number
             session.add(feed)
+
+
+class Slow(httpx.HTTPTransport):
+    """A real transport over which some requests take long, by the world's clock."""
+
+    def __init__(self, world: World, *, path: str, method: str = "", seconds: float = 8.0) -> None:
+        super().__init__()
+        self._world, self._path, self._method = world, path, method
+        self._seconds = seconds
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """One request, which is late if it is one of these."""
+        if request.method.startswith(self._method) and self._path in request.url.path:
+            self._world.clock.advance(self._seconds)
+        return super().handle_request(request)
 
 
 def drive(world: World, rt: Runtime, until: float) -> None:

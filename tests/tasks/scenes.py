@@ -10,7 +10,7 @@ from sqlmodel import SQLModel, select
 from db import feeds
 from db.models import Cover, Datapoint, Event, Feed, Source
 from db.states import Lane
-from tasks import suspects, sync
+from tasks import callbacks, suspects, sync
 from tasks.runtime import Runtime
 from tests.world import CrashError, World
 
@@ -71,6 +71,14 @@ def die(world: World, rt: Runtime, lane: Lane = Lane.BULK) -> bool:
     except CrashError:
         return True
     return False
+
+
+def look_up(world: World, rt: Runtime | None = None) -> None:
+    """Open what came in, and look up every name that nobody knows and that is due."""
+    rt = rt or world.runtime()
+    callbacks.open_new(rt)
+    while callbacks.look_one_up(rt):
+        pass
 
 
 def bells(world: World) -> set[tuple[str, str]]:

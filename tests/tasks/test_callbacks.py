@@ -6,7 +6,7 @@ from db import people
 from db.models import Goal, User
 from simulators.faults import Fault
 from tasks import callbacks
-from tests.tasks.scenes import TODAY, all_rows, change_feed
+from tests.tasks.scenes import TODAY, all_rows, change_feed, look_up
 from tests.world import TOKEN, World
 
 
@@ -70,7 +70,7 @@ def test_an_unknown_slug_is_looked_up_once_and_refused(world: World) -> None:
     """No goal of that name at Beeminder or here: no_such_feed, after one look-up."""
     event_id = world.call_back("tea")
 
-    callbacks.open_new(world.runtime())
+    look_up(world)
 
     assert code(world, event_id) == "no_such_feed"
     assert world.beeminder.faults.count() == 1
@@ -90,7 +90,7 @@ def test_an_unknown_person_is_refused_without_asking_anybody(world: World) -> No
     """A username that is not linked, for a goal that nobody has, costs no request."""
     event_id = world.call_back("tea", username="mallory")
 
-    callbacks.open_new(world.runtime())
+    look_up(world)
 
     assert code(world, event_id) == "no_such_feed"
     assert world.beeminder.faults.count() == 0
@@ -130,13 +130,13 @@ def test_made_up_names_cost_one_look_a_minute(world: World) -> None:
     person(world, "bob")
     ids = [world.call_back(username=f"mallory{number}") for number in range(30)]
 
-    callbacks.open_new(world.runtime())
+    look_up(world)
 
     assert {code(world, event_id) for event_id in ids} == {"no_such_feed"}
     assert world.beeminder.faults.count("users/me.json") == 2
     world.clock.advance(59)
     again = world.call_back(username="mallory")
-    callbacks.open_new(world.runtime())
+    look_up(world)
     assert code(world, again) == "no_such_feed"
     assert world.beeminder.faults.count() == 2
 
@@ -147,7 +147,7 @@ def test_no_more_than_ten_people_are_asked(world: World) -> None:
         person(world, f"p{number}")
     event_id = world.call_back(username="mallory")
 
-    callbacks.open_new(world.runtime())
+    look_up(world)
 
     assert code(world, event_id) == "no_such_feed"
     assert world.beeminder.faults.count() == 10
@@ -158,14 +158,14 @@ def test_made_up_names_cost_no_more_while_beeminder_is_away(world: World) -> Non
     world.beeminder.faults.add(Fault(path="users/me", status=500, times=None))
     ids = [world.call_back(username=f"mallory{number}") for number in range(5)]
     for _ in range(12):
-        callbacks.open_new(world.runtime())
+        look_up(world)
         world.clock.advance(5)
     assert world.beeminder.faults.count() == 1
 
     world.beeminder.faults.clear()
     for _ in range(20):
         world.clock.advance(30)
-        callbacks.open_new(world.runtime())
+        look_up(world)
 
     assert {code(world, event_id) for event_id in ids} == {"no_such_feed"}
 
@@ -177,7 +177,7 @@ def test_somebody_whose_token_is_refused_hinders_nobody(world: World) -> None:
     world.beeminder.state.rename_user("bob", "robert")
     event_id = world.call_back(username="robert")
 
-    callbacks.open_new(world.runtime())
+    look_up(world)
 
     alice, robert = all_rows(world, User)
     assert (alice.state, robert.username, robert.id) == ("reauthorize", "robert", bob)
@@ -221,7 +221,7 @@ def test_a_look_up_that_fails_is_tried_again(world: World) -> None:
     """Beeminder is away: the event waits, is tried again within 5 s, and ends as it should."""
     world.beeminder.faults.add(Fault(path="goals", status=500))
     event_id = world.call_back("tea")
-    callbacks.open_new(world.runtime())
+    look_up(world)
     event = world.event(event_id)
     assert (event.state, event.attempts) == ("received", 1)
     assert 0 < event.due_at - world.clock.at <= 5
@@ -236,16 +236,16 @@ def test_a_look_up_waits_for_a_limit(world: World) -> None:
     """429 with Retry-After: no attempt, and no request before the time."""
     world.beeminder.faults.add(Fault(path="goals", status=429, retry_after="60"))
     event_id = world.call_back("tea")
-    callbacks.open_new(world.runtime())
+    look_up(world)
     event = world.event(event_id)
     assert (event.attempts, event.deferrals) == (0, 1)
     asked = world.beeminder.faults.count()
 
     world.clock.advance(55)
-    callbacks.open_new(world.runtime())
+    look_up(world)
     assert world.beeminder.faults.count() == asked
     world.clock.advance(6)
-    callbacks.open_new(world.runtime())
+    look_up(world)
 
     assert code(world, event_id) == "no_such_feed"
 

@@ -8,8 +8,8 @@ from db.inbox import NewEvent
 from db.models import Event, User
 from db.states import EventKind
 from simulators.faults import Fault
-from tasks import callbacks, deauthorize, event_setbacks, gates, policy, sweep
-from tests.tasks.scenes import all_rows
+from tasks import deauthorize, event_setbacks, gates, policy, sweep
+from tests.tasks.scenes import all_rows, look_up
 from tests.world import DAY, TOKEN, World
 
 
@@ -18,7 +18,7 @@ def try_until(world: World, event_id: str, at: float, *, every: float = 0.0) -> 
     while world.event(event_id).finished_at is None and world.clock.at < at:
         world.clock.at = max(world.clock.at + every, world.event(event_id).due_at)
         sweep.run(world.runtime())
-        callbacks.open_new(world.runtime())
+        look_up(world)
 
 
 def replay(world: World, event_id: str) -> str:
@@ -86,7 +86,7 @@ def test_a_garbled_answer_is_an_accident_at_first(world: World) -> None:
     event_id = world.call_back("tea")
 
     for expected in ("received", "received", "received", "failed"):
-        callbacks.open_new(world.runtime())
+        look_up(world)
         assert world.event(event_id).state == expected
         world.clock.advance(30)
 

@@ -63,7 +63,8 @@ def a_comparison(world: World) -> Callable[[Runtime], object]:
 def a_look_up(world: World) -> Callable[[Runtime], object]:
     """A callback of a goal that nobody knows."""
     world.call_back("tea")
-    return callbacks.open_new
+    callbacks.open_new(world.runtime())
+    return callbacks.look_one_up
 
 
 def a_departure(world: World) -> Callable[[Runtime], object]:
