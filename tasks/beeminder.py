@@ -35,14 +35,20 @@ class ReauthorizeError(AuthFailed):
 class Access:
     """What one person lets us do. Made per piece of work: the token is read when it is used.
 
-    `answered` and `lost` say what the work has met so far: an answer of any kind, and silence.
+    `answered` and `lost` say what the work has met so far: an answer of any kind, and an outage
+    that no answer has followed.
     """
 
     def __init__(self, rt: Runtime, user_id: int) -> None:
         self._rt = rt
         self.user_id = user_id
         self.answered = False
-        self.lost = False
+        self.lost: Unavailable | None = None
+
+    @property
+    def silence(self) -> Unavailable | None:
+        """Has the last call waited for an answer in vain? The next one would wait as long."""
+        return self.lost if self.lost is not None and self.lost.status is None else None
 
     def call(self, ask: Callable[[clients.BeeminderClient], T], *, deadline: float = 20.0) -> T:
         """Run `ask` with a client; raises the tree of `clients.errors`, or `DeferredError`.
@@ -68,13 +74,14 @@ class Access:
     def _call(self, user: User, ask: Callable[[clients.BeeminderClient], T], deadline: float) -> T:
         try:
             found = ask(client_of(self._rt, user, deadline=deadline))
-        except Unavailable:
-            self.lost = True
+        except Unavailable as error:
+            self.lost = error
             raise
         except Permanent as error:
-            self.answered |= error.status is not None  # else it never left
+            if error.status is not None:  # else it never left
+                self.answered, self.lost = True, None
             raise
-        self.answered = True
+        self.answered, self.lost = True, None
         return found
 
     def _user(self) -> User:

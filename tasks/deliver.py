@@ -11,6 +11,7 @@ from tasks.beeminder import WHERE, Access
 from tasks.gates import DeferredError
 from tasks.jobs import Batch, Job
 from tasks.runtime import Runtime, Stopping
+from tasks.turns import LANDED_WITHIN, Turns
 
 log = structlog.get_logger(__name__)
 
@@ -27,16 +28,22 @@ def run(rt: Runtime, *, alone: bool = False) -> bool:
             return False
     with rt.ledger.write() as session:
         claims = claiming.claim_outbox(session, owner=rt.owner, now=now, alone=alone)
+    if not claims:
+        return False
     with rt.leases.holding([held.feed_id for held in claims], now):
+        with rt.ledger.read() as session:
+            batch = jobs.load(session, claims)
+        access = Access(rt, batch.user.id or 0)
+        turns = Turns(rt, access, since=now)
         try:
-            for held in claims:
-                with rt.ledger.read() as session:
-                    batch = jobs.load(session, [held])
-                with gates.errand(Lane.DEFAULT):
-                    _deliver(rt, batch, batch.jobs[0], Access(rt, batch.user.id or 0))
+            for number, job in enumerate(batch.jobs):
+                if turns.comes(job, first=number == 0, within=LANDED_WITHIN):
+                    with gates.errand(Lane.DEFAULT):
+                        _deliver(rt, batch, job, access)
         except Stopping:
             log.info("deliver.handed_back", feeds=len(claims))
-    return bool(claims)
+        outages.linked(rt, access, troubled=batch.troubled)
+    return True
 
 
 def _deliver(rt: Runtime, batch: Batch, job: Job, access: Access) -> None:
@@ -57,7 +64,6 @@ def _deliver(rt: Runtime, batch: Batch, job: Job, access: Access) -> None:
     except (ClientError, DeferredError) as error:
         outages.link(rt, access, error)
         setbacks.not_now(rt, job, error, where=WHERE, pushed=pushed)
-    outages.linked(rt, access, troubled=batch.troubled)
 
 
 def _begin_anew(rt: Runtime, job: Job) -> None:

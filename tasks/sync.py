@@ -28,6 +28,7 @@ from tasks.gates import DeferredError
 from tasks.jobs import Batch, Job
 from tasks.reading import Outcome, Question
 from tasks.runtime import Runtime, Stopping
+from tasks.turns import LANDED_WITHIN, PREPARED_WITHIN, Turns
 
 log = structlog.get_logger(__name__)
 
@@ -58,16 +59,19 @@ def run(rt: Runtime, lane: Lane, *, alone: bool = False) -> bool:
         with rt.ledger.read() as session:
             batch = jobs.load(session, claims)
         with gates.errand(min(held.lane for held in claims)):
-            _work(rt, batch)
+            _work(rt, batch, now)
     return True
 
 
-def _work(rt: Runtime, batch: Batch) -> None:
-    """Sync these feeds; whatever happens to one of them, the others go on."""
+def _work(rt: Runtime, batch: Batch, since: float) -> None:
+    """Sync these feeds; whatever happens to one of them, the others go on while they can."""
     access = Access(rt, batch.user.id or 0)
+    turns = Turns(rt, access, since=since)
     try:
-        for outcome in _fetch(rt, batch, alive(rt, batch, access), access):
-            _land(rt, batch, outcome, access)
+        outcomes = _fetch(rt, batch, alive(rt, batch, access), access, turns)
+        for number, outcome in enumerate(outcomes):
+            if turns.comes(outcome.question.job, first=number == 0, within=LANDED_WITHIN):
+                _land(rt, batch, outcome, access, turns)
         outages.linked(rt, access, troubled=batch.troubled)
     except Stopping:
         log.info("sync.handed_back", source=batch.source.name)
@@ -101,11 +105,15 @@ def _no_goal(job: Job, gone: Permanent) -> Permanent:
     return NotFound(message, reason="goal_not_found", request_id=gone.request_id)
 
 
-def _fetch(rt: Runtime, batch: Batch, awake: list[Job], access: Access) -> list[Outcome]:
+def _fetch(
+    rt: Runtime, batch: Batch, awake: list[Job], access: Access, turns: Turns
+) -> list[Outcome]:
     """Ask the source once for all of them; failed jobs are settled here."""
     questions: list[Question] = []
     where = reading.where(batch)
-    for job in awake:
+    for number, job in enumerate(awake):
+        if not turns.comes(job, first=number == 0, within=PREPARED_WITHIN):
+            continue
         try:
             questions.append(reading.prepare(rt, batch, job, access))
         except (ClientError, DeferredError) as error:
@@ -147,7 +155,7 @@ def _source_failed(rt: Runtime, batch: Batch, error: ClientError | DeferredError
                 sources.mark(session, batch.source.id or 0, state=state, error=str(error))
 
 
-def _land(rt: Runtime, batch: Batch, outcome: Outcome, access: Access) -> None:
+def _land(rt: Runtime, batch: Batch, outcome: Outcome, access: Access, turns: Turns) -> None:
     """Record what was read, push what changed, and end the claim: in this order, always."""
     job = outcome.question.job
     feed_id = job.held.feed_id
@@ -167,8 +175,8 @@ def _land(rt: Runtime, batch: Batch, outcome: Outcome, access: Access) -> None:
             allowed = edits.respect(rt, batch, job, access, points)
             if len(allowed) < len(points) and outcome.question.rules.shape.builds:
                 # What is sent of later days goes on from what a person made of this one.
-                for anew in _fetch(rt, batch, [job], access):
-                    _land(rt, batch, anew, access)
+                for anew in _fetch(rt, batch, [job], access, turns):
+                    _land(rt, batch, anew, access, turns)
                 return
             push.send(rt, access, job.goal.slug, job.held, allowed, pushed)
         refused = push.worst(pushed)

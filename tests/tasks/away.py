@@ -1,6 +1,6 @@
 """Outages in a test: who is away, since when, and a clock that goes on to what is due next."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import httpx
 import pytest
@@ -50,17 +50,28 @@ def broken(world: World, side: str = "source", *, opened: bool = True) -> None:
 
 
 class Slow(httpx.HTTPTransport):
-    """A real transport over which some requests take long, by the world's clock."""
+    """A real transport over which some requests take long, by the world's clock.
 
-    def __init__(self, world: World, *, path: str, method: str = "", seconds: float = 8.0) -> None:
+    `wait`: what happens meanwhile, if it is more than that time passes.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        *,
+        path: str,
+        method: str = "",
+        seconds: float = 8.0,
+        wait: Callable[[float], None] | None = None,
+    ) -> None:
         super().__init__()
-        self._world, self._path, self._method = world, path, method
-        self._seconds = seconds
+        self._path, self._method = path, method
+        self._seconds, self._wait = seconds, wait or world.clock.advance
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """One request, which is late if it is one of these."""
         if request.method.startswith(self._method) and self._path in request.url.path:
-            self._world.clock.advance(self._seconds)
+            self._wait(self._seconds)
         return super().handle_request(request)
 
 

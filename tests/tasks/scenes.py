@@ -34,6 +34,17 @@ def only_today(world: World) -> None:
     change_feed(world, since=TODAY)
 
 
+def link_many(world: World, count: int, **params: object) -> dict[int, float]:
+    """Feeds of so many series on the goal `output`; today's value by feed id."""
+    expected = {}
+    for number in range(count):
+        series = world.bemserver.state.add_series(f"S{number}", campaign="Many").id
+        world.measure(series, {world.clock.at - 60: 1.0 + number})
+        feed_id = world.link("output", series=series, label=f"l{number}", params=dict(params))
+        expected[feed_id] = 1.0 + number
+    return expected
+
+
 def second_source(world: World, name: str = "roof") -> int:
     """Another source of alice's at the same server; returns its id."""
     with world.ledger.write() as session:

@@ -5,21 +5,10 @@ import pytest
 from db.models import Feed
 from db.states import FeedState
 from simulators.faults import Fault
-from tests.tasks.scenes import TODAY, all_rows, change_feed
+from tests.tasks.scenes import TODAY, all_rows, change_feed, link_many
 from tests.world import World
 
 READS = r"timeseries_data/(aggregate)?$"
-
-
-def link_many(world: World, count: int, **params: object) -> dict[int, float]:
-    """Feeds of so many series on the goal `output`; today's value by feed id."""
-    expected = {}
-    for number in range(count):
-        series = world.bemserver.state.add_series(f"S{number}", campaign="Many").id
-        world.measure(series, {world.clock.at - 60: 1.0 + number})
-        feed_id = world.link("output", series=series, label=f"l{number}", params=dict(params))
-        expected[feed_id] = 1.0 + number
-    return expected
 
 
 def todays(world: World) -> list[float]:
