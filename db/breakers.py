@@ -39,6 +39,7 @@ class Health:
 
     good: float = 0.0
     bad: float = 0.0
+    failed_for: float = 0.0
     counted_at: float = 0.0
     troubled_since: float | None = None
     opened_at: float | None = None

@@ -50,8 +50,9 @@ class Quota(SQLModel, table=True):
 class Breaker(SQLModel, table=True):
     """The health of a source (`source:<id>`) or of a person's link (`user:<id>`) in trouble.
 
-    `good` and `bad` are decaying counts of outcomes as of `counted_at`. While it is open
-    (`opened_at`) only a probe is let through, not before `probe_at`. No row: all is well.
+    `good` and `bad` are decaying counts of outcomes as of `counted_at`, `failed_for` decaying
+    seconds in which it failed. While it is open (`opened_at`) only a probe is let through, not
+    before `probe_at`. No row: all is well.
     """
 
     __tablename__ = "breaker"
@@ -59,6 +60,7 @@ class Breaker(SQLModel, table=True):
     subject: str = Field(primary_key=True)
     good: float = 0.0
     bad: float = 0.0
+    failed_for: float = 0.0
     counted_at: float = 0.0
     troubled_since: float | None = None
     opened_at: float | None = None

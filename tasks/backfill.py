@@ -89,8 +89,6 @@ def run(rt: Runtime, *, alone: bool = False) -> bool:
         except FencedError:
             setbacks.fenced(rt, chunk.job, chunk.pushed)
         except (ClientError, DeferredError) as error:
-            if chunk.where == WHERE:
-                outages.link(rt, access, error)
             backfill_setbacks.not_now(rt, chunk, error)
         outages.linked(rt, access, troubled=batch.troubled)
     return True

@@ -1,8 +1,9 @@
 """When a breaker opens and closes. Pure: health, an outcome and a random number in, health out.
 
 It opens on failure over time and rate, never on a mere count: trouble has lasted for ten minutes,
-and of its outcomes, the younger the heavier, four in five and five at least were failures. What
-fails now and then is forgotten. While it is open one success closes it; failures space the probes.
+four in five of its outcomes, the younger the heavier, were failures, and these were spread over the
+time. A moment in which fifty fail is one moment. What fails now and then is forgotten. While it is
+open one success closes it; failures space the probes.
 """
 
 import random
@@ -14,8 +15,9 @@ from db.breakers import PROBE_SECONDS, WELL, Health
 HALF_LIFE = 300.0  # an outcome counts half as much after so many seconds
 TROUBLE_SECONDS = 600.0  # while trouble is younger, callbacks are tried every 30 s at most
 SHARE = 0.8  # of failures
-LEAST = 5.0  # failures: one try a minute, the slowest while trouble is young, counts six
-FORGOTTEN = 0.1  # failures that come to less are over: one is, after 17 minutes without another
+MOMENT = 30.0  # seconds since the outcome before that a failure stands for at most
+LEAST_SECONDS = 150.0  # one try a minute, the slowest while trouble is young, comes to 180
+FORGOTTEN = 3.0  # seconds; less is over: one failure is, after 17 minutes without another
 PAUSE_FLOOR = 60.0
 PAUSE_CAP = 900.0
 
@@ -50,9 +52,12 @@ def after(health: Health, *, ok: bool, now: float, reason: str = "", rng: random
     if health.opened_at is not None:
         failed = replace(faded, bad=faded.bad + 1.0, reason=reason)
         return replace(failed, probe_at=now + pause(now - health.opened_at, rng))
-    if faded.troubled_since is None or faded.bad < FORGOTTEN:
-        return replace(WELL, bad=1.0, counted_at=now, troubled_since=now, reason=reason)
-    failed = replace(faded, bad=faded.bad + 1.0, reason=reason)
+    if faded.troubled_since is None or faded.failed_for < FORGOTTEN:
+        first = replace(WELL, bad=1.0, failed_for=MOMENT, reason=reason)
+        return replace(first, counted_at=now, troubled_since=now)
+    stands_for = min(MOMENT, max(0.0, now - health.counted_at))
+    failed_for = faded.failed_for + stands_for
+    failed = replace(faded, bad=faded.bad + 1.0, failed_for=failed_for, reason=reason)
     if not _lasts(failed, now):
         return failed
     return replace(failed, opened_at=now, probed_at=now, probe_at=now + pause(0.0, rng))
@@ -70,8 +75,8 @@ def pause(open_for: float, rng: random.Random) -> float:
 
 def _lasts(health: Health, now: float) -> bool:
     since = now if health.troubled_since is None else health.troubled_since
-    failures = health.bad >= LEAST and health.bad >= SHARE * (health.good + health.bad)
-    return failures and now - since >= TROUBLE_SECONDS
+    failures = health.bad >= SHARE * (health.good + health.bad)
+    return failures and health.failed_for >= LEAST_SECONDS and now - since >= TROUBLE_SECONDS
 
 
 def _faded(health: Health, now: float) -> Health:
@@ -81,5 +86,6 @@ def _faded(health: Health, now: float) -> Health:
         health,
         good=health.good * weight,
         bad=health.bad * weight,
+        failed_for=health.failed_for * weight,
         counted_at=max(now, health.counted_at),
     )

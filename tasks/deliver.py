@@ -62,7 +62,6 @@ def _deliver(rt: Runtime, batch: Batch, job: Job, access: Access) -> None:
     except FencedError:
         setbacks.fenced(rt, job, pushed)
     except (ClientError, DeferredError) as error:
-        outages.link(rt, access, error)
         setbacks.not_now(rt, job, error, where=WHERE, pushed=pushed)
 
 

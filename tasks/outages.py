@@ -77,19 +77,14 @@ def source(rt: Runtime, batch: Batch, error: ClientError | ClosedError | None) -
     _count(rt, subject, error, troubled=batch.troubled)
 
 
-def link(rt: Runtime, access: Access, error: ClientError | DeferredError) -> None:
-    """Beeminder did this to work for this person. Answers count when it is done."""
-    if _answered(error) is False:
-        _count(rt, _link(access.user_id), error)
-
-
 def linked(rt: Runtime, access: Access, *, troubled: Collection[str] | None = None) -> None:
-    """Work for this person is done: did Beeminder answer all that it was asked?
+    """Work for this person is done: did Beeminder answer what it was asked last?
 
-    `troubled`: subjects in trouble when the work was begun; None: look.
+    One outcome for a piece of work, however many feeds it is about. `troubled`: subjects in trouble
+    when it was begun; None: look.
     """
-    if access.answered and not access.lost:
-        _count(rt, _link(access.user_id), None, troubled=troubled)
+    if access.lost is not None or access.answered:
+        _count(rt, _link(access.user_id), access.lost, troubled=troubled)
 
 
 @contextlib.contextmanager
@@ -97,9 +92,6 @@ def counted(rt: Runtime, access: Access) -> Iterator[None]:
     """What Beeminder does to the work in this block counts for the health of the person's link."""
     try:
         yield
-    except (ClientError, DeferredError) as error:
-        link(rt, access, error)
-        raise
     finally:
         linked(rt, access)
 

@@ -84,7 +84,6 @@ def alive(rt: Runtime, batch: Batch, access: Access) -> list[Job]:
     try:
         missing = facts.refresh(rt, access, batch.user, goals, seconds=seconds)
     except (ClientError, DeferredError) as error:
-        outages.link(rt, access, error)
         for job in batch.jobs:
             setbacks.not_now(rt, job, error, where=WHERE)
         return []
@@ -117,7 +116,6 @@ def _fetch(
         try:
             questions.append(reading.prepare(rt, batch, job, access))
         except (ClientError, DeferredError) as error:
-            outages.link(rt, access, error)
             setbacks.not_now(rt, job, error, where=_whose(error, job, where))
     try:
         answers = outages.ask(rt, batch, questions)
@@ -187,7 +185,6 @@ def _land(rt: Runtime, batch: Batch, outcome: Outcome, access: Access, turns: Tu
     except FencedError:
         setbacks.fenced(rt, job, pushed)
     except (ClientError, DeferredError) as error:
-        outages.link(rt, access, error)
         setbacks.not_now(rt, job, error, where=WHERE, pushed=pushed)
     finally:
         rt.leases.drop([feed_id])

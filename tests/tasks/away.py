@@ -36,9 +36,8 @@ def broken(world: World, side: str = "source", *, opened: bool = True) -> None:
     """The same, ten minutes ago: feeds are in back-off, and the breaker is open, or just not."""
     go(world, side)
     now = world.clock.at
-    row = Breaker(
-        subject=SIDES[side][1], bad=20.0, counted_at=now, troubled_since=now - 599, reason="gone"
-    )
+    row = Breaker(subject=SIDES[side][1], bad=20.0, failed_for=300.0, counted_at=now, reason="gone")
+    row.troubled_since = now - 599
     if opened:
         row.opened_at, row.probed_at, row.probe_at = now, now, now + 60
     with world.ledger.write() as session:

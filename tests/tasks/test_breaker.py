@@ -68,16 +68,21 @@ def test_it_opens_exactly_when_the_rule_says(outcomes: list[tuple[float, bool]])
         if before.opened_at is None and health.troubled_since is not None:
             since = health.troubled_since - NOW
             past = [event for event in events[: index + 1] if event[0] >= since]
-            weights = [(0.5 ** ((at - then) / 300), fine) for then, fine in past]
-            bad = sum(weight for weight, fine in weights if not fine)
-            share = bad / sum(weight for weight, _ in weights)
+            gaps = [30.0, *(min(30.0, then - last) for (last, _), (then, _) in pairwise(past))]
+            weights = [
+                (0.5 ** ((at - then) / 300), fine, gap)
+                for (then, fine), gap in zip(past, gaps, strict=True)
+            ]
+            bad = sum(weight for weight, fine, _ in weights if not fine)
+            share = bad / sum(weight for weight, *_ in weights)
+            failed_for = sum(weight * gap for weight, fine, gap in weights if not fine)
             if health.opened_at is not None:
                 assert not ok
                 assert at - since >= 600
-                assert bad >= 5 - 1e-6
+                assert failed_for >= 150 - 1e-6
                 assert share >= 0.8 - 1e-6
             elif not ok:
-                assert at - since < 600 or bad < 5 + 1e-6 or share < 0.8 + 1e-6
+                assert at - since < 600 or failed_for < 150 + 1e-6 or share < 0.8 + 1e-6
         before = health
 
 
@@ -87,6 +92,24 @@ def test_it_never_opens_on_a_mere_count(count: int, lasted: float) -> None:
     health = run([(lasted * number / count, False) for number in range(count)])[-1]
 
     assert health.opened_at is None
+
+
+@given(moments=st.integers(2, 4), count=st.integers(1, 300), gap=seconds(150, 900))
+def test_a_few_moments_open_nothing(moments: int, count: int, gap: float) -> None:
+    """Whatever failed in each of them, and if nothing was asked in between: no outage was seen."""
+    outcomes = [
+        (number * gap + place / count, False) for number in range(moments) for place in range(count)
+    ]
+
+    assert all(health.opened_at is None for health in run(outcomes))
+
+
+@given(rate=seconds(0.25, 20), every=st.integers(5, 20))
+def test_it_opens_at_any_rate_of_outcomes(rate: float, every: int) -> None:
+    """Nine in ten fail, at four a second or at three a minute: that is an outage either way."""
+    outcomes = [(rate * number, number % every == 1) for number in range(int(800 / rate))]
+
+    assert any(health.opened_at is not None for health in run(outcomes))
 
 
 @given(every=seconds(1, 300), good=st.integers(0, 2), count=st.integers(10, 400))

@@ -17,6 +17,7 @@ def upgrade() -> None:
         sa.Column("subject", sa.String(), nullable=False),
         sa.Column("good", sa.Float(), nullable=False),
         sa.Column("bad", sa.Float(), nullable=False),
+        sa.Column("failed_for", sa.Float(), nullable=False),
         sa.Column("counted_at", sa.Float(), nullable=False),
         sa.Column("troubled_since", sa.Float(), nullable=True),
         sa.Column("opened_at", sa.Float(), nullable=True),
