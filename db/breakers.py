@@ -191,6 +191,16 @@ def troubled(session: Session, subjects: Collection[str]) -> set[str]:
     return set(found.scalars())
 
 
+def is_open(session: Session, subject: str) -> bool:
+    """Is this breaker open?"""
+    found = session.connection().execute(
+        select(col(Breaker.subject)).where(
+            col(Breaker.subject) == subject, col(Breaker.opened_at).is_not(None)
+        )
+    )
+    return found.first() is not None
+
+
 def open_ones(session: Session) -> list[Open]:
     """The breakers that are open, the oldest trouble first."""
     rows = session.connection().execute(

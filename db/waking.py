@@ -7,8 +7,8 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 
 from db import feeds, held_up
-from db.models import Feed, Source
-from db.states import FeedState
+from db.models import Datapoint, Feed, Source
+from db.states import DatapointState, FeedState
 
 PER_SECOND = 20.0  # what has just come back is not run over
 FAILED = col(Feed.attempts) > 0
@@ -23,6 +23,37 @@ def of_person(session: Session, user_id: int, now: float) -> int:
     """The same for all feeds of a person."""
     theirs = select(col(Source.id)).where(col(Source.user_id) == user_id)
     return _wake(session, and_(col(Feed.source_id).in_(theirs), FAILED), now)
+
+
+def unsent(session: Session, user_id: int) -> int | None:
+    """A feed of this person with points that were sent in vain and are tried again; None: none."""
+    theirs = select(col(Source.id)).where(col(Source.user_id) == user_id)
+    found = session.connection().execute(
+        select(col(Datapoint.feed_id))
+        .join(Feed, col(Feed.id) == col(Datapoint.feed_id))
+        .where(
+            col(Feed.source_id).in_(theirs),
+            col(Feed.state) == FeedState.ACTIVE,
+            col(Datapoint.state) == DatapointState.PENDING,
+            col(Datapoint.attempts) > 0,
+        )
+        .order_by(col(Datapoint.due_at))
+        .limit(1)
+    )
+    return found.scalars().first()
+
+
+def send(session: Session, feed_id: int, now: float) -> None:
+    """What this feed has to push is due, although its own time has not come."""
+    session.connection().execute(
+        update(Datapoint)
+        .where(
+            col(Datapoint.feed_id) == feed_id,
+            col(Datapoint.state) == DatapointState.PENDING,
+            col(Datapoint.due_at) > now,
+        )
+        .values(due_at=now)
+    )
 
 
 def behind(session: Session, keys: Collection[str], now: float) -> int:

@@ -36,19 +36,29 @@ class Access:
     """What one person lets us do. Made per piece of work: the token is read when it is used.
 
     `answered` and `lost` say what the work has met so far: an answer of any kind, and an outage
-    that no answer has followed.
+    that no answer has followed. `pushed`: whether a push was answered.
     """
 
     def __init__(self, rt: Runtime, user_id: int) -> None:
         self._rt = rt
         self.user_id = user_id
         self.answered = False
+        self.pushed = False
         self.lost: Unavailable | None = None
 
     @property
     def silence(self) -> Unavailable | None:
         """Has the last call waited for an answer in vain? The next one would wait as long."""
         return self.lost if self.lost is not None and self.lost.status is None else None
+
+    def push(self, ask: Callable[[clients.BeeminderClient], T], *, deadline: float) -> T:
+        """`call`, to write a datapoint."""
+        before, self.answered = self.answered, False
+        try:
+            return self.call(ask, deadline=deadline)
+        finally:
+            self.pushed |= self.answered
+            self.answered |= before
 
     def call(self, ask: Callable[[clients.BeeminderClient], T], *, deadline: float = 20.0) -> T:
         """Run `ask` with a client; raises the tree of `clients.errors`, or `DeferredError`.

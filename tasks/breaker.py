@@ -1,9 +1,10 @@
 """When a breaker opens and closes. Pure: health, an outcome and a random number in, health out.
 
 It opens on failure over time and rate, never on a mere count: trouble has lasted for ten minutes,
-four in five of its outcomes, the younger the heavier, were failures, and these were spread over the
-time. A moment in which fifty fail is one moment. What fails now and then is forgotten. While it is
-open one success closes it; failures space the probes.
+four in five of its outcomes, the younger the heavier, were failures, and these were spread over
+that time: a moment in which fifty fail is one moment. Where little is tried it is enough that an
+hour and a half went by without an answer. What fails now and then is forgotten. While it is open
+one success closes it; failures space the probes.
 """
 
 import random
@@ -17,7 +18,11 @@ TROUBLE_SECONDS = 600.0  # while trouble is younger, callbacks are tried every 3
 SHARE = 0.8  # of failures
 MOMENT = 30.0  # seconds since the outcome before that a failure stands for at most
 LEAST_SECONDS = 150.0  # one try a minute, the slowest while trouble is young, comes to 180
-FORGOTTEN = 3.0  # seconds; less is over: one failure is, after 17 minutes without another
+# Retries of old work are up to a quarter of an hour apart, and so never spread. Longer than an
+# hour: who is read once an hour and answers is in no trouble.
+LONG_SECONDS = 5400.0
+NO_ANSWER = 0.05  # what one weighs after 21 minutes
+FORGOTTEN = 2.0  # seconds; less is over: one failure is, after 20 minutes without another
 PAUSE_FLOOR = 60.0
 PAUSE_CAP = 900.0
 
@@ -63,6 +68,15 @@ def after(health: Health, *, ok: bool, now: float, reason: str = "", rng: random
     return replace(failed, opened_at=now, probed_at=now, probe_at=now + pause(0.0, rng))
 
 
+def read(health: Health, now: float) -> Health:
+    """The health of an open breaker after an answer to a read, while pushes wait for theirs.
+
+    It says nothing about these, but that it is their turn to probe.
+    """
+    due = now - health.counted_at >= PAUSE_FLOOR
+    return replace(health, probe_at=min(health.probe_at, now)) if due else health
+
+
 def pause(open_for: float, rng: random.Random) -> float:
     """Seconds until the next probe of a breaker that has been open for so many seconds.
 
@@ -74,9 +88,12 @@ def pause(open_for: float, rng: random.Random) -> float:
 
 
 def _lasts(health: Health, now: float) -> bool:
-    since = now if health.troubled_since is None else health.troubled_since
-    failures = health.bad >= SHARE * (health.good + health.bad)
-    return failures and health.failed_for >= LEAST_SECONDS and now - since >= TROUBLE_SECONDS
+    if health.bad < SHARE * (health.good + health.bad):
+        return False
+    lasted = now - (now if health.troubled_since is None else health.troubled_since)
+    spread = health.failed_for >= LEAST_SECONDS
+    alone = health.good < NO_ANSWER and lasted >= LONG_SECONDS
+    return alone or (spread and lasted >= TROUBLE_SECONDS)
 
 
 def _faded(health: Health, now: float) -> Health:

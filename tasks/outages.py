@@ -80,11 +80,34 @@ def source(rt: Runtime, batch: Batch, error: ClientError | ClosedError | None) -
 def linked(rt: Runtime, access: Access, *, troubled: Collection[str] | None = None) -> None:
     """Work for this person is done: did Beeminder answer what it was asked last?
 
-    One outcome for a piece of work, however many feeds it is about. `troubled`: subjects in trouble
-    when it was begun; None: look.
+    One outcome for a piece of work, however many feeds it is about. Where only reads were answered
+    an open breaker stays so while pushes wait: what waits would not follow. `troubled`: subjects in
+    trouble when it was begun; None: look.
     """
-    if access.lost is not None or access.answered:
-        _count(rt, _link(access.user_id), access.lost, troubled=troubled)
+    if access.lost is None and not access.answered:
+        return
+    subject = _link(access.user_id)
+    if access.pushed or access.lost is not None or not _pushes_wait(rt, access.user_id):
+        _count(rt, subject, access.lost, troubled=troubled)
+
+
+def _pushes_wait(rt: Runtime, user_id: int) -> bool:
+    """Is this person's breaker open, and what was sent in vain waits? Then that is what probes."""
+    subject = breakers.link(user_id)
+    with rt.ledger.read() as session:
+        if not breakers.is_open(session, subject) or waking.unsent(session, user_id) is None:
+            return False
+    with rt.ledger.write() as session:
+        now = rt.clock.now()
+        before, after = breakers.change(
+            session,
+            subject,
+            lambda was: was if was.opened_at is None else breaker.read(was, now),
+        )
+        waits = waking.unsent(session, user_id)
+        if waits is not None and after != before:
+            waking.send(session, waits, now)
+    return before.opened_at is not None and waits is not None
 
 
 @contextlib.contextmanager

@@ -117,7 +117,7 @@ def _send(
         batch = [_new(point) for point in points]
         ours_until = _long_enough(rt, held, ours_until)
         try:
-            outcome = access.call(
+            outcome = access.push(
                 lambda client: client.create_all(slug, batch), deadline=DEADLINE_SECONDS
             )
         except (Rejected, UnexpectedResponse) as error:
@@ -158,7 +158,7 @@ def _long_enough(rt: Runtime, held: Claim, ours_until: float) -> float:
 
 
 def _create(access: Access, slug: str, point: Datapoint) -> clients.Written:
-    return access.call(lambda client: client.create(slug, _new(point)), deadline=DEADLINE_SECONDS)
+    return access.push(lambda client: client.create(slug, _new(point)), deadline=DEADLINE_SECONDS)
 
 
 def _new(point: Datapoint) -> clients.NewDatapoint:
