@@ -46,7 +46,7 @@ class Turns:
         """It stays due, and is claimed anew."""
         try:
             with self._rt.ledger.write() as session:
-                feeds.release(session, job.held, tried=False)
+                feeds.release(session, job.held)
         except FencedError:
             setbacks.fenced(self._rt, job, Pushed())
         finally:
