@@ -164,7 +164,7 @@ class ApiClient:
         outcome = self._asked(call, deadline)
         if isinstance(outcome, Answer):
             said = limits.read(outcome.headers, now=self._clock())
-            error = None if outcome.status in _REDIRECTS else self._judged(call, outcome, said)
+            error = self._judged(call, outcome, said)
             return self._told(call, passage, error, said) or outcome
         if outcome.head is None:
             passage.lost()
@@ -186,10 +186,23 @@ class ApiClient:
         return error
 
     def _judged(self, call: Call, answer: Answer, said: Limits) -> errors.ClientError | None:
+        if answer.status in _REDIRECTS:
+            # RFC 9110, 10.2.3: the shortest time before the redirected request.
+            return self._later(answer, said) if said.retry_after else None
         conditional = any(name.lower() in _CONDITIONS for name in call.headers)
         if answer.status == httpx.codes.NOT_MODIFIED and conditional:
             return None
         return self._classify(answer, said)
+
+    def _later(self, answer: Answer, said: Limits) -> errors.ClientError | None:
+        if answer.method != "GET" or self._redirected_path(answer) is None:
+            return None
+        return errors.Unavailable(
+            f"{self.vendor} redirects {answer.method} {answer.path} ({answer.status}), but not yet",
+            status=answer.status,
+            request_id=answer.request_id,
+            retry_after=said.retry_after,
+        )
 
     def _redirects(self, answer: Answer) -> errors.ClientError:
         return answer.unexpected(

@@ -90,11 +90,13 @@ class Way:
         )
 
     def answered(self, turn: Turn, said: Limits) -> None:
-        """An answer that asks for no pause: the gate is open; what it says of limits is kept."""
+        """An answer that is no refusal: the gate is open; what it says of limits is kept."""
         rt = self._rt
         if turn.probe:
             with rt.ledger.write() as session:
                 quotas.prove(session, self.key, now=rt.clock.now(), turn=turn)
+        if said.retry_after is not None and said.retry_after >= USABLE:
+            self._close(said.retry_after, seen="pause")
         if said.limit and said.window and self._quota.limit is None:
             self._keep(turn, Limit(requests=said.limit, seconds=said.window).pace(), said.window)
         if said.remaining is not None:
@@ -118,9 +120,7 @@ class Way:
         rt, now, limit = self._rt, self._rt.clock.now(), self._quota.limit
         left = remaining - (0 if limit is None else limit.reserve)
         if left <= 0 and reset:
-            with rt.ledger.write() as session:
-                quotas_closing.close(session, self.key, now + reset, now=now, seen="used_up")
-            log.info("gate.used_up", **self._words, seconds=round(reset, 1), remaining=remaining)
+            self._close(reset, seen="used_up")
         elif 0 < left <= NEARLY and reset and not (limit and limit.bucket):
             if reset / left > turn.interval * 1.05:
                 with rt.ledger.write() as session:
@@ -131,6 +131,15 @@ class Way:
             if free_at > turn.free_at:
                 with rt.ledger.write() as session:
                     quotas.correct(session, self.key, free_at=free_at)
+
+    def _close(self, seconds: float, *, seen: str) -> None:
+        """Nobody asks for so long, though nobody was refused."""
+        rt, now = self._rt, self._rt.clock.now()
+        rt.closings.note(self.key, now + seconds, now)
+        with rt.ledger.write() as session:
+            quotas.ensure(session, self.key, **self._words)
+            quotas_closing.close(session, self.key, now + seconds, now=now, seen=seen)
+        log.info("gate.closed", **self._words, seconds=round(seconds, 1), seen=seen)
 
     def refused(self, turn: Turn, error: Transient, said: Limits) -> float:
         """Close the gate as the vendor asked; returns when (UTC seconds) it opens.

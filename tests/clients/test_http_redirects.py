@@ -4,6 +4,7 @@ import httpx
 import pytest
 
 from clients import errors, redaction
+from tests.clients.test_gate import NotYetError, Watched
 
 SECRETS = redaction.Credentials(query={"auth_token": "canary-q"})
 
@@ -62,3 +63,27 @@ def test_writes_are_not_redirected(api, vendor, method, status):
     with pytest.raises(errors.Permanent) as caught:
         api.ask(method, form={"a": "1"})
     assert (caught.value.reason, len(vendor.requests)) == ("redirected", 1)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_that_names_a_time_is_not_followed_before(make_api, http, vendor, status):
+    """Retry-After on a redirect is the least wait before the next request: it is no good answer."""
+    gate = Watched()
+    api = make_api(http=http, base_url="http://vendor.test/api/v0", gate=gate)
+    headers = {"Location": "b", "Retry-After": "60"}
+    vendor.answers(httpx.Response(status, headers=headers), httpx.Response(200, json=[1]))
+    with pytest.raises(NotYetError, match="but not yet"):
+        api.ask(path="things/a")
+    assert len(vendor.requests) == 1
+    ((end, said),) = gate.ends
+    assert (end, said.retry_after) == ("refused", 60.0)
+
+
+def test_a_redirect_that_may_be_followed_at_once_is(make_api, http, vendor):
+    """Retry-After: 0 asks for no wait."""
+    gate = Watched()
+    api = make_api(http=http, base_url="http://vendor.test/api/v0", gate=gate)
+    headers = {"Location": "b", "Retry-After": "0"}
+    vendor.answers(httpx.Response(302, headers=headers), httpx.Response(200, json=[1]))
+    assert api.ask(path="things/a").json() == [1]
+    assert gate.outcomes == ["answered", "answered"]

@@ -18,6 +18,7 @@ WHY = {
     "rate_limited": "refused by a limit",
     "used_up": "its limit is used up",
     "unavailable": "asked for a pause",
+    "pause": "asked for a pause",
 }
 
 
