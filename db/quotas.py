@@ -31,7 +31,8 @@ class Turn:
     """When one request may go; not `granted`: when to come back and ask again.
 
     `probe`: it goes first after a closing, and says whether the gate is open. `free_at` is the
-    theoretical arrival time of the next one, `interval` the pace that was kept to.
+    theoretical arrival time of the next one, `interval` the pace that was kept to; `spread`: one at
+    which the last few of a window are spread.
     """
 
     at: float
@@ -39,6 +40,7 @@ class Turn:
     probe: bool = False
     free_at: float = 0.0
     interval: float = 0.0
+    spread: bool = False
 
 
 def look(session: Session, key: str) -> Quota | None:
@@ -190,6 +192,28 @@ def spread(session: Session, key: str, *, interval: float, until: float) -> None
         update(Quota)
         .where(col(Quota.key) == key)
         .values(spread_interval=interval, spread_until=until)
+    )
+
+
+def end_spread(
+    session: Session, key: str, *, now: float, interval: float, tolerance: float
+) -> None:
+    """Much is left again: the next one need not wait for longer than at the usual pace."""
+    usual = case(
+        (col(Quota.learned_interval) > interval, col(Quota.learned_interval)),
+        else_=literal(interval),
+    )
+    free_at = now + tolerance + usual
+    session.connection().execute(
+        update(Quota)
+        .where(col(Quota.key) == key, col(Quota.spread_until) > now)
+        .values(
+            spread_interval=0.0,
+            spread_until=0.0,
+            next_free_at=case(
+                (col(Quota.next_free_at) > free_at, free_at), else_=col(Quota.next_free_at)
+            ),
+        )
     )
 
 

@@ -79,11 +79,20 @@ def _counted(gate: Quota, turn: Turn) -> bool:
 
 
 def open_now(session: Session, keys: Sequence[str]) -> int:
-    """An operator says that these gates may open; one request goes first. Returns how many were."""
+    """An operator says that these gates may be used; returns how many were closed.
+
+    Of those one request goes first. Whatever slowed them down is forgotten: what was learned, what
+    was spread, and the slots that were moved on by it.
+    """
+    session.connection().execute(
+        update(Quota)
+        .where(col(Quota.key).in_(keys))
+        .values(learned_interval=0.0, spread_interval=0.0, spread_until=0.0, next_free_at=0.0)
+    )
     changed = session.connection().execute(
         update(Quota)
         .where(col(Quota.key).in_(keys), ~quotas.is_proven())
-        .values(closed_until=0.000001, proven_at=0.0, probe_until=0.0, learned_interval=0.0)
+        .values(closed_until=0.000001, proven_at=0.0, probe_until=0.0)
     )
     return changed.rowcount
 

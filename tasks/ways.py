@@ -5,6 +5,7 @@ A request that is counted by several quotas takes its turn under all of them, or
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import structlog
@@ -79,7 +80,7 @@ class Way:
         if gate is None:
             quotas.ensure(session, self.key, **self._words)
         pace = self.pace(gate, now)
-        return quotas.reserve(
+        turn = quotas.reserve(
             session,
             self.key,
             now=now,
@@ -88,6 +89,7 @@ class Way:
             ahead=ahead,
             urgent=lane == Lane.URGENT and pace.interval > precedence.QUICK,
         )
+        return replace(turn, spread=gate is not None and gate.spread_until > now)
 
     def answered(self, turn: Turn, said: Limits) -> None:
         """An answer that is no refusal: the gate is open; what it says of limits is kept."""
@@ -119,7 +121,16 @@ class Way:
         """Others may use the same account: what the vendor says is left goes for what we think."""
         rt, now, limit = self._rt, self._rt.clock.now(), self._quota.limit
         left = remaining - (0 if limit is None else limit.reserve)
-        if left <= 0 and reset:
+        if turn.spread and left > NEARLY:
+            with rt.ledger.write() as session:
+                quotas.end_spread(
+                    session,
+                    self.key,
+                    now=now,
+                    interval=self._pace.interval,
+                    tolerance=self._pace.tolerance,
+                )
+        elif left <= 0 and reset:
             self._close(reset, seen="used_up")
         elif 0 < left <= NEARLY and reset and not (limit and limit.bucket):
             if reset / left > turn.interval * 1.05:

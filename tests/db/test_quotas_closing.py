@@ -144,12 +144,15 @@ def test_a_lesson_is_told_what_was_served_and_since_when(ledger: Ledger) -> None
 
 
 def test_an_operator_opens_what_is_closed(ledger: Ledger) -> None:
-    """One request goes first, what was learned is forgotten; a gate that is open is left alone."""
-    put(ledger, closed_at=NOW - 5, closed_until=NOW + 3600, learned_interval=9.0)
+    """One request goes first, and whatever slowed it down is forgotten."""
+    slowed = {"learned_interval": 9.0, "spread_interval": 900.0, "spread_until": NOW + 3600}
+    put(ledger, closed_at=NOW - 5, closed_until=NOW + 3600, next_free_at=NOW + 1800, **slowed)
     with ledger.write() as session:
         assert [found.key for found in quotas_closing.closed(session, NOW)] == ["k"]
         assert quotas_closing.open_now(session, ["k", "unknown"]) == 1
-    assert gate(ledger).learned_interval == 0.0
+    found = gate(ledger)
+    assert (found.learned_interval, found.spread_interval, found.spread_until) == (0.0, 0.0, 0.0)
+    assert found.next_free_at == 0.0
     first = reserve(ledger)
     assert first.probe
     assert not reserve(ledger).granted

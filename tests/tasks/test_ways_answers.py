@@ -3,9 +3,10 @@
 import pytest
 
 from clients.limits import Limits
+from db import quotas_closing
 from db.engine import Ledger
-from tasks.limits import Quota
-from tests.tasks.gated import House, come_in, deferred, passed
+from tasks.limits import Pace, Quota
+from tests.tasks.gated import House, come_in, deferred, passed, refusal
 
 
 @pytest.fixture
@@ -47,3 +48,43 @@ def test_at_once_is_no_pause(house: House, wait: float) -> None:
     passed(come_in(gate)).answered(Limits(retry_after=wait))
     passed(come_in(gate)).answered(Limits())
     assert house.row().closed_until == 0.0
+
+
+def test_what_was_spread_ends_when_there_is_more(house: House) -> None:
+    """Two were left for an hour; then another answer tells of thousands: nobody waits that hour."""
+    gate = house.gate()
+    passed(come_in(gate)).answered(Limits(remaining=2, reset_after=3600.0))
+    under_way = passed(come_in(gate))
+    assert deferred(come_in(gate)).until >= house.clock.at + 1700
+    under_way.answered(Limits(remaining=50, reset_after=3600.0))
+    assert house.row().spread_until > house.clock.at
+
+    under_way.answered(Limits(remaining=5000, reset_after=3600.0))
+
+    assert (house.row().spread_interval, house.row().spread_until) == (0.0, 0.0)
+    passed(come_in(gate)).answered(Limits(remaining=4999, reset_after=3600.0))
+    passed(come_in(gate))
+
+
+def test_the_usual_pace_is_kept_to_after_a_spread(house: House) -> None:
+    """More is left again, at one in two seconds: the next one waits no less and no longer."""
+    gate = house.gate(pace=Pace(2.0))
+    passed(come_in(gate)).answered(Limits(remaining=2, reset_after=3600.0))
+    house.clock.advance(2.0)
+    passed(come_in(gate)).answered(Limits(remaining=5000, reset_after=3600.0))
+    assert house.row().next_free_at == house.clock.at + 2.0
+
+
+def test_a_gate_opened_by_hand_keeps_nothing_that_was_spread(house: House) -> None:
+    """Refused while the last two are spread over an hour, then opened: the hour is over."""
+    gate = house.gate()
+    passed(come_in(gate)).answered(Limits(remaining=2, reset_after=3600.0))
+    deferred(passed(come_in(gate)).refused(refusal(3600.0), Limits(retry_after=3600.0)))
+    house.clock.advance(10)
+    with house.ledger.write() as session:
+        assert quotas_closing.open_now(session, [house.row().key]) == 1
+
+    again = house.gate(rt=house.runtime("b"))
+    passed(come_in(again)).answered(Limits(remaining=5000, reset_after=3600.0))
+    passed(come_in(again)).answered(Limits())
+    passed(come_in(again))

@@ -29,16 +29,17 @@ WHY = {
     is_flag=False,
     flag_value="",
     metavar="[NAME]",
-    help="Open this gate before its time (with --all: all of them). One request goes first.",
+    help="Open this gate before its time, or let it go on at once if it is only slowed down.",
 )
-@click.option("--all", "every", is_flag=True, help="With --open: all gates that are closed.")
+@click.option("--all", "every", is_flag=True, help="With --open: all gates that make us wait.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 def gates(*, name: str | None, every: bool, as_json: bool) -> None:
     """What vendors count by: which gates are closed until when, how many feeds wait, the pace.
 
     A gate is closed when its vendor says so, and opens at the time that the vendor named. Whoever
-    knows better opens it: one request goes first, and if that is refused it is closed again. NAME
-    is a gate as it is listed, or a source or person that uses it.
+    knows better opens it: one request goes first, and if that is refused it is closed again. Of one
+    that is open the pace that was learned or named is forgotten. NAME is a gate as it is listed, or
+    a source or person that uses it.
 
     \b
     Examples:
@@ -87,18 +88,26 @@ def _open(house: House, name: str, *, as_json: bool) -> None:
         if name and not chosen:
             known = {each for gate in found for each in _names(gate)}
             raise failures.Refused(f"there is no gate {name!r}{_nearest(name, known)}")
-        shut = [gate for gate in chosen if gate.state == "closed"]
-        keys = [gate.key for gate in shut]
-        accounts = {gate.account for gate in shut}
-        quotas_closing.open_now(session, keys)
+        waited_for = [gate for gate in chosen if _makes_wait(gate, now)]
+        accounts = {gate.account for gate in waited_for}
+        quotas_closing.open_now(session, [gate.key for gate in waited_for])
         waking.behind(session, [gate.key for gate in found if gate.account in accounts], now)
     if as_json:
-        output.document({"opened": [gate.name for gate in shut]})
+        output.document({"opened": [gate.name for gate in waited_for]})
         return
-    for gate in shut:
-        click.echo(f"{gate.name} may be used again: one request goes first{_crowd(gate)}")
-    if not shut:
-        click.echo(f"{name or 'no gate'} is {'not ' if name else ''}closed: nothing was changed")
+    for gate in waited_for:
+        how = "may be used again: one request goes first"
+        if gate.state != "closed":
+            how = "goes on at once: what slowed it down is forgotten"
+        click.echo(f"{gate.name} {how}{_crowd(gate)}")
+    if not waited_for:
+        which = f"{name} is not" if name else "no gate is"
+        click.echo(f"{which} closed or slowed down: nothing was changed")
+
+
+def _makes_wait(gate: Gate, now: float) -> bool:
+    """Would it let somebody through sooner if it were opened? Who goes first is not hurried."""
+    return gate.state in ("closed", "crowded") or (gate.state == "open" and slowed(gate, now))
 
 
 def _names(gate: Gate) -> set[str]:

@@ -135,15 +135,41 @@ def test_all_gates_are_opened_at_once(limited, ledger):
     opened = limited.json("gates", "--open", "--all")
     assert opened == {"opened": ["beeminder:alice", "bemserver:plant"]}
     assert gate_row(ledger, "x:1").closed_until == 5.0
-    assert limited("gates", "--open", "--all").stdout == "no gate is closed: nothing was changed\n"
+    assert limited("gates", "--open", "--all").stdout == (
+        "no gate is closed or slowed down: nothing was changed\n"
+    )
 
 
 def test_an_open_gate_need_not_be_opened(limited, ledger):
     """Nothing is changed, which is no failure."""
     limited("gates", "--open", "plant")
     before = gate_row(ledger)
-    assert "plant is not closed" in limited("gates", "--open", "plant").stdout
+    assert "plant is not closed or slowed down" in limited("gates", "--open", "plant").stdout
     assert gate_row(ledger) == before
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"next_free_at": 4e9},
+        {"learned_interval": 30.0, "learned_at": 4e9},
+        {"spread_interval": 900.0, "spread_until": 4e9, "next_free_at": 3e9},
+    ],
+)
+@pytest.mark.parametrize("arguments", [("plant",), ("--all",)])
+def test_a_gate_that_is_only_slow_goes_on_at_once(limited, ledger, columns, arguments):
+    """A pace that was learned, named or spread, and slots far ahead of it: all is forgotten."""
+    with ledger.write() as session:
+        row = session.get_one(Quota, KEY)
+        row.proven_at, row.closed_until, row.learned_interval = 6.0, 5.0, 0.0
+        row.sqlmodel_update(columns)
+    told = limited("gates", "--open", *arguments).stdout
+    assert told.startswith("bemserver:plant goes on at once: what slowed it down is forgotten")
+    row = gate_row(ledger)
+    assert (row.next_free_at, row.learned_interval, row.spread_until) == (0.0, 0.0, 0.0)
+    assert (row.closed_until, row.proven_at) == (5.0, 6.0)
+    assert max(due_in(ledger)) <= 1
+    assert "is not closed or slowed down" in limited("gates", "--open", "plant").stdout
 
 
 @pytest.mark.parametrize(
