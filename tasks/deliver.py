@@ -7,11 +7,11 @@ from db import claiming, feeds, outbox
 from db.feeds import FencedError
 from db.states import Lane
 from tasks import deaths, edits, fit, gates, jobs, outages, push, setbacks
+from tasks.batch_turns import LANDED_WITHIN, Turns
 from tasks.beeminder import WHERE, Access
 from tasks.gates import DeferredError
 from tasks.jobs import Batch, Job
 from tasks.runtime import Runtime, Stopping
-from tasks.turns import LANDED_WITHIN, Turns
 
 log = structlog.get_logger(__name__)
 

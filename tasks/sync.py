@@ -23,12 +23,12 @@ from tasks import (
     reading,
     setbacks,
 )
+from tasks.batch_turns import LANDED_WITHIN, PREPARED_WITHIN, Turns
 from tasks.beeminder import WHERE, Access
 from tasks.gates import DeferredError
 from tasks.jobs import Batch, Job
 from tasks.reading import Outcome, Question
 from tasks.runtime import Runtime, Stopping
-from tasks.turns import LANDED_WITHIN, PREPARED_WITHIN, Turns
 
 log = structlog.get_logger(__name__)
 

@@ -12,8 +12,8 @@ from db.models import Datapoint, Feed
 from db.models_limits import Breaker
 from db.states import DatapointState, FeedState, Lane
 from tasks import deaths, deliver, sync
+from tasks.batch_turns import LANDED_WITHIN, PREPARED_WITHIN
 from tasks.runtime import Runtime
-from tasks.turns import LANDED_WITHIN, PREPARED_WITHIN
 from tests.tasks.away import Slow, faults_of, go
 from tests.tasks.scenes import TODAY, all_rows, change_feed, link_many
 from tests.world import World
