@@ -15,7 +15,7 @@ from clients.gate import ClosedError
 from clients.limits import Limits
 from db.quotas import Turn
 from db.states import Lane
-from tasks import limits, policy, ways
+from tasks import limits, policy, turns
 from tasks.limits import Pace, Quota
 from tasks.runtime import Runtime
 from tasks.ways import Way
@@ -83,7 +83,7 @@ class LedgerGate:
         patience = PATIENCE if now_on.begun else SLEEP_AT_MOST
         ends_at = self._rt.clock.now() + min(within, patience)
         through = [self._way(quota, method, path) for quota in self._counted]
-        found = ways.wait(self._rt, through, ends_at=ends_at, lane=now_on.lane)
+        found = turns.wait(self._rt, through, ends_at=ends_at, lane=now_on.lane)
         if not isinstance(found, list):
             until = found + self._rt.rng.uniform(0.0, STAGGER)
             text = f"{self._where}: waiting for a limit"

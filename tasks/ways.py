@@ -1,10 +1,6 @@
-"""One request under one quota: its turn, and what its answer means for those after it.
-
-A request that is counted by several quotas takes its turn under all of them, or under none.
-"""
+"""One request under one quota: its slot, and what its answer means for those after it."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -27,7 +23,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-SHORTEST_SLEEP = 0.02  # before it is asked again; a slot is slept for to the point
 USABLE = 0.5  # "at once" is no usable hint from somebody who has just refused
 NEARLY = 50  # so few requests that are left are spread over the rest of their window
 OUTAGE = 503  # says nothing about how many requests were too many
@@ -190,79 +185,6 @@ class Way:
         if turn.probe:
             with self._rt.ledger.write() as session:
                 quotas.give_up_probe(session, self.key, turn)
-
-
-def wait(rt: "Runtime", ways: Sequence[Way], *, ends_at: float, lane: Lane) -> list[Turn] | float:
-    """The turns of one request under all of these once they have come; or when to ask again.
-
-    Nothing is slept beyond `ends_at`. The account comes first among the `ways`.
-    """
-    while True:
-        now = rt.clock.now()
-        at = max(rt.closings.until(way.key, now) for way in ways)
-        if at <= now:
-            found = _turns(rt, ways, now, ends_at=ends_at, lane=lane)
-            at = _used(rt, ways, found) if isinstance(found, list) else found
-            if isinstance(found, list) and at == 0.0:
-                return found
-        now = rt.clock.now()
-        if at > max(ends_at, now):
-            return at
-        rt.clock.sleep(max(at - now, SHORTEST_SLEEP))
-
-
-def _turns(
-    rt: "Runtime", ways: Sequence[Way], now: float, *, ends_at: float, lane: Lane
-) -> list[Turn] | float:
-    """A turn under each quota, all of them granted; or when to ask again, and none was taken."""
-    with rt.ledger.read() as session:
-        gates = {way.key: quotas.look(session, way.key) for way in ways}
-        later = max(_shut_until(gate, now) for gate in gates.values())
-        paced = [way.paced(gates[way.key], now) for way in ways]
-        if later <= now:
-            later = precedence.yields_until(session, ways[0].key, paced, lane=lane, now=now)
-    if later > now:
-        return later
-    ahead = min(precedence.ahead(lane, paced), max(0.0, ends_at - now))
-    turns = {way.key: Turn(now, granted=True) for way in ways}
-    counted = [way for way in ways if not way.is_free(gates[way.key], now)]
-    if counted:
-        with rt.ledger.write() as session:
-            now = rt.clock.now()  # it may have taken a while until it was our turn to write
-            for way in sorted(counted, key=lambda way: way.key):  # nobody waits in a circle
-                gate = gates[way.key]
-                turn = way.reserve(session, gate, now=now, ahead=ahead, lane=lane)
-                if not turn.granted:
-                    session.rollback()  # what was taken under the others is given back
-                    return turn.at
-                turns[way.key] = turn
-    return [turns[way.key] for way in ways]
-
-
-def _shut_until(gate: Row | None, now: float) -> float:
-    """When it may be worth a write to ask for a turn."""
-    if gate is None:
-        return 0.0
-    if now >= gate.closed_until > gate.proven_at and gate.probe_until > now:
-        return now + quotas.LOOK_AGAIN
-    return gate.closed_until
-
-
-def _used(rt: "Runtime", ways: Sequence[Way], turns: Sequence[Turn]) -> float:
-    """Sleep until the turns have come: 0.0. Or until when a gate was closed in the meantime."""
-    at, now = max(turn.at for turn in turns), rt.clock.now()
-    if at <= now:
-        return 0.0
-    rt.clock.sleep(at - now)
-    now = rt.clock.now()
-    with rt.ledger.read() as session:
-        gates = [quotas.look(session, way.key) for way in ways]
-    closed = max(0.0 if gate is None else gate.closed_until for gate in gates)
-    if closed <= now:
-        return 0.0
-    for way, turn in zip(ways, turns, strict=True):
-        way.lost(turn)
-    return closed
 
 
 def _lesson(turn: Turn, hint: float, now: float) -> Lesson:

@@ -16,7 +16,7 @@ from tests.test_conventions import PACKAGES, ROOT, modules
 SLEEPERS = {
     "db/clock.py": "the one clock, for plans",
     "db/engine.py": "two processes that open a new SQLite file: a hundredth of a second",
-    "tasks/ways.py": "the turn of a request, when it comes at once",
+    "tasks/turns.py": "the turn of a request, when it comes at once",
     "tasks/tokens.py": "somebody else's login that is about to end",
     "webhooks/holds.py": "a held request, until its data is there",
     "worker/life.py": "the heartbeat, and the end of a process",

@@ -18,11 +18,13 @@ from simulators.limiter_counts import Counter, Tally
 from simulators.windows import Window
 from tasks import gates
 from tasks.gates import DeferredError, LedgerGate, LedgerPassage
-from tasks.limits import Quota
+from tasks.limits import Limit, Quota
 from tasks.runtime import Runtime
 from tests.world import ManualClock
 
 UNKNOWN = Quota(account="someone", title="plant", unknown=True)
+TENANT = Quota(account="tenant", limit=Limit(requests=100, seconds=10.0))
+ENDPOINT = Quota(account="tenant endpoints", unknown=True, per_endpoint=True)
 
 
 class House:

@@ -10,13 +10,10 @@ from db.engine import Ledger
 from db.states import Lane
 from tasks import gates
 from tasks.gates import DeferredError, LedgerPassage
-from tasks.limits import Limit, Pace, Quota
-from tests.tasks.gated import House, come_in, deferred, passed, refusal
+from tasks.limits import Pace, Quota
+from tests.tasks.gated import ENDPOINT, TENANT, House, come_in, deferred, passed, refusal
 from tests.tasks.scenes import at_once
 from tests.world import CrashError, ManualClock
-
-TENANT = Quota(account="tenant", limit=Limit(requests=100, seconds=10.0))
-ENDPOINT = Quota(account="tenant endpoints", unknown=True, per_endpoint=True)
 
 
 @pytest.fixture
@@ -194,52 +191,12 @@ def test_a_first_request_that_was_lost_lets_another_one_go(house: House) -> None
     deferred(come_in(gate))
 
 
-def test_a_request_takes_its_turn_under_all_quotas_or_none(house: House) -> None:
-    """While one kind of calls is held back, nothing of the account is used up in vain."""
-    gate, closed = house.gate(TENANT, ENDPOINT), "GET things/*"
-    passed(come_in(gate)).answered(Limits())
-    assert (house.row(TENANT).passed, house.row(ENDPOINT, closed).passed) == (1, 1)
-    house.close(60, ENDPOINT, closed)
-
-    for number in range(20):
-        deferred(come_in(gate, f"things/{number}"))
-    assert (house.row(TENANT).passed, house.row(ENDPOINT, closed).passed) == (1, 1)
-
-    passed(come_in(gate, "others/1")).answered(Limits())
-    assert house.row(TENANT).passed == 2
-
-
-def test_who_goes_first_under_one_quota_does_not_keep_others_back(house: House) -> None:
-    """The account is half open, the calls are closed: the first turn is not taken either."""
-    gate = house.gate(TENANT, ENDPOINT)
-    house.close(10, TENANT)
-    house.close(60, ENDPOINT, "GET things/*")
-    house.clock.advance(10)
-    deferred(come_in(gate))
-
-    assert house.row(TENANT).probe_until == 0.0
-    passed(come_in(gate, "others/1"))
-
-
 def test_a_refusal_closes_all_that_the_request_was_counted_by(house: House) -> None:
     """The answer does not say which limit it was: neither is asked again before its time."""
     gate = house.gate(TENANT, ENDPOINT)
     deferred(passed(come_in(gate)).refused(refusal(30), Limits(retry_after=30)))
     assert house.row(TENANT).closed_until == house.clock.at + 30
     assert house.row(ENDPOINT, "GET things/*").closed_until == house.clock.at + 30
-
-
-def test_threads_in_two_processes_do_not_wait_in_a_circle(house: House) -> None:
-    """Two quotas, named in either order: nobody holds one while they wait for the other."""
-    several = (TENANT, Quota(account="address", unknown=True))
-
-    def go(number: int) -> int:
-        order = several if number % 2 else several[::-1]
-        gate = house.gate(*order, rt=house.runtime(f"{number}"))
-        return sum(isinstance(come_in(gate), LedgerPassage) for _ in range(8))
-
-    # As many as may leave at once, the slots that can be waited for, and no more.
-    assert 1 <= sum(at_once(6, go)) <= 48
 
 
 def test_who_does_not_count_writes_nothing(house: House) -> None:
