@@ -8,7 +8,7 @@ little below what would be allowed, since requests that leave evenly do not arri
 import hashlib
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 BURST = 10  # requests that may leave together after a pause
@@ -27,6 +27,7 @@ SHORTEST_KEPT, LONGEST_KEPT = 30.0, 300.0  # seconds
 LOOSENED = 0.05
 NUDGE = 1.2  # a bucket that was full hides how far from it a pace is: not much less
 FORGOTTEN = 50.0  # a pace that was loosened so much says nothing any more
+STEADY = 1.0  # seconds: within an interval that is no longer no pace changes by much
 
 _IDS = re.compile(r"[0-9]+|[0-9A-Fa-f]{8,}(?:-[0-9A-Fa-f]{4,})*|[A-Za-z0-9_-]*[0-9][A-Za-z0-9_-]*")
 
@@ -180,3 +181,21 @@ def loosened(learned: Learned, age: float) -> float:
     doublings = min(max(0.0, age / kept - 1.0), 60.0)
     factor = 1.0 + LOOSENED * (2.0**doublings - 1.0)
     return 0.0 if factor >= FORGOTTEN else learned.interval / factor
+
+
+def until_next(interval: Callable[[float], float]) -> float:
+    """Seconds from one request to the next, at a pace that may grow quicker in between.
+
+    `interval`: the one that will be kept to in so many seconds from now, which never grows. A pace
+    of one request in years that is forgotten within the hour holds the next one up for that hour.
+    """
+    low, high = 0.0, interval(0.0)
+    if high <= STEADY:
+        return high
+    while high - low > 0.01 * high:
+        middle = (low + high) / 2
+        if interval(middle) <= middle:
+            high = middle
+        else:
+            low = middle
+    return high

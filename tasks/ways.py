@@ -79,7 +79,8 @@ class Way:
             session,
             self.key,
             now=now,
-            interval=pace.interval,
+            # No slot further ahead than it has to be: nothing moves it back when the pace is over.
+            interval=limits.until_next(lambda later: self.pace(gate, now + later).interval),
             tolerance=pace.tolerance,
             ahead=ahead,
             urgent=lane == Lane.URGENT and pace.interval > precedence.QUICK,

@@ -1,10 +1,13 @@
 """What answers that are no refusals ask for: a pause that is named, what is left, a pace."""
 
 import pytest
+from sqlalchemy import literal
+from sqlmodel import select
 
 from clients.limits import Limits
-from db import quotas_closing
+from db import quotas, quotas_closing
 from db.engine import Ledger
+from db.models_limits import Quota as Row
 from tasks.limits import Pace, Quota
 from tests.tasks.gated import House, come_in, deferred, passed, refusal
 
@@ -88,3 +91,26 @@ def test_a_gate_opened_by_hand_keeps_nothing_that_was_spread(house: House) -> No
     passed(come_in(again)).answered(Limits(remaining=5000, reset_after=3600.0))
     passed(come_in(again)).answered(Limits())
     passed(come_in(again))
+
+
+@pytest.mark.parametrize("days", [30, 2.0**31 / 86400])
+def test_a_pace_that_was_named_once_holds_nobody_up_for_years(house: House, days: float) -> None:
+    """A policy of one request in decades, in one answer: within hours that is forgotten."""
+    gate = house.gate()
+    passed(come_in(gate)).answered(Limits(limit=1, window=days * 86400.0))
+    passed(come_in(gate)).answered(Limits(limit=1000, window=60.0))
+    assert deferred(come_in(gate)).until <= house.clock.at + 3600
+    with house.ledger.read() as session:
+        held = select(Row.key).where(quotas.full(Row, house.clock.at + 3600, literal(0.5)))
+        assert session.exec(held).first() is None
+    house.clock.advance(3600)
+    passed(come_in(gate)).answered(Limits(limit=1000, window=60.0))
+
+
+def test_what_is_spread_ends_with_its_window(house: House) -> None:
+    """The last one but one of an hour's requests left ten minutes before its end."""
+    gate = house.gate()
+    passed(come_in(gate)).answered(Limits(remaining=2, reset_after=3600.0))
+    house.clock.advance(3000)
+    passed(come_in(gate)).answered(Limits())
+    assert house.clock.at + 600 <= deferred(come_in(gate)).until <= house.clock.at + 607
