@@ -70,17 +70,29 @@ def _shut_until(gate: Row | None, now: float) -> float:
 
 
 def _used(rt: Runtime, ways: Sequence[Way], turns: Sequence[Turn]) -> float:
-    """Sleep until the turns have come: 0.0. Or until when a gate was closed in the meantime."""
-    at, now = max(turn.at for turn in turns), rt.clock.now()
-    if at <= now:
+    """Sleep until the turns have come: 0.0. Or when to ask anew, where a gate was closed meanwhile.
+
+    However short that was: the slots of before are not those of after it.
+    """
+    at, began = max(turn.at for turn in turns), rt.clock.now()
+    if at <= began:
         return 0.0
-    rt.clock.sleep(at - now)
+    rt.clock.sleep(at - began)
     now = rt.clock.now()
     with rt.ledger.read() as session:
         gates = [quotas.look(session, way.key) for way in ways]
-    closed = max(0.0 if gate is None else gate.closed_until for gate in gates)
-    if closed <= now:
+    closed = max(_closed_since(gate, turn, began) for gate, turn in zip(gates, turns, strict=True))
+    if closed == 0.0:
         return 0.0
     for way, turn in zip(ways, turns, strict=True):
         way.lost(turn)
-    return closed
+    return max(closed, now)
+
+
+def _closed_since(gate: Row | None, turn: Turn, began: float) -> float:
+    """Until when a gate was closed after this turn was taken; 0.0: it was not."""
+    if gate is None:
+        return 0.0
+    # Who goes first goes while nothing is proven; for all others that is as good as closed.
+    known = began if turn.probe else min(began, gate.proven_at)
+    return gate.closed_until if gate.closed_until > known else 0.0
