@@ -33,15 +33,17 @@ def home(request: Request) -> Response:
                 "welcome.html", title="Waggle", connect=receiver.config.client_id is not None
             )
         now = receiver.clock.now()
+        feeds = shown.feeds(session, now, user_id=viewer.only_user_id)
         return rendering.page(
             "home.html",
             title="Waggle: feeds",
             viewer=viewer,
             now=now,
             needs=needs.of(session, now, user_id=viewer.only_user_id),
-            feeds=shown.feeds(session, user_id=viewer.only_user_id),
+            feeds=feeds,
+            limits=shown.limits(feeds),
             events=shown.events(
-                session, user_id=viewer.only_user_id, before=None, limit=EVENTS_AT_HOME
+                session, now, user_id=viewer.only_user_id, before=None, limit=EVENTS_AT_HOME
             ),
         )
 
@@ -56,14 +58,15 @@ def events(request: Request) -> Response:
         viewer = sessions.viewer(receiver, request, session)
         if viewer is None:
             return _to_welcome()
+        now = receiver.clock.now()
         found = shown.events(
-            session, user_id=viewer.only_user_id, before=before, limit=EVENTS_PER_PAGE
+            session, now, user_id=viewer.only_user_id, before=before, limit=EVENTS_PER_PAGE
         )
     return rendering.page(
         "events.html",
         title="Waggle: events",
         viewer=viewer,
-        now=receiver.clock.now(),
+        now=now,
         events=found,
         older=found[-1]["id"] if len(found) == EVENTS_PER_PAGE else None,
     )
@@ -76,15 +79,16 @@ def goal(request: Request) -> Response:
         viewer = sessions.viewer(receiver, request, session)
         if viewer is None:
             return _to_welcome()
+        now = receiver.clock.now()
         feeds = shown.feeds(
             session,
+            now,
             user_id=viewer.only_user_id,
             username=request.path_params["user"],
             slug=request.path_params["goal"],
         )
         if not feeds:  # other people's feeds do not exist for whoever asks
             raise errors.NotFoundError
-        now = receiver.clock.now()
         names = {f"{feed.username}/{feed.slug}" for feed in feeds} | {feed.name for feed in feeds}
         names |= {source_name(feed.username, feed.source) for feed in feeds}
         needed = [

@@ -1,6 +1,7 @@
 """What pages show, read from the ledger: only one person's things, or everybody's."""
 
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,16 +9,17 @@ from sqlalchemy import Select, func, or_, select, true
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 
-from db import approvals, names
+from db import approvals, names, resting, waits
 from db.models import Datapoint, Day, Event, Feed, Goal, Run, Source, User
 from db.states import DatapointState
+from db.waits import Wait
 
 MOST_FEEDS = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownFeed:
-    """A feed with what it last did. Times are UTC seconds."""
+    """A feed with what it last did, and the limit that it waits for. Times are UTC seconds."""
 
     id: int
     username: str
@@ -35,6 +37,14 @@ class ShownFeed:
     held: int
     value: float | None
     daystamp: str | None
+    wait: Wait | None
+
+    @property
+    def next_at(self) -> float | None:
+        """When it is looked at next, not before a limit lets it; None: it is not."""
+        if not resting.is_claimable(self.state, self.reason):
+            return None
+        return self.due_at if self.wait is None else max(self.due_at, self.wait.until)
 
     @property
     def name(self) -> str:
@@ -43,7 +53,12 @@ class ShownFeed:
 
 
 def feeds(
-    session: Session, *, user_id: int | None, username: str | None = None, slug: str | None = None
+    session: Session,
+    now: float,
+    *,
+    user_id: int | None,
+    username: str | None = None,
+    slug: str | None = None,
 ) -> list[ShownFeed]:
     """The feeds of this person (None: of everybody), by goal; of one goal when it is named."""
     query: Select[*tuple[Any, ...]] = (
@@ -75,6 +90,7 @@ def feeds(
     rows = session.connection().execute(query).mappings().all()
     ids = [row["id"] for row in rows]
     waiting, last = _waiting(session, ids), _last_values(session, ids)
+    limited = waits.of_feeds(session, now, ids)
     return [
         ShownFeed(
             **row,
@@ -82,9 +98,16 @@ def feeds(
             held=waiting.get((row["id"], DatapointState.HELD), 0),
             value=last.get(row["id"], (None, None))[0],
             daystamp=last.get(row["id"], (None, None))[1],
+            wait=limited.get(row["id"]),
         )
         for row in rows
     ]
+
+
+def limits(feeds: Sequence[ShownFeed]) -> list[tuple[Wait, int]]:
+    """Which gates these feeds wait for, the first to open first, and how many wait for each."""
+    found = Counter(feed.wait for feed in feeds if feed.wait is not None)
+    return sorted(found.items(), key=lambda item: (item[0].until, item[0].gate))
 
 
 def datapoints(session: Session, feed_ids: Collection[int], *, limit: int) -> list[dict[str, Any]]:
@@ -137,7 +160,7 @@ def notes(session: Session, feed_id: int, *, limit: int) -> list[dict[str, Any]]
 
 
 def events(
-    session: Session, *, user_id: int | None, before: str | None, limit: int
+    session: Session, now: float, *, user_id: int | None, before: str | None, limit: int
 ) -> list[dict[str, Any]]:
     """The inbox, newest first; `before` is the id of the last one of the page before."""
     query: Select[*tuple[Any, ...]] = (
@@ -159,7 +182,9 @@ def events(
         .order_by(col(Event.id).desc())
         .limit(limit)
     )
-    return [dict(row) for row in session.connection().execute(query).mappings()]
+    rows = session.connection().execute(query).mappings().all()
+    limited = waits.of_events(session, now, [row["id"] for row in rows])
+    return [{**row, "wait": limited.get(row["id"])} for row in rows]
 
 
 def runs(session: Session, *, user_id: int | None, limit: int) -> list[dict[str, Any]]:
