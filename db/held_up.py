@@ -176,23 +176,31 @@ def _shut(now: float) -> ColumnElement[bool]:
     return or_(col(Quota.closed_until) > now, ~quotas.is_proven())
 
 
+def in_line(now: float) -> ColumnElement[bool]:
+    """Feeds that would be worked on if the gate (`Quota`) that they need were open.
+
+    Those that are due and are passed over, and those that were put back until it opens.
+    """
+    # A gate that a person opened has its time behind it: what was put back comes from now on.
+    soon = or_(
+        col(Feed.due_at) <= col(Quota.closed_until) + AFTER_OPENING,
+        col(Feed.due_at) <= now + AFTER_OPENING,
+    )
+    return and_(
+        resting.claimable(),
+        col(Feed.lease_until) <= now,
+        or_(col(Feed.due_at) <= now, and_(col(Feed.deferrals) > 0, soon)),
+    )
+
+
 def person_key() -> ColumnElement[str]:
     """The key of the gate at Beeminder of whoever owns a source."""
     return literal(f"{quotas.BEEMINDER}:").concat(cast(col(Source.user_id), String))
 
 
 def _waiting(session: Session, now: float) -> dict[str, tuple[int, int]]:
-    """By key of gates that are not simply open: feeds that wait, and how many of them urgently.
-
-    Those that are due and are passed over, and those that were put back until it opens.
-    """
+    """By key of gates that are not simply open: feeds that wait, and how many of them urgently."""
     urgent = case((col(Feed.lane) == Lane.URGENT.value, 1), else_=0)
-    # A gate that a person opened has its time behind it: what was put back comes from now on.
-    soon = or_(
-        col(Feed.due_at) <= col(Quota.closed_until) + AFTER_OPENING,
-        col(Feed.due_at) <= now + AFTER_OPENING,
-    )
-    put_back = and_(col(Feed.deferrals) > 0, soon)
     found: dict[str, tuple[int, int]] = {}
     for key in (col(Source.quota_key), person_key()):
         rows = session.connection().execute(
@@ -201,9 +209,7 @@ def _waiting(session: Session, now: float) -> dict[str, tuple[int, int]]:
             .join(Source, col(Source.id) == col(Feed.source_id))
             .join(Quota, col(Quota.key) == key)
             .where(
-                resting.claimable(),
-                col(Feed.lease_until) <= now,
-                or_(col(Feed.due_at) <= now, put_back),
+                in_line(now),
                 or_(_shut(now), col(Quota.next_free_at) > now + col(Quota.tolerance)),
             )
             .group_by(col(Quota.key))

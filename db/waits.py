@@ -14,7 +14,7 @@ from sqlalchemy import Select, SQLColumnExpression, select, true
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 
-from db import held_up, resting
+from db import held_up
 from db.models import Cover, Event, Feed, Source, User
 from db.models_limits import Quota
 from db.states import EventState
@@ -72,9 +72,9 @@ def of_events(session: Session, now: float, event_ids: Collection[str]) -> dict[
 
 
 def behind(now: float, *columns: SQLColumnExpression[Any]) -> Select[*tuple[Any, ...]]:
-    """These columns, and the gate, of feeds that nobody holds and that a closed gate holds up.
+    """These columns, and the gate, of feeds that a closed gate holds up now.
 
-    A feed whose own time comes after the opening waits for nothing.
+    One whose own time has not come yet waits for nothing.
     """
     return (
         select(
@@ -93,9 +93,7 @@ def behind(now: float, *columns: SQLColumnExpression[Any]) -> Select[*tuple[Any,
         .join(Quota, col(Quota.key).in_([col(Source.quota_key), held_up.person_key()]))
         .where(
             _closed(now),
-            resting.claimable(),
-            col(Feed.lease_owner).is_(None),
-            col(Feed.due_at) <= col(Quota.closed_until) + held_up.AFTER_OPENING,
+            held_up.in_line(now),
         )
         .order_by(col(Quota.closed_until))
     )

@@ -37,7 +37,7 @@ def test_without_a_closed_gate_nobody_waits(ledger: Ledger) -> None:
 def test_who_is_due_behind_a_closed_gate_waits_for_it(ledger: Ledger) -> None:
     """Feed and callback, under the name of the source and not of the key."""
     feed_id, other = fill(ledger, feeds_each=2, goals=2)
-    change(ledger, other, due_at=NOW + 3600)  # by then the gate is open
+    change(ledger, other, due_at=NOW + 30)  # it will wait, and does not yet
     event_id = call_back(ledger)
     assert of_feeds(ledger) == {}
     shut(ledger)
