@@ -1,5 +1,6 @@
 """Calling every source and Beeminder once with the stored credentials, for `waggle doctor`."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,7 +10,7 @@ from sqlmodel import col, select
 
 from clients.errors import AuthFailed, ClientError, Transient
 from clients.gate import ClosedError
-from db import resting
+from db import overview, resting
 from db.models import Feed, Goal, Source, User
 from db.names import feed_name
 from db.states import UserState
@@ -20,10 +21,11 @@ from tasks.gates import DeferredError
 from tasks.providers import Authenticate, Connection, Link, Request, Tokens
 from tasks.runtime import Runtime
 from worker import runtime
+from worker.cli import output
 from worker.settings import Settings
 
 DEADLINE_SECONDS = 15.0
-LIMIT_REMEDY = "not asked because of a limit; `waggle gates` says until when"
+LIMIT_REMEDY = "wait; `waggle gates` shows which one"
 ADDRESS_REMEDY = "is its address right, does it run?"
 LOGIN_REMEDY = "correct the credentials in the file, then `waggle apply`"
 
@@ -155,8 +157,9 @@ def _read(
 def _not_read(what: str, refused: Sequence[tuple[str, ClientError | ClosedError]]) -> Case:
     """The source answers, but not all that its feeds ask for: the first one, and how many more."""
     faults = [(name, error) for name, error in refused if isinstance(error, ClientError)]
+    limits = [error for _, error in refused if isinstance(error, ClosedError)]
     if not faults:
-        return Case(what, bad=False, odd=True, text=str(refused[0][1]), remedy=LIMIT_REMEDY)
+        return _not_asked(what, limits[0])
     name, error = faults[0]
     more = f" (and {len(faults) - 1} more of its feeds)" if len(faults) > 1 else ""
     remedy = ADDRESS_REMEDY
@@ -182,9 +185,18 @@ def _user(rt: Runtime, user: User) -> Case:
 def _failed(what: str, exc: Exception, remedy: str) -> Case:
     """What went wrong with a call; a limit that keeps us from asking is no failure."""
     if isinstance(exc, DeferredError):
-        return Case(what, bad=False, odd=True, text=str(exc), remedy=LIMIT_REMEDY)
+        return _not_asked(what, exc)
     if isinstance(exc, AuthFailed):
         remedy = LOGIN_REMEDY
     if isinstance(exc, VaultError | jobs.BadSettingsError):
         remedy = ""  # they say themselves what to do
     return Case(what, bad=True, text=str(exc), remedy=remedy)
+
+
+def _not_asked(what: str, exc: ClosedError) -> Case:
+    """A gate let nothing through: we keep to limits here too."""
+    until = ""
+    if isinstance(exc, DeferredError):
+        until = f" before {output.when(overview.iso(math.ceil(exc.until)))}"
+    text = f"not asked{until} because of a limit"
+    return Case(what, bad=False, odd=True, text=text, remedy=LIMIT_REMEDY)

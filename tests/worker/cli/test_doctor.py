@@ -114,6 +114,7 @@ def test_a_closed_gate_is_odd_and_not_asked(here, staffed, ledger, world, key, w
     assert f"waggle gates --open {gate['what'].removeprefix('gate ')}`" in gate["remedy"]
     called = found["source plant" if what == "plant" else "Beeminder alice"]
     assert called["state"] == "odd"
+    assert called["text"].startswith("not asked before 20")
     assert "waggle gates" in called["remedy"]
 
 
