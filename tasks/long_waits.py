@@ -92,8 +92,9 @@ def _told(session: Session) -> dict[str, str]:
 
 
 def _text(closed_at: float, closed_until: float) -> str:
+    began = closed_at // MINUTE * MINUTE  # nobody is told of something that is yet to begin
     return (
-        f"wants no requests from {_when(closed_at)} to {_when(closed_until)}: a limit of the "
+        f"wants no requests from {_when(began)} to {_when(closed_until)}: a limit of the "
         "account. Nothing is lost, what waits follows by itself; whatever else uses the account "
         "uses its limit up too"
     )

@@ -111,6 +111,14 @@ def test_whoever_needs_nothing_is_not_told(world: World) -> None:
     assert told(world) == []
 
 
+def test_a_wait_has_begun_when_it_is_told(world: World) -> None:
+    """Its beginning is rounded down to the minute, as its end is rounded up."""
+    world.clock.advance(11)
+    close(world, 2 * HOUR)
+    (line,) = told(world)
+    assert "from 2026-11-20 12:00 UTC to 2026-11-20 14:01 UTC" in line
+
+
 def test_a_longer_wait_changes_what_is_told(world: World) -> None:
     """The vendor asked for more: the times are the new ones, and it is no second piece of news."""
     close(world, 2 * HOUR)
