@@ -1,6 +1,5 @@
 """Calling every source and Beeminder once with the stored credentials, for `waggle doctor`."""
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,7 +9,7 @@ from sqlmodel import col, select
 
 from clients.errors import AuthFailed, ClientError, Transient
 from clients.gate import ClosedError
-from db import overview, resting
+from db import resting
 from db.models import Feed, Goal, Source, User
 from db.names import feed_name
 from db.states import UserState
@@ -197,6 +196,6 @@ def _not_asked(what: str, exc: ClosedError) -> Case:
     """A gate let nothing through: we keep to limits here too."""
     until = ""
     if isinstance(exc, DeferredError):
-        until = f" before {output.when(overview.iso(math.ceil(exc.until)))}"
+        until = f" before {output.opening(exc.until)}"
     text = f"not asked{until} because of a limit"
     return Case(what, bad=False, odd=True, text=text, remedy=LIMIT_REMEDY)

@@ -1,9 +1,10 @@
 """What commands print: one JSON document, or a table for people."""
 
 import json
+import math
 import sys
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 import click
 from rich.console import Console
@@ -56,6 +57,11 @@ def when(iso: str | None) -> str:
     if iso is None:
         return "-"
     return datetime.fromisoformat(iso).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def opening(at: float) -> str:
+    """When a limit ends (UTC seconds), like `when`; rounded up, nobody may come before."""
+    return datetime.fromtimestamp(math.ceil(at), UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def some(names: Sequence[str], *, at_most: int = 5) -> str:

@@ -32,7 +32,10 @@ def show(house: House, found: list[Named], span: Span | None, *, as_json: bool) 
         for named in found:
             try:
                 planned += [(named, plan) for plan in _plans(rt, named, span)]
-            except (ClientError, DeferredError) as exc:
+            except DeferredError as exc:
+                why = f"{output.plain(str(exc))}, until {output.opening(exc.until)}"
+                raise failures.Failed(f"{named.name}: {why}") from exc
+            except ClientError as exc:
                 raise failures.Failed(f"{named.name}: {output.plain(str(exc))}") from exc
             except ValueError as exc:  # a day that has not begun
                 raise failures.Refused(f"{named.name}: {exc}") from exc

@@ -103,7 +103,10 @@ def _examine(rt: Runtime, goal_id: int, name: str, wanted: Repair) -> Report:
             time.sleep(POLL_SECONDS)
     except FencedError as exc:
         raise failures.Failed(f"{name}: a worker took it over meanwhile; try again") from exc
-    except (ClientError, DeferredError) as exc:
+    except DeferredError as exc:
+        why = f"{output.plain(str(exc))}, until {output.opening(exc.until)}"
+        raise failures.Failed(f"{name}: {why}") from exc
+    except ClientError as exc:
         raise failures.Failed(f"{name}: Beeminder: {output.plain(str(exc))}") from exc
     return report
 

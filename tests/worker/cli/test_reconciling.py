@@ -187,3 +187,12 @@ def test_without_goals_there_is_nothing_to_do(waggle):
     """A fresh home is equal to nothing."""
     assert waggle("reconcile").stdout == "there is no goal to reconcile\n"
     assert waggle.json("reconcile") == []
+
+
+def test_a_limit_is_told_with_its_end(here, world, landed):
+    """Beeminder wants no requests: until when, and that is no difference of the goal's."""
+    world.beeminder.faults.add(Fault(status=429, headers={"Retry-After": "900"}))
+    refused = here.refusal("reconcile", "alice/energy", status=1)
+    assert refused.startswith("alice/energy: Beeminder: ")
+    waits = here.refusal("reconcile", "alice/energy", status=1)
+    assert waits.startswith("alice/energy: Beeminder: waiting for a limit, until 20")

@@ -3,6 +3,7 @@
 from sqlmodel import select
 
 from db.models import Event, Feed, Worker
+from simulators.faults import Fault
 
 
 def events(ledger):
@@ -87,6 +88,14 @@ def test_preview_shows_what_would_be_sent_and_sends_nothing(here, world, ledger)
     assert events(ledger) == []
     with ledger.read() as session:
         assert session.exec(select(Feed)).one().last_synced_at is None
+
+
+def test_a_preview_that_a_limit_keeps_waiting_says_until_when(here, world):
+    """It waits for nothing and nobody, and names the time at which it is worth another try."""
+    world.bemserver.faults.add(Fault(status=429, headers={"Retry-After": "900"}))
+    world.work()
+    line = here.refusal("sync", "alice/energy", "--preview", status=1)
+    assert line.startswith("alice/energy: source plant: waiting for a limit, until 20")
 
 
 def test_a_preview_that_fails_says_why(here, world):
