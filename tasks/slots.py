@@ -12,8 +12,9 @@ from db.states import Lane
 
 HELD_AT_MOST_SECONDS = 180.0  # a thread that hangs for longer loses its lease after all
 HUNG_SECONDS = HELD_AT_MOST_SECONDS + LEASE_SECONDS
-EMPTY_WITHIN_SECONDS = 30.0  # so long scheduled work stays out while a process is being emptied
+EMPTY_WITHIN_SECONDS = 30.0  # so long scheduled work stays out for an empty process, at first
 CALLBACKS_OUT_SECONDS = 3.0  # and callbacks, at its end
+CALLBACKS_IN_SECONDS = 60.0  # from one such moment to the next
 ALONE_SECONDS = 6.0  # others may come in after that, whatever the one who was alone does
 
 
@@ -33,7 +34,9 @@ class Slots:
         self._lock = threading.Lock()
         self._entered: dict[object, tuple[Lane, float]] = {}
         self._wished_until = -math.inf
-        self._shut_until: float | None = None
+        self._wish_again_at = -math.inf
+        self._patience = EMPTY_WITHIN_SECONDS
+        self._shut_at = -math.inf
         self._alone_until = -math.inf
         self._limits = {
             Lane.URGENT: total,
@@ -75,27 +78,35 @@ class Slots:
             return now < self._wished_until
         if any(other > Lane.URGENT for other in self._at_work()):
             return False  # a callback waits for callbacks only, and not for long
-        if self._shut_until is None:
-            self._shut_until = now + CALLBACKS_OUT_SECONDS
-        return now < self._shut_until
+        if now >= self._shut_at + CALLBACKS_IN_SECONDS:
+            self._shut_at = now
+        return now < self._shut_at + CALLBACKS_OUT_SECONDS
 
     @property
     def wished(self) -> bool:
         """Does somebody wish to be alone? Then whoever is at work comes to an end."""
         return self._monotonic() < self._wished_until
 
-    def wish(self) -> bool:
+    def wish(self) -> float:
         """Keep others out from now on, callbacks at the very end; the wish ends by itself.
 
-        False: it would be in vain, since somebody has been here for long; or one was, just now.
+        Returns after how many seconds. 0.0: it would be in vain, since somebody has been here for
+        long, or one was, just now. Each that was in vain makes the next one last twice as long,
+        until it outlasts whatever is not taken for hung: where tasks are long, suspects have their
+        turn too.
         """
         with self._lock:
             now = self._monotonic()
-            long_ago = now - EMPTY_WITHIN_SECONDS
-            if self._wished_until > long_ago or self._at_work(since=long_ago):
-                return False
-            self._wished_until, self._shut_until = now + EMPTY_WITHIN_SECONDS, None
-            return True
+            if now < self._wish_again_at:
+                return 0.0
+            seconds = self._patience
+            self._patience = min(2 * seconds, HUNG_SECONDS)  # until somebody is alone
+            if self._at_work(since=now - seconds):
+                self._wish_again_at = now + EMPTY_WITHIN_SECONDS
+                return 0.0
+            self._wished_until = now + seconds
+            self._wish_again_at = self._wished_until + EMPTY_WITHIN_SECONDS
+            return seconds
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[bool]:
@@ -109,6 +120,8 @@ class Slots:
             if granted:
                 now = self._monotonic()
                 self._wished_until, self._alone_until = -math.inf, now + ALONE_SECONDS
+                self._wish_again_at = self._shut_at = -math.inf
+                self._patience = EMPTY_WITHIN_SECONDS
                 self._entered[token] = (Lane.DEFAULT, now)
         try:
             yield granted

@@ -47,9 +47,10 @@ def begin(rt: Runtime) -> None:
     if not rt.slots.wished:
         if not _take_turn(rt):
             return
-        if not rt.slots.wish():
-            _move_turn(rt, rt.clock.now())  # another process may be sooner empty
-            return
+        seconds = rt.slots.wish()
+        _move_turn(rt, rt.clock.now() + seconds)
+        if not seconds:
+            return  # another process may be sooner empty
     run_alone(rt)
 
 

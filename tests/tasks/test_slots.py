@@ -1,6 +1,8 @@
 """Slots of one process: a callback finds a hand, and a suspect gets the process to itself."""
 
 import contextlib
+import itertools
+import math
 import threading
 
 import pytest
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 from db.states import Lane
 from tasks.slots import (
     ALONE_SECONDS,
+    CALLBACKS_IN_SECONDS,
     CALLBACKS_OUT_SECONDS,
     EMPTY_WITHIN_SECONDS,
     HUNG_SECONDS,
@@ -143,6 +146,18 @@ def test_callbacks_are_kept_out_for_a_moment_only(slots: Slots, watch: Watch) ->
         assert not may_enter(slots, Lane.BULK)
 
 
+def test_callbacks_are_kept_out_once_a_minute_at_most(slots: Slots, watch: Watch) -> None:
+    """However long one of them hangs, and however long a wish has become meanwhile."""
+    out = 0
+    with slots.enter(Lane.URGENT):
+        for _ in range(int(HUNG_SECONDS) - 1):
+            watch.at += 1.0
+            if not slots.wished:
+                slots.wish()
+            out += not may_enter(slots)
+    assert 0 < out <= CALLBACKS_OUT_SECONDS * math.ceil(HUNG_SECONDS / CALLBACKS_IN_SECONDS)
+
+
 def test_a_wish_ends_by_itself(slots: Slots, watch: Watch) -> None:
     """A process that does not get empty goes on as before, and for as long as it was in vain."""
     with slots.enter(Lane.BULK):
@@ -158,11 +173,52 @@ def test_a_wish_ends_by_itself(slots: Slots, watch: Watch) -> None:
 
 
 def test_who_is_long_at_work_makes_a_wish_vain(slots: Slots, watch: Watch) -> None:
-    """Nobody is kept out for one who has been here for half a minute already."""
+    """Nobody is kept out at first for one who has been here for half a minute already."""
     with slots.enter(Lane.URGENT):
         watch.at += EMPTY_WITHIN_SECONDS
         assert not slots.wish()
         assert may_enter(slots, Lane.BULK)
+        watch.at += EMPTY_WITHIN_SECONDS - 0.1
+        assert not slots.wish()
+        assert may_enter(slots, Lane.BULK)
+
+
+def test_each_wish_in_vain_makes_the_next_one_last_longer(slots: Slots, watch: Watch) -> None:
+    """Until it outlasts everything that is not taken for hung; granted, all is as before."""
+    lasted = []
+    for _ in range(5):
+        with slots.enter(Lane.BULK):
+            lasted.append(slots.wish())
+            watch.at += lasted[-1] + EMPTY_WITHIN_SECONDS
+    assert lasted == [30.0, 60.0, 120.0, HUNG_SECONDS, HUNG_SECONDS]
+    assert slots.wish()
+    with slots.alone() as mine:
+        assert mine
+    assert slots.wish() == EMPTY_WITHIN_SECONDS
+
+
+@pytest.mark.parametrize("seconds", [20, 45, 90, 170])
+def test_suspects_have_their_turn_beside_long_tasks(
+    slots: Slots, watch: Watch, seconds: int
+) -> None:
+    """A new one every ten seconds, so that somebody has always been here for long."""
+    granted: list[float] = []
+    at_work: list[tuple[float, contextlib.ExitStack]] = []
+    for _ in range(3600):
+        watch.at += 1.0
+        for ends_at, task in list(at_work):
+            if ends_at <= watch.at:
+                task.close()
+                at_work.remove((ends_at, task))
+        if watch.at % 10 == 0:
+            task = contextlib.ExitStack()
+            if task.enter_context(slots.enter(Lane.BULK)):
+                at_work.append((watch.at + seconds, task))
+        if slots.wished or slots.wish():
+            with slots.alone() as mine:
+                granted += [watch.at] if mine else []
+    assert len(granted) >= 8
+    assert max(b - a for a, b in itertools.pairwise(granted)) < 450
 
 
 def test_a_thread_that_hangs_for_ever_counts_no_more(slots: Slots, watch: Watch) -> None:

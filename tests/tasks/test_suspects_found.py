@@ -10,6 +10,7 @@ from db.models import Feed
 from db.states import Lane
 from tasks import backfill, deaths, reconcile, suspects, sweep, sync
 from tasks.runtime import Runtime
+from tasks.slots import EMPTY_WITHIN_SECONDS, Slots
 from tests.tasks import past_days
 from tests.tasks.poison import Shelf, run
 from tests.tasks.scenes import LEASE_OVER, all_rows, change_feed
@@ -108,3 +109,28 @@ def test_a_killer_that_fails_every_second_time(world: World, error: ClientError)
     assert died == ONE_TOGETHER_FIVE_ALONE
     assert [len(read) for read in shelf.read if 3 in read].count(10) == 1
     assert shelf.of("suspect") == dict.fromkeys(range(10), False) | {3: True}
+
+
+def test_a_turn_lasts_as_long_as_its_wish(world: World) -> None:
+    """Where tasks are long: no other process is emptied as well, and then it is given back."""
+    shelf, ticks = Shelf(world), [0.0]
+    shelf.fill(10)
+    run(shelf.runtime(trace=crash_at("fetched")))
+    world.clock.advance(LEASE_OVER)
+    busy, other = shelf.runtime(slots=Slots(4, monotonic=lambda: ticks[0])), shelf.runtime()
+    deaths.bury(busy)
+    with busy.slots.enter(Lane.BULK):
+        suspects.begin(busy)
+        for _ in range(2):
+            world.clock.advance(EMPTY_WITHIN_SECONDS)
+            ticks[0] += EMPTY_WITHIN_SECONDS
+        with busy.slots.enter(Lane.BULK) as others_came:
+            assert others_came
+    with busy.slots.enter(Lane.URGENT):
+        suspects.begin(busy)
+        world.clock.advance(2 * EMPTY_WITHIN_SECONDS - 1)
+        suspects.begin(other)
+        assert (busy.slots.wished, other.slots.wished, shelf.landed()) == (True, False, set())
+        world.clock.advance(1)
+        suspects.begin(other)
+    assert shelf.landed() == set(range(10))
