@@ -1,7 +1,8 @@
 """Which goals are to get another data source, and what fed them before us.
 
 `datasource_want` is work: it is taken by moving its due time on, and ended by compare-and-swap, so
-two workers at the same goal do at worst the same thing twice. `datasource_before` stays for as long
+two workers at the same goal do at worst the same thing twice. What is taken and never ended has
+killed its worker (`db.tries`). `datasource_before` stays for as long
 as we are, or have been, the source of a goal with feeds: where Beeminder then says another one, a
 person has changed it.
 """
@@ -13,6 +14,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
+from db import tries
 from db.models import Feed, Goal, Notice
 from db.states import FeedState
 
@@ -38,16 +40,18 @@ def wanted(session: Session, goal_id: int) -> bool:
     return bool(options) and all(each.get("datasource") != KEEP for each in options)
 
 
-def due(session: Session, now: float) -> Goal | None:
-    """The goal whose change has waited longest."""
+def due(session: Session, now: float, *, alone: bool = False) -> Goal | None:
+    """The goal whose change has waited longest; `alone`: of those that are made alone."""
+    wanted_now = _due(now, alone=alone)
     return session.exec(
-        select_rows(Goal).where(_due(now)).order_by(col(Goal.datasource_due_at)).limit(1)
+        select_rows(Goal).where(wanted_now).order_by(col(Goal.datasource_due_at)).limit(1)
     ).first()
 
 
-def any_due(session: Session, now: float) -> bool:
-    """Is there a change to be made?"""
-    found = session.connection().execute(select(col(Goal.id)).where(_due(now)).limit(1))
+def any_due(session: Session, now: float, *, alone: bool = False) -> bool:
+    """Is there a change to be made? `alone`: one that is made alone."""
+    wanted_now = _due(now, alone=alone)
+    found = session.connection().execute(select(col(Goal.id)).where(wanted_now).limit(1))
     return found.first() is not None
 
 
@@ -58,6 +62,7 @@ def ask(session: Session, goal_id: int, want: str | None, *, due_at: float) -> N
         col(Goal.id) == goal_id,
         datasource_want=want,
         datasource_due_at=due_at,
+        datasource_tries=0,
         datasource_error=None,
     )
 
@@ -73,6 +78,7 @@ def take(session: Session, goal: Goal, *, until: float) -> bool:
         session,
         and_(_as(goal), col(Goal.datasource_due_at) == goal.datasource_due_at),
         datasource_due_at=until,
+        datasource_tries=col(Goal.datasource_tries) + 1,
     )
 
 
@@ -84,12 +90,30 @@ def end(session: Session, goal: Goal, *, error: str | None = None, not_before: f
         datasource_want=None,
         datasource_error=error,
         datasource_due_at=not_before,
+        datasource_tries=0,
+    )
+
+
+def give_up(session: Session, goal: Goal, *, error: str) -> bool:
+    """The change killed its worker too often: it is planned again only when a person asks."""
+    return _update(
+        session,
+        _as(goal),
+        datasource_want=None,
+        datasource_error=error,
+        datasource_tries=tries.GIVEN_UP,
     )
 
 
 def put_off(session: Session, goal: Goal, *, due_at: float, error: str) -> bool:
     """Try again then."""
-    return _update(session, _as(goal), datasource_due_at=due_at, datasource_error=error)
+    return _update(
+        session,
+        _as(goal),
+        datasource_due_at=due_at,
+        datasource_error=error,
+        datasource_tries=tries.without_the_last(col(Goal.datasource_tries)),
+    )
 
 
 def seen(session: Session, goal_id: int, autodata: str | None) -> None:
@@ -118,6 +142,7 @@ def give_back(session: Session, goal_ids: Collection[int], now: float) -> list[i
         .values(
             datasource_want=col(Goal.datasource_before),
             datasource_due_at=now,
+            datasource_tries=0,
             datasource_error=None,
         )
         .returning(col(Goal.id))
@@ -154,8 +179,12 @@ def open_notices(session: Session, subject: str, kind: str) -> set[str]:
     return set(found.scalars())
 
 
-def _due(now: float) -> ColumnElement[bool]:
-    return and_(col(Goal.datasource_want).is_not(None), col(Goal.datasource_due_at) <= now)
+def _due(now: float, *, alone: bool) -> ColumnElement[bool]:
+    return and_(
+        col(Goal.datasource_want).is_not(None),
+        col(Goal.datasource_due_at) <= now,
+        tries.open_to(col(Goal.datasource_tries), alone=alone),
+    )
 
 
 def _as(goal: Goal) -> ColumnElement[bool]:

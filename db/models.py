@@ -43,7 +43,8 @@ class Source(SQLModel, table=True):
 
     `quota_key` names what its vendor counts by; `turn_at` is when its feeds were claimed last,
     among all that share the quota. `access_issued_at` is when session tokens were asked for,
-    `renew_at` when they are renewed, `key_ends_at` when a key that a person made ends.
+    `renew_at` when they are renewed, `renew_tries` how often that was begun and has not ended
+    (`db.tries`), `key_ends_at` when a key that a person made ends.
     """
 
     __tablename__ = "source"
@@ -63,6 +64,7 @@ class Source(SQLModel, table=True):
     refresh_until: float = 0.0
     used_at: float | None = None
     renew_at: float | None = None
+    renew_tries: int = 0
     key_ends_at: float | None = None
     quota_key: str | None = Field(default=None, index=True)
     turn_at: float = 0.0
@@ -76,7 +78,7 @@ class Goal(SQLModel, table=True):
 
     `datasource_before` is what fed the goal before we were made its data source ("" for a person's
     hands), None while we are not. `datasource_want` is what is to be set there, None when nothing
-    is.
+    is; `datasource_tries` counts tries of that that were begun and have not ended (`db.tries`).
     """
 
     __tablename__ = "goal"
@@ -108,6 +110,7 @@ class Goal(SQLModel, table=True):
     datasource_before: str | None = None
     datasource_want: str | None = None
     datasource_due_at: float = 0.0
+    datasource_tries: int = 0
     datasource_error: str | None = None
     beeminder_updated_at: int | None = None
     facts_at: float | None = None

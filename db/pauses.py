@@ -9,7 +9,7 @@ from collections.abc import Collection
 from sqlalchemy import case, exists, select, update
 from sqlmodel import Session, col
 
-from db import feeds, inbox, notices
+from db import feeds, inbox, notices, sources
 from db.models import Cover, Event, Feed, Goal
 from db.opening import no_such_feed
 from db.resting import NOTICE, SET_ASIDE
@@ -67,6 +67,8 @@ def wake(session: Session, feed_ids: Collection[int], now: float) -> None:
     Those that had been set aside run alone at first.
     """
     feeds.lock(session, col(Feed.id).in_(feed_ids))
+    for source_id in sources.renew_again(session, feed_ids):
+        notices.clear(session, subject=f"source:{source_id}", kind=sources.RENEWAL, now=now)
     aside = session.connection().execute(
         select(col(Feed.id)).where(col(Feed.id).in_(feed_ids), col(Feed.reason) == SET_ASIDE)
     )

@@ -6,6 +6,7 @@ on `token_version`; the others wait for the version to change. No lock is held o
 """
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from sqlalchemy import exists, func, or_, select, update
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
+from db import tries
 from db.models import Feed, Source
 from db.states import FeedState, SourceState
 from db.vault import Vault
@@ -23,6 +25,7 @@ REFRESH_LEASE_SECONDS = 10.0
 
 RENEWED_AT = 0.8  # of a token's life
 IN_USE_SECONDS = 1800.0
+RENEWAL = "renewal"  # the kind of notice that tells that renewing was given up
 EARLY_SECONDS = 180.0  # tokens that were stored without `renew_at` are renewed so long before
 
 
@@ -170,8 +173,10 @@ def used(session: Session, source_id: int, now: float) -> None:
     )
 
 
-def expiring(session: Session, now: float) -> list[int]:
+def expiring(session: Session, now: float, *, alone: bool = False) -> list[int]:
     """Sources in use whose session tokens are to be renewed now, the longest due first.
+
+    `alone`: those at whose renewal a worker may have died (`db.tries`), else the others.
 
     In use is one that was read within half an hour, or within one life of its token if that is
     longer. So a source with callbacks never makes one wait for a login; one that is read every
@@ -188,6 +193,7 @@ def expiring(session: Session, now: float) -> list[int]:
             col(Source.access_expires_at) > now,
             or_(col(Source.used_at) >= now - IN_USE_SECONDS, col(Source.used_at) >= now - life),
             col(Source.state) != SourceState.REAUTHORIZE,
+            tries.open_to(col(Source.renew_tries), alone=alone),
         )
         .order_by(due_at, col(Source.id))
     )
@@ -201,6 +207,57 @@ def renew_later(session: Session, source_id: int, *, version: int, at: float) ->
         .where(col(Source.id) == source_id, col(Source.token_version) == version)
         .values(renew_at=at)
     )
+
+
+def begin_renewal(session: Session, source: Source, *, again_at: float) -> bool:
+    """Count a try to renew tokens; False when somebody else has begun one, or has renewed them.
+
+    Where it never ends the next one is due at `again_at`.
+    """
+    changed = session.connection().execute(
+        update(Source)
+        .where(
+            col(Source.id) == source.id,
+            col(Source.token_version) == source.token_version,
+            col(Source.renew_tries) == source.renew_tries,
+            col(Source.renew_at) == source.renew_at,
+        )
+        .values(renew_tries=col(Source.renew_tries) + 1, renew_at=again_at)
+    )
+    return changed.rowcount == 1
+
+
+def end_renewal(session: Session, source_id: int, *, good: bool) -> None:
+    """A try that was begun has ended; what is not `good` leaves the count as it was before."""
+    counted = col(Source.renew_tries)
+    session.connection().execute(
+        update(Source)
+        .where(col(Source.id) == source_id)
+        .values(renew_tries=0 if good else tries.without_the_last(counted))
+    )
+
+
+def give_renewal_up(session: Session, source_id: int) -> None:
+    """It killed its worker too often: tokens are left to the syncs that need them."""
+    session.connection().execute(
+        update(Source).where(col(Source.id) == source_id).values(renew_tries=tries.GIVEN_UP)
+    )
+
+
+def renew_again(session: Session, feed_ids: Collection[int]) -> list[int]:
+    """A person has these feeds tried again: what was given up of their sources is too.
+
+    Returns the ids of those sources.
+    """
+    theirs = select(col(Feed.source_id)).where(col(Feed.id).in_(feed_ids))
+    changed = session.connection().execute(
+        update(Source)
+        .where(col(Source.id).in_(theirs), col(Source.renew_tries) == tries.GIVEN_UP)
+        .values(renew_tries=0)
+        .returning(col(Source.id))
+        .execution_options(synchronize_session=False)
+    )
+    return [found for found in changed.scalars() if found is not None]
 
 
 def dated_keys(session: Session) -> list[tuple[Source, bool]]:

@@ -1,8 +1,9 @@
 """Suspects: work at which a worker has died, tried again one by one and alone in a process.
 
 Usual claims pass them over; those that say `alone` take one of them (`db.claiming`, `db.backfills`,
-`db.reconciling`, `db.events`). So that others go on serving callbacks, one process at a time makes
-room for them: it has the turn, a quota of our own.
+`db.reconciling`, `db.events`; `db.datasources` and `db.sources` for what has no lease). So that
+others go on serving callbacks, one process at a time makes room for them: it has the turn, a quota
+of our own.
 """
 
 from collections.abc import Collection
@@ -10,7 +11,16 @@ from collections.abc import Collection
 from sqlalchemy import select, update
 from sqlmodel import Session, col
 
-from db import backfills, claiming, events, quotas, reconciling, resting
+from db import (
+    backfills,
+    claiming,
+    datasources,
+    events,
+    quotas,
+    reconciling,
+    resting,
+    sources,
+)
 from db.models import Feed
 from db.models_limits import Quota
 from db.states import EventKind, Lane
@@ -22,6 +32,8 @@ OURS = "waggle"  # no vendor's: nobody has to know of it
 def any_due(session: Session, kinds: Collection[EventKind], now: float) -> bool:
     """Is there something that could be tried alone now? `kinds`: events that no feed answers."""
     if events.any_due(session, kinds, now, alone=True):
+        return True
+    if datasources.any_due(session, now, alone=True) or sources.expiring(session, now, alone=True):
         return True
     known = session.connection().execute(
         select(col(Feed.id)).where(col(Feed.suspect).is_(True), resting.claimable()).limit(1)

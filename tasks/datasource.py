@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from sqlmodel import Session
 
-from db import datasources, notices
+from db import datasources, notices, tries
 from db.models import Goal, User
 from tasks.runtime import Runtime
 
@@ -50,7 +50,8 @@ def shown(source: str | None) -> str:
 def plan(goal: Goal, *, wanted: bool, app_name: str | None, now: float) -> str | None:
     """What to set as the goal's data source, without asking anybody; None: nothing new.
 
-    `wanted`: `datasources.wanted`. After a refusal nothing is planned for a day.
+    `wanted`: `datasources.wanted`. After a refusal nothing is planned for a day, after it killed
+    its worker too often not before a person asks.
     """
     if not wanted or not app_name or goal.datasource_want is not None:
         return None
@@ -58,6 +59,8 @@ def plan(goal: Goal, *, wanted: bool, app_name: str | None, now: float) -> str |
         return None
     if goal.datasource_before is not None:
         return None  # we were set, and a person has changed it
+    if goal.datasource_tries == tries.GIVEN_UP:
+        return None
     if goal.datasource_error is not None and now < goal.datasource_due_at:
         return None
     return app_name

@@ -9,7 +9,8 @@ from sqlmodel import Session
 
 import clients
 from clients.errors import AuthFailed, ClientError, NotFound, Permanent
-from db import datasources, notices
+from db import datasources, notices, tries
+from db.deaths import MOST
 from db.models import Goal, User
 from db.states import Lane, UserState
 from tasks import datasource, gates, policy
@@ -24,13 +25,19 @@ CALL_SECONDS = 8.0
 TRY_SECONDS = 30.0  # longer than the calls of a try
 
 
-def run(rt: Runtime) -> bool:
-    """Make one change that is due; False when there was none."""
+def run(rt: Runtime, *, alone: bool = False) -> bool:
+    """Make one change that is due; False when there was none.
+
+    `alone`: one at which a worker may have died.
+    """
     now = rt.clock.now()
     with rt.ledger.read() as session:
-        goal = datasources.due(session, now)
+        goal = datasources.due(session, now, alone=alone)
     if goal is None:
         return False
+    if tries.too_many(goal.datasource_tries):
+        _give_up(rt, goal)
+        return True
     with rt.ledger.write() as session:
         mine = datasources.take(session, goal, until=now + TRY_SECONDS)
     if mine:
@@ -148,6 +155,32 @@ def _not_now(rt: Runtime, goal: Goal, error: ClientError | DeferredError) -> Non
         else:
             # A dead token, or a goal that is gone: the person's feeds fail with that and say it.
             datasources.end(session, goal, error=text, not_before=now)
+
+
+def _give_up(rt: Runtime, goal: Goal) -> None:
+    """Its tries killed or hung their worker: nobody makes this change before a person asks."""
+    want, ours = goal.datasource_want, datasource.same(goal.datasource_want, rt.options.app_name)
+    with rt.ledger.write() as session:
+        name = f"{session.get_one(User, goal.user_id).username}/{goal.slug}"
+        why = f"the worker died or hung {MOST} times in a row while it did nothing else"
+        if ours:
+            message = (
+                f"Waggle can't be made the data source of {name}, so Beeminder does not ask it "
+                f"before it acts: {why}. It is not tried any more; `waggle link {name}` does the "
+                "same in a process of your own, shows how it ends, and has it tried again"
+            )
+        else:
+            message = (
+                f"the data source of {name} could not be set to {datasource.shown(want)}: {why}. "
+                "It is not tried any more; the goal's settings at Beeminder can"
+            )
+        if not datasources.give_up(session, goal, error=why):
+            return  # a person wants something else by now
+        datasources.remember(session, goal.id or 0, None)
+        datasource.tell(
+            session, goal, datasource.Objection(datasource.REFUSED, message), rt.clock.now()
+        )
+    log.error("datasource.given_up", goal=goal.id, want=want)
 
 
 def _refused(rt: Runtime, session: Session, goal: Goal, why: str, *, name: str) -> None:

@@ -11,7 +11,7 @@ from clients.errors import AuthFailed, ClientError, Transient
 from db import sources
 from db.models import Source
 from db.states import Lane
-from tasks import gates, jobs
+from tasks import gates, jobs, renewals
 from tasks.gates import DeferredError
 from tasks.providers import Authenticate, Link
 from tasks.runtime import Runtime
@@ -24,14 +24,15 @@ AGAIN_SECONDS = 30.0  # the shortest pause after a failure
 SHARE_LEFT = 0.1  # of the life that is left: of a long one a failure leaves much
 
 
-def run(rt: Runtime) -> int:
+def run(rt: Runtime, *, alone: bool = False) -> int:
     """Renew what is due; returns how many were renewed. Rings again if there is more.
 
-    A failure is put off, and left to whoever needs the token when it has ended.
+    A failure is put off, and left to whoever needs the token when it has ended. `alone`: one at
+    which a worker may have died.
     """
     began = rt.clock.now()
     with rt.ledger.read() as session:
-        due = sources.expiring(session, began)
+        due = sources.expiring(session, began, alone=alone)[: 1 if alone else None]
     renewed = 0
     for source_id in due:
         if rt.stopping.is_set():
@@ -39,7 +40,8 @@ def run(rt: Runtime) -> int:
         if rt.clock.now() - began > SLICE_SECONDS:
             rt.ring("refresh_tokens", Lane.DEFAULT.name.lower())
             break
-        renewed += _renew(rt, source_id)
+        if renewals.begin(rt, source_id):
+            renewed += renewals.end(rt, source_id, good=_renew(rt, source_id))
     return renewed
 
 

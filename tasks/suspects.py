@@ -12,7 +12,16 @@ from sqlmodel import Session
 from db import suspects
 from db.events import ASKS_FOR_FEEDS
 from db.states import Lane
-from tasks import backfill, callbacks, deauthorize, deliver, reconcile, sync
+from tasks import (
+    backfill,
+    callbacks,
+    datasource_change,
+    deauthorize,
+    deliver,
+    reconcile,
+    refresh,
+    sync,
+)
 from tasks.runtime import Runtime
 from tasks.slots import ALONE_SECONDS, EMPTY_WITHIN_SECONDS
 
@@ -34,6 +43,8 @@ def run(rt: Runtime) -> bool:
         callbacks.look_one_up(rt, alone=True)
         or deauthorize.run(rt, alone=True)
         or sync.run(rt, Lane.BULK, alone=True)
+        or datasource_change.run(rt, alone=True)
+        or refresh.run(rt, alone=True) > 0
         or deliver.run(rt, alone=True)
         or backfill.run(rt, alone=True)
         or reconcile.run(rt, alone=True)

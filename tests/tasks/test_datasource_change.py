@@ -7,7 +7,7 @@ from db import datasources, pauses
 from db.models import User
 from db.states import UserState
 from simulators.faults import Fault
-from tasks import datasource_change, policy
+from tasks import datasource_change, policy, suspects, sweep
 from tests.tasks.scenes import InThread, at_once
 from tests.tasks.sourced import APP, GOAL_PATH, Sourced, stalled
 
@@ -160,14 +160,18 @@ def test_a_lost_answer_costs_nothing(house):
 
 
 def test_a_killed_worker_leaves_the_wish(house):
-    """Its try is over after half a minute, and somebody else makes it."""
+    """Its try is over after half a minute; the next one is made alone, and ends well."""
     house.consider()
     with house.world.ledger.write() as session:
         assert datasources.take(session, house.row, until=house.world.clock.at + 30)
     assert house.work() == 0
+    assert not suspects.run(house.runtime())
     house.world.clock.advance(31)
-    assert house.work() == 1
-    assert house.there == APP
+    assert house.work() == 0
+    assert "datasource.default" not in (rung := sweep.run(house.runtime()))
+    assert rung["suspects.default"] == 1
+    assert suspects.run(house.runtime())
+    assert (house.there, house.row.datasource_tries) == (APP, 0)
 
 
 def test_two_workers_set_it_once(house):

@@ -43,6 +43,11 @@ def upgrade() -> None:
             batch_op.add_column(sa.Column(name, sa.String(), server_default="", nullable=False))
         batch_op.add_column(sa.Column("deferred_since", sa.Float(), nullable=True))
 
+    with op.batch_alter_table("goal", schema=None) as batch_op:
+        batch_op.add_column(
+            sa.Column("datasource_tries", sa.Integer(), server_default="0", nullable=False)
+        )
+
     for table in ("event", "feed"):
         # Of what is held only: to look for what is free nobody should go through all the others.
         with op.batch_alter_table(table, schema=None) as batch_op:
@@ -83,6 +88,9 @@ def upgrade() -> None:
     with op.batch_alter_table("source", schema=None) as batch_op:
         batch_op.add_column(sa.Column("access_issued_at", sa.Float(), nullable=True))
         batch_op.add_column(sa.Column("renew_at", sa.Float(), nullable=True))
+        batch_op.add_column(
+            sa.Column("renew_tries", sa.Integer(), server_default="0", nullable=False)
+        )
         batch_op.add_column(sa.Column("key_ends_at", sa.Float(), nullable=True))
         batch_op.add_column(sa.Column("quota_key", sa.String(), nullable=True))
         batch_op.add_column(sa.Column("turn_at", sa.Float(), server_default="0", nullable=False))
