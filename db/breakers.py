@@ -161,6 +161,16 @@ def admit(
     return free
 
 
+def probe_at(session: Session, user_id: int) -> float:
+    """When scheduled work may probe this person's link again; 0.0 while its breaker is closed."""
+    found = session.connection().execute(
+        select(col(Breaker.probe_at)).where(
+            col(Breaker.subject) == link(user_id), col(Breaker.opened_at).is_not(None)
+        )
+    )
+    return found.scalar_one_or_none() or 0.0
+
+
 def change(
     session: Session, subject: str, step: Callable[[Health], Health]
 ) -> tuple[Health, Health]:

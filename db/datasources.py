@@ -14,7 +14,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
-from db import tries
+from db import breakers, tries
 from db.models import Feed, Goal, Notice
 from db.states import FeedState
 
@@ -72,8 +72,12 @@ def remember(session: Session, goal_id: int, before: str | None) -> None:
     _update(session, col(Goal.id) == goal_id, datasource_before=before)
 
 
-def take(session: Session, goal: Goal, *, until: float) -> bool:
-    """Begin a try; False when somebody else has, or it is not wanted any more."""
+def take(session: Session, goal: Goal, *, now: float, until: float) -> bool:
+    """Begin a try; False when somebody else has, it is not wanted any more, or a breaker is open
+    whose probe it is not.
+    """
+    if not breakers.admit(session, source_id=None, user_id=goal.user_id, now=now, urgent=False):
+        return False
     return _update(
         session,
         and_(_as(goal), col(Goal.datasource_due_at) == goal.datasource_due_at),
@@ -184,6 +188,7 @@ def _due(now: float, *, alone: bool) -> ColumnElement[bool]:
         col(Goal.datasource_want).is_not(None),
         col(Goal.datasource_due_at) <= now,
         tries.open_to(col(Goal.datasource_tries), alone=alone),
+        ~breakers.link_blocked(Goal, now, urgent=False),
     )
 
 

@@ -113,6 +113,11 @@ def put_back(
     return _fenced(session, held, values)
 
 
+def let_go(session: Session, held: EventClaim, *, due_at: float) -> bool:
+    """Release an event that was not tried; False when it was fenced off."""
+    return _fenced(session, held, {"due_at": due_at, "attempts": col(Event.attempts) - 1})
+
+
 def finish_claimed(
     session: Session,
     held: EventClaim,

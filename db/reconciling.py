@@ -35,21 +35,34 @@ class Subject:
 
 def any_overdue(session: Session, now: float, *, alone: bool = False) -> bool:
     """Is there a goal to reconcile? `alone`: for a feed that runs alone."""
-    overdue = _overdue(now, alone=alone)
+    overdue = and_(_overdue(now, alone=alone), ~breakers.blocked(now, at_source=False))
     found = session.connection().execute(select(col(Feed.id)).where(overdue).limit(1))
     return found.first() is not None
 
 
 def claim_overdue(session: Session, *, owner: str, now: float, alone: bool = False) -> list[Claim]:
-    """Lease the overdue feeds of the one goal that has waited longest; empty when there is none."""
+    """Lease the overdue feeds of the one goal that has waited longest; empty when there is none.
+
+    Where the breaker of its person is open it is a probe, and takes that turn.
+    """
     overdue = _overdue(now, alone=alone)
-    first = session.connection().execute(
-        select(col(Feed.goal_id)).where(overdue).order_by(_last()).limit(1)
+    first = (
+        session.connection()
+        .execute(
+            select(col(Feed.goal_id), col(Goal.user_id))
+            .join(Goal, col(Goal.id) == col(Feed.goal_id))
+            .where(overdue, ~breakers.blocked(now, at_source=False))
+            .order_by(_last())
+            .limit(1)
+        )
+        .one_or_none()
     )
-    goal_id = first.scalar_one_or_none()
-    if goal_id is None:
+    if first is None or not breakers.admit(
+        session, source_id=None, user_id=first.user_id, now=now, urgent=False
+    ):
         return []
-    where = and_(col(Feed.goal_id) == goal_id, overdue)
+    # Without a look at breakers: the turn of a probe has just been taken.
+    where = and_(col(Feed.goal_id) == first.goal_id, overdue)
     return claiming.take(session, where, owner, now, feeds.BATCH, work=Work.RECONCILE, alone=alone)
 
 
@@ -87,7 +100,6 @@ def _overdue(now: float, *, alone: bool) -> ColumnElement[bool]:
         claiming.free(now),
         col(Feed.due_at) > now,  # a sync goes first
         claiming.clear(now, at_source=False, alone=alone),
-        ~breakers.blocked(now, at_source=False),
         _last() + late <= now - PERIOD,
     )
 

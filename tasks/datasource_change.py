@@ -13,7 +13,7 @@ from db import datasources, notices, tries
 from db.deaths import MOST
 from db.models import Goal, User
 from db.states import Lane, UserState
-from tasks import datasource, gates, policy
+from tasks import datasource, gates, outages, policy
 from tasks.beeminder import WHERE, Access
 from tasks.gates import DeferredError
 from tasks.policy import Again, Stop, Tried
@@ -39,7 +39,7 @@ def run(rt: Runtime, *, alone: bool = False) -> bool:
         _give_up(rt, goal)
         return True
     with rt.ledger.write() as session:
-        mine = datasources.take(session, goal, until=now + TRY_SECONDS)
+        mine = datasources.take(session, goal, now=now, until=now + TRY_SECONDS)
     if mine:
         with gates.errand(Lane.DEFAULT):
             _try(rt, goal, asked=False)
@@ -66,7 +66,9 @@ def _try(rt: Runtime, goal: Goal, *, asked: bool) -> None:
     with rt.ledger.read() as session:
         linked = datasources.linked(session, goal_id)
     try:
-        before, after = _change(rt, goal, asked=asked)
+        access = Access(rt, goal.user_id)
+        with outages.counted(rt, access):
+            before, after = _change(rt, goal, access, asked=asked)
     except (ClientError, DeferredError) as error:
         _not_now(rt, goal, error)
         return
@@ -94,10 +96,11 @@ def _cleared(session: Session, goal_id: int, *, ours: bool, now: float) -> None:
             notices.clear(session, subject=subject, kind=datasource.KIND, now=now, key=key)
 
 
-def _change(rt: Runtime, goal: Goal, *, asked: bool) -> tuple[str | None, str | None]:
+def _change(
+    rt: Runtime, goal: Goal, access: Access, *, asked: bool
+) -> tuple[str | None, str | None]:
     """(what fed the goal before, what feeds it now). Unasked, nobody else's choice is replaced."""
     want, app_name = goal.datasource_want or "", rt.options.app_name
-    access = Access(rt, goal.user_id)
     seen = _find(access, goal)
     if datasource.same(want, app_name):
         with rt.ledger.read() as session:

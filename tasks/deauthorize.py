@@ -7,11 +7,11 @@ is destroyed, and only the person's *current* token counts (every login ends the
 import structlog
 
 from clients.errors import AuthFailed, ClientError
-from db import events, people
+from db import breakers, events, people
 from db.events import EventClaim
 from db.models import User
 from db.states import EventKind, Lane
-from tasks import deaths, event_setbacks, gates, policy
+from tasks import deaths, event_setbacks, gates, outages, policy
 from tasks.beeminder import client_of
 from tasks.gates import DeferredError
 from tasks.runtime import Runtime
@@ -43,15 +43,26 @@ def run(rt: Runtime, *, alone: bool = False) -> bool:
             events.finish_claimed(session, held, rt.clock.now())
         log.info("deauthorize.unknown_token", event_id=held.event.id)
         return True
-    _confirm(rt, held, user)
+    if _may_ask(rt, held, user):
+        _confirm(rt, held, user)
     return True
+
+
+def _may_ask(rt: Runtime, held: EventClaim, user: User) -> bool:
+    """Is Beeminder there, or is it our turn to find out? Else the event waits for the probe."""
+    with rt.ledger.write() as session:
+        now, user_id = rt.clock.now(), user.id or 0
+        if breakers.admit(session, source_id=None, user_id=user_id, now=now, urgent=False):
+            return True
+        events.let_go(session, held, due_at=max(now, breakers.probe_at(session, user_id)))
+    return False
 
 
 def _confirm(rt: Runtime, held: EventClaim, user: User) -> None:
     """Is this token really dead? Only then it is destroyed, and everything of it stops."""
     now = rt.clock.now()
     try:
-        with gates.errand(Lane.DEFAULT):
+        with outages.asked(rt, user.id or 0), gates.errand(Lane.DEFAULT):
             client_of(rt, user, deadline=8.0).me()
     except AuthFailed:
         with rt.ledger.write() as session:

@@ -84,11 +84,20 @@ def linked(rt: Runtime, access: Access, *, troubled: Collection[str] | None = No
     an open breaker stays so while pushes wait: what waits would not follow. `troubled`: subjects in
     trouble when it was begun; None: look.
     """
-    if access.lost is None and not access.answered:
-        return
-    subject = _link(access.user_id)
-    if access.pushed or access.lost is not None or not _pushes_wait(rt, access.user_id):
-        _count(rt, subject, access.lost, troubled=troubled)
+    if access.lost is not None or access.answered:
+        _linked(rt, access.user_id, access.lost, pushed=access.pushed, troubled=troubled)
+
+
+def _linked(
+    rt: Runtime,
+    user_id: int,
+    error: ClientError | DeferredError | None,
+    *,
+    pushed: bool,
+    troubled: Collection[str] | None = None,
+) -> None:
+    if pushed or not _answered(error) or not _pushes_wait(rt, user_id):
+        _count(rt, _link(user_id), error, troubled=troubled)
 
 
 def _pushes_wait(rt: Runtime, user_id: int) -> bool:
@@ -117,6 +126,17 @@ def counted(rt: Runtime, access: Access) -> Iterator[None]:
         yield
     finally:
         linked(rt, access)
+
+
+@contextlib.contextmanager
+def asked(rt: Runtime, user_id: int) -> Iterator[None]:
+    """The same for one call that does not go through `Access`."""
+    try:
+        yield
+    except (ClientError, DeferredError) as error:
+        _linked(rt, user_id, error, pushed=False)
+        raise
+    _linked(rt, user_id, None, pushed=False)
 
 
 def forget(session: Session, now: float) -> None:

@@ -25,6 +25,7 @@ from tasks import (
     gates,
     holdings,
     jobs,
+    outages,
     policy,
     push,
     reconcile_record,
@@ -124,6 +125,20 @@ def _reconcile(
         goal = session.get_one(Goal, session.get_one(Feed, claims[0].feed_id).goal_id)
         user = session.get_one(User, goal.user_id)
     access = Access(rt, user.id or 0)
+    with outages.counted(rt, access):
+        return _compare(rt, claims, repair, goal=goal, user=user, access=access, between=between)
+
+
+def _compare(
+    rt: Runtime,
+    claims: Sequence[Claim],
+    repair: Repair,
+    *,
+    goal: Goal,
+    user: User,
+    access: Access,
+    between: holdings.Between | None,
+) -> Report:
     missing = facts.refresh(rt, access, user, [goal])
     if missing:
         raise missing[goal.id or 0]

@@ -94,7 +94,7 @@ def test_work_waits_for_whom_it_asks(ledger: Ledger, work: Take, subject: str) -
     assert can(ledger, work, NOW + 60) is asks  # else it has been taken already
 
 
-@pytest.mark.parametrize("work", [sync, push, read_again])
+@pytest.mark.parametrize("work", [sync, push, read_again, reconcile])
 def test_one_of_all_workers_probes(ledger: Ledger, work: Take) -> None:
     """Eight come at the moment it is due: one gets the work, and its turn is taken."""
     prepare(ledger, work)

@@ -73,9 +73,9 @@ def test_a_try_is_taken_by_one_worker(world, goal_id):
     put(world, goal_id, datasource_want="waggle", datasource_due_at=NOON)
     goal = row(world, goal_id)
     with world.ledger.write() as session:
-        assert datasources.take(session, goal, until=NOON + 30)
+        assert datasources.take(session, goal, now=NOON, until=NOON + 30)
     with world.ledger.write() as session:
-        assert not datasources.take(session, goal, until=NOON + 40)
+        assert not datasources.take(session, goal, now=NOON, until=NOON + 40)
     assert row(world, goal_id).datasource_due_at == NOON + 30
 
 

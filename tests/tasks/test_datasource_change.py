@@ -163,7 +163,8 @@ def test_a_killed_worker_leaves_the_wish(house):
     """Its try is over after half a minute; the next one is made alone, and ends well."""
     house.consider()
     with house.world.ledger.write() as session:
-        assert datasources.take(session, house.row, until=house.world.clock.at + 30)
+        now = house.world.clock.at
+        assert datasources.take(session, house.row, now=now, until=now + 30)
     assert house.work() == 0
     assert not suspects.run(house.runtime())
     house.world.clock.advance(31)
