@@ -124,6 +124,7 @@ def advance(
         held=col(Backfill.held) + held,
         attempts=0,
         deferrals=0,
+        garbled=0,
         stuck_since=None,
         due_at=now,
         error=None,
@@ -141,22 +142,27 @@ def put_back(
     deferred: bool,
     now: float,
     free: bool = True,
+    garbled: bool = False,
     written: int = 0,
 ) -> None:
     """Not now: the chunk is tried again at `due_at`.
 
-    `deferred`: a limit said so, which costs no attempt while it is `free`. `written`: what landed
-    of it all the same.
+    `deferred`: a limit said so, which costs no attempt while it is `free`. `garbled`: an answer of
+    the wrong shape did. `written`: what landed of it all the same.
     """
+    counted: dict[str, object] = {}
+    if not (deferred and free):
+        counted["attempts"] = col(Backfill.attempts) + 1
+        counted["garbled"] = col(Backfill.garbled) + 1 if garbled else 0
     _update(
         session,
         col(Backfill.id) == backfill_id,
         due_at=due_at,
         error=error,
-        attempts=col(Backfill.attempts) + int(not (deferred and free)),
         deferrals=col(Backfill.deferrals) + int(deferred),
         stuck_since=func.coalesce(col(Backfill.stuck_since), now),
         written=col(Backfill.written) + written,
+        **counted,
     )
 
 

@@ -98,16 +98,20 @@ def put_back(
     error: dict[str, Any] | None = None,
     deferred: bool = False,
     free: bool = True,
+    garbled: bool = False,
 ) -> bool:
     """Release a claimed event to be tried again at `due_at`; False when it was fenced off.
 
-    `deferred`: a limit said so, which costs no attempt while it is `free`.
+    `deferred`: a limit said so, which costs no attempt while it is `free`. `garbled`: an answer of
+    the wrong shape did.
     """
     values: dict[str, Any] = {
         "due_at": due_at,
         "attempts": col(Event.attempts) - int(deferred and free),
         "deferrals": col(Event.deferrals) + int(deferred),
     }
+    if not (deferred and free):
+        values["garbled"] = col(Event.garbled) + 1 if garbled else 0
     if error is not None:
         values["error"] = error
     return _fenced(session, held, values)

@@ -94,6 +94,7 @@ def finish(
         **_unless_stopped(FeedState.ACTIVE),
         attempts=0,
         deferrals=0,
+        garbled=0,
         deferred_since=None,
         failing_since=None,
         doubtful=case((_as_claimed(held), False), else_=col(Feed.doubtful)),
@@ -112,12 +113,14 @@ def put_back(
     error: dict[str, Any],
     deferred: bool,
     free: bool = True,
+    garbled: bool = False,
     now: float,
 ) -> None:
     """Not now: release the feed until `due_at`; the stamped events wait for the next claim.
 
     `deferred`: a limit said so, which nobody who asks again shortens, and which costs no attempt
-    unless it is not `free` any more. Raises `FencedError`.
+    unless it is not `free` any more. `garbled`: an answer of the wrong shape did. Raises
+    `FencedError`.
     """
     counted: dict[str, Any] = {}
     if deferred:
@@ -128,6 +131,7 @@ def put_back(
     if not (deferred and free):
         counted |= {
             "attempts": col(Feed.attempts) + 1,
+            "garbled": _garbled(garbled=garbled),
             "failing_since": func.coalesce(col(Feed.failing_since), now),
             "last_error": error["message"],
         }
@@ -143,6 +147,7 @@ def fail(
     now: float,
     next_at: float,
     error: dict[str, Any],
+    garbled: bool = False,
 ) -> None:
     """A person has to do something: the feed is failing, the stamped events end with the reason.
 
@@ -155,6 +160,7 @@ def fail(
         lane=case((_as_claimed(held), Lane.BULK.value), else_=Lane.URGENT.value),
         **_unless_stopped(FeedState.FAILING, error["code"]),
         attempts=col(Feed.attempts) + 1,
+        garbled=_garbled(garbled=garbled),
         deferrals=0,
         deferred_since=None,
         failing_since=func.coalesce(col(Feed.failing_since), now),
@@ -179,6 +185,7 @@ def rest(
         **_unless_stopped(FeedState.PAUSED, error["code"]),
         attempts=0,
         deferrals=0,
+        garbled=0,
         deferred_since=None,
         failing_since=None,
         last_error=error["message"],
@@ -242,6 +249,11 @@ def lock(session: Session, where: ColumnElement[bool]) -> None:
     session.connection().execute(
         select(col(Feed.id)).where(where).order_by(col(Feed.id)).with_for_update(key_share=True)
     )
+
+
+def _garbled(*, garbled: bool) -> Any:  # noqa: ANN401 -- a number or an expression
+    """How many answers of the wrong shape there were in a row, after one more failure."""
+    return col(Feed.garbled) + 1 if garbled else 0
 
 
 def _mine(held: Claim) -> ColumnElement[bool]:

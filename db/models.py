@@ -125,7 +125,8 @@ class Feed(SQLModel, table=True):
     `work` is what it was leased for last. `deaths` counts claims in a row whose worker died or hung
     while this feed ran alone (-1: it died in a crowd); a `suspect` one was at work when its worker
     died, and runs alone until all that it died of (`suspect_of`, see `db.suspicion`) was done once.
-    `deferred_since` is when the first of its `deferrals` came.
+    `deferred_since` is when the first of its `deferrals` came; the last of its `attempts` met
+    `garbled` answers of the wrong shape.
     """
 
     __tablename__ = "feed"
@@ -161,6 +162,7 @@ class Feed(SQLModel, table=True):
     suspect_of: str = ""
     attempts: int = 0
     deferrals: int = 0
+    garbled: int = 0
     deferred_since: float | None = None
     failing_since: float | None = None
     cursor: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())
@@ -191,6 +193,7 @@ class Event(SQLModel, table=True):
     state: str = states.EventState.RECEIVED
     attempts: int = 0
     deferrals: int = 0
+    garbled: int = 0
     deaths: int = 0
     due_at: float = 0.0
     lease_owner: str | None = None
@@ -307,7 +310,7 @@ class Sending(SQLModel, table=True):
 class Backfill(SQLModel, table=True):
     """Days of a feed that a person wants read again, worked off in chunks from `next_day` on.
 
-    `attempts`, `deferrals` and `stuck_since` are of the chunk that is next.
+    `attempts`, `deferrals`, `garbled` and `stuck_since` are of the chunk that is next.
     """
 
     __tablename__ = "backfill"
@@ -323,6 +326,7 @@ class Backfill(SQLModel, table=True):
     held: int = 0
     attempts: int = 0
     deferrals: int = 0
+    garbled: int = 0
     stuck_since: float | None = None
     due_at: float = 0.0
     error: str | None = None

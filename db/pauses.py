@@ -84,6 +84,7 @@ def wake(session: Session, feed_ids: Collection[int], now: float) -> None:
             due_at=now,
             attempts=0,
             deferrals=0,
+            garbled=0,
             deaths=0,
             suspect_of="",
             deferred_since=None,

@@ -22,6 +22,7 @@ def not_now(rt: Runtime, chunk: Chunk, error: ClientError | DeferredError) -> No
     tried = Tried(
         attempts=chunk.row.attempts,
         deferrals=chunk.row.deferrals,
+        garbled=chunk.row.garbled,
         age=stuck,
         deferred_for=stuck,
     )
@@ -31,7 +32,8 @@ def not_now(rt: Runtime, chunk: Chunk, error: ClientError | DeferredError) -> No
         with rt.ledger.write() as session:
             chunk.pushed.mark(session, chunk.job.held, now)
             if isinstance(decided, Again):
-                _again(session, chunk, decided, text, now)
+                garbled = policy.is_garbled(error)
+                _again(session, chunk, decided, text, now, garbled=garbled)
             else:
                 possible = not isinstance(error, ImpossibleBackfillError)
                 text = _given_up(chunk, decided, text, possible=possible)
@@ -44,7 +46,9 @@ def not_now(rt: Runtime, chunk: Chunk, error: ClientError | DeferredError) -> No
     log.warning("backfill.not_now", feed=chunk.job.held.feed_id, again=again, error=text)
 
 
-def _again(session: Session, chunk: Chunk, again: Again, text: str, now: float) -> None:
+def _again(
+    session: Session, chunk: Chunk, again: Again, text: str, now: float, *, garbled: bool
+) -> None:
     due_at = now + again.seconds
     waiting = [point.id or 0 for point in chunk.pending(session)]
     outbox.postpone(session, waiting, due_at=due_at, error=text)
@@ -55,6 +59,7 @@ def _again(session: Session, chunk: Chunk, again: Again, text: str, now: float) 
         error=text,
         deferred=again.deferred,
         free=again.free,
+        garbled=garbled,
         now=now,
         written=len(chunk.pushed.landed),
     )

@@ -24,6 +24,7 @@ def not_now(rt: Runtime, held: EventClaim, error: ClientError | DeferredError, h
     tried = Tried(
         attempts=event.attempts - 1,  # the claim has counted this try
         deferrals=event.deferrals,
+        garbled=event.garbled,
         age=age,
         deferred_for=age,
     )
@@ -38,6 +39,7 @@ def not_now(rt: Runtime, held: EventClaim, error: ClientError | DeferredError, h
                 error=stored,
                 deferred=decided.deferred,
                 free=decided.free,
+                garbled=policy.is_garbled(error),
             )
         elif decided.dead:
             stored = events.given_up(event.id, stored)

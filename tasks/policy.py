@@ -29,7 +29,7 @@ class Policy:
       `deferred_floor` is the shortest one.
     - What a person has to mend ends it, and is looked at again after `look_again`; one that does
       not `stop` is tried again then. An answer of the wrong shape is an accident `garbled_tries`
-      times, and is then looked at after `garbled_again`.
+      times in a row, and is then looked at after `garbled_again`.
     - It is dead when it is older than `dead_after` and was tried `dead_tries` times.
     """
 
@@ -91,11 +91,13 @@ class Tried:
     """What became of it so far.
 
     `attempts` have failed and `deferrals` waited for a limit, both in a row and without the try
-    that is decided about. `age` of the trouble, and how long it has been `deferred_for`: seconds.
+    that is decided about; the last of the attempts met `garbled` answers. `age` of the trouble, and
+    how long it has been `deferred_for`: seconds.
     """
 
     attempts: int = 0
     deferrals: int = 0
+    garbled: int = 0
     age: float = 0.0
     deferred_for: float = 0.0
 
@@ -137,6 +139,11 @@ class Deferral(Protocol):
     error: dict[str, str]
 
 
+def is_garbled(error: ClientError | Deferral) -> bool:
+    """Was it an answer of the wrong shape?"""
+    return isinstance(error, UnexpectedResponse)
+
+
 def decide(
     policy: Policy,
     error: ClientError | Deferral,
@@ -150,9 +157,9 @@ def decide(
 
     A vendor that answers nonsense may mend itself, so work that has a schedule keeps to it then.
     """
-    garbled = isinstance(error, UnexpectedResponse)
+    garbled = is_garbled(error)
     permanent = isinstance(error, Permanent) and not (
-        garbled and tried.attempts < policy.garbled_tries
+        garbled and tried.garbled < policy.garbled_tries
     )
     look_again = max(every, policy.garbled_again) if garbled else policy.look_again
     if isinstance(error, ClientError) and permanent and policy.stops:

@@ -64,6 +64,7 @@ def not_now(
     try:
         with rt.ledger.write() as session:
             (pushed or Pushed()).mark(session, job.held, now)
+            garbled = policy.is_garbled(error)
             decided = policy.decide(
                 policy.SYNC,
                 error,
@@ -74,9 +75,9 @@ def not_now(
             )
             stored = policy.as_json(error, where=where, decided=decided)
             if isinstance(decided, Stop):
-                _stop(session, job, decided, stored, where=where, now=now)
+                _stop(session, job, decided, stored, where=where, now=now, garbled=garbled)
             else:
-                _again(rt, session, job, decided, stored, where=where, now=now)
+                _again(rt, session, job, decided, stored, where=where, now=now, garbled=garbled)
     except FencedError:
         fenced(rt, job, pushed or Pushed())
     finally:
@@ -84,7 +85,14 @@ def not_now(
 
 
 def _stop(
-    session: Session, job: Job, stop: Stop, error: dict[str, str], *, where: str, now: float
+    session: Session,
+    job: Job,
+    stop: Stop,
+    error: dict[str, str],
+    *,
+    where: str,
+    now: float,
+    garbled: bool,
 ) -> None:
     """A person has to do something; until then it is looked at seldom, and when it is asked for."""
     red = alarms.red(session, job, now)
@@ -96,7 +104,7 @@ def _stop(
     if where == WHERE:  # what it refused may have changed since its facts were read
         people.store_goal_facts(session, job.feed.goal_id, {"facts_at": None})
     _postpone(session, job, due_at=next_at, error=error)
-    feeds.fail(session, job.held, now=now, next_at=next_at, error=error)
+    feeds.fail(session, job.held, now=now, next_at=next_at, error=error, garbled=garbled)
     log.warning("feed.failing", feed=job.held.feed_id, **error)
 
 
@@ -109,6 +117,7 @@ def _again(
     *,
     where: str,
     now: float,
+    garbled: bool,
 ) -> None:
     red, due_at = alarms.red(session, job, now), now + again.seconds
     if red is not None and alarms.too_late(rt, job, due_at, now):
@@ -123,6 +132,7 @@ def _again(
         error=error,
         deferred=again.deferred,
         free=again.free,
+        garbled=garbled,
         now=now,
     )
     log.info(
@@ -214,13 +224,15 @@ def _tried(session: Session, job: Job, now: float) -> Tried:
     often as one that came at its beginning.
     """
     feed = job.feed
-    tries, since = feed.attempts, feed.failing_since or now
+    tries, garbled, since = feed.attempts, feed.garbled, feed.failing_since or now
     callback = covers.youngest(session, job.held.feed_id, job.held.epoch)
     if callback is not None:
         tries, since = min(tries, callback[0] - 1), max(since, callback[1])
+        garbled = min(garbled, tries)
     return Tried(
         attempts=tries,
         deferrals=feed.deferrals,
+        garbled=garbled,
         age=now - since,
         deferred_for=now - (feed.deferred_since or now),
     )

@@ -26,7 +26,9 @@ seeds = st.integers(0, 2**32).map(random.Random)
 policies = st.sampled_from(list(TABLE.values()))
 counts = st.integers(0, 10_000)
 ages = st.floats(0, 100 * policy.DAY)
-trouble = st.builds(Tried, attempts=counts, deferrals=counts, age=ages, deferred_for=ages)
+trouble = st.builds(
+    Tried, attempts=counts, deferrals=counts, garbled=counts, age=ages, deferred_for=ages
+)
 hints = st.none() | st.floats(0, 1e10)
 
 
@@ -171,9 +173,9 @@ HOURLY, DAILY = policy.HOUR, policy.DAY
 STOPS = [
     (policy.SYNC, GONE, Tried(), Stop("not_found", DAILY)),
     (policy.SYNC, GONE, Tried(attempts=9, age=WEEK), Stop("not_found", DAILY)),
-    (policy.SYNC, GARBLED, Tried(attempts=3), Stop("unexpected_response", 900.0)),
+    (policy.SYNC, GARBLED, Tried(attempts=3, garbled=3), Stop("unexpected_response", 900.0)),
     (policy.CALLBACK, GONE, Tried(), Stop("not_found", DAILY)),
-    (policy.CALLBACK, GARBLED, Tried(attempts=3), Stop("unexpected_response", 900.0)),
+    (policy.CALLBACK, GARBLED, Tried(attempts=3, garbled=3), Stop("unexpected_response", 900.0)),
     (policy.CALLBACK, DOWN, Tried(attempts=1, age=DAILY), Stop("dead", DAILY, dead=True)),
     (policy.CALLBACK, LIMIT, Tried(age=DAILY), Stop("dead", DAILY, dead=True)),
     (policy.DEAUTHORIZE, DOWN, Tried(age=WEEK), Stop("dead", HOURLY, dead=True)),
@@ -196,7 +198,8 @@ def test_what_is_not_tried_again(
 
 
 AGAIN = [
-    (policy.SYNC, GARBLED, Tried(attempts=2), 0.5, 12.0),
+    (policy.SYNC, GARBLED, Tried(attempts=2, garbled=2), 0.5, 12.0),
+    (policy.SYNC, GARBLED, Tried(attempts=50, garbled=2), 0.5, 30.0),  # an outage came before
     (policy.SYNC, DOWN, Tried(attempts=4000, age=50 * policy.DAY), 0.5, 900.0),
     (policy.CALLBACK, DOWN, Tried(attempts=4000, age=DAILY - 1), 0.5, 900.0),
     (policy.DEAUTHORIZE, GONE, Tried(attempts=7, age=WEEK - 1), HOURLY, HOURLY),
@@ -223,7 +226,7 @@ def test_what_is_tried_again(
 
 def test_a_vendor_that_answers_nonsense_is_looked_at_by_the_schedule() -> None:
     """It may mend itself: after a quarter of an hour, or when the feed's own time comes."""
-    tried = Tried(attempts=3)
+    tried = Tried(attempts=3, garbled=3)
     assert decide(policy.SYNC, GARBLED, tried, every=7200.0) == Stop("unexpected_response", 7200.0)
     assert decide(policy.SYNC, GARBLED, tried, every=60.0) == Stop("unexpected_response", 900.0)
     assert decide(policy.SYNC, GONE, tried, every=7200.0) == Stop("not_found", DAILY)

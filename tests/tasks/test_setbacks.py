@@ -305,30 +305,3 @@ def test_an_unreadable_secret_is_a_reason_and_no_crash(world: World) -> None:
     event = world.event(event_id)
     assert (event.state, event.error and event.error["code"]) == ("failed", "unreadable_secret")
     assert len(all_rows(world, Goal)) == 1
-
-
-def test_one_garbled_answer_is_an_accident(world: World) -> None:
-    """A body that is no JSON is asked for again within seconds, and fails nobody."""
-    world.bemserver.faults.add(Fault(action="invalid_json", path="/timeseries_data"))
-    event_id = world.call_back()
-    world.work()
-    assert world.feed().state == "active"
-
-    world.clock.advance(5)
-    world.work()
-
-    assert world.event(event_id).state == "done"
-
-
-def test_garbled_answers_in_a_row_are_no_accident(world: World) -> None:
-    """After a few the event fails with the reason, and the feed's own schedule looks again."""
-    world.bemserver.faults.add(Fault(action="invalid_json", path="/timeseries_data", times=None))
-    event_id = world.call_back()
-    for _ in range(10):
-        world.work()
-        world.clock.advance(30)
-
-    assert world.event(event_id).state == "failed"
-    feed = world.feed()
-    assert (feed.state, feed.reason) == ("failing", "unexpected_response")
-    assert feed.due_at - world.clock.now() <= feed.every

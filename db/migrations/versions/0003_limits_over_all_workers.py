@@ -60,6 +60,12 @@ def upgrade() -> None:
                 postgresql_where=sa.text("lease_owner IS NOT NULL"),
             )
 
+    for table in ("backfill", "event", "feed"):
+        with op.batch_alter_table(table, schema=None) as batch_op:
+            batch_op.add_column(
+                sa.Column("garbled", sa.Integer(), server_default="0", nullable=False)
+            )
+
     with op.batch_alter_table("quota", schema=None) as batch_op:
         batch_op.add_column(sa.Column("vendor", sa.String(), server_default="", nullable=False))
         batch_op.add_column(sa.Column("title", sa.String(), server_default="", nullable=False))
