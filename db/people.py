@@ -170,6 +170,19 @@ def deauthorize(session: Session, user_id: int, *, token_version: int, now: floa
     return outbox.withdraw(session, feed_ids)
 
 
+def token_works(session: Session, user_id: int, *, token_version: int) -> None:
+    """Beeminder accepts this token after all: what it was refused for is over."""
+    session.connection().execute(
+        update(User)
+        .where(
+            col(User.id) == user_id,
+            col(User.token_version) == token_version,
+            col(User.state) == UserState.REAUTHORIZE,
+        )
+        .values(state=UserState.ACTIVE.value)
+    )
+
+
 def needs_reauthorization(session: Session, user_id: int, *, token_version: int) -> bool:
     """Beeminder refuses this token: the person has to connect again; False if it was replaced."""
     changed = session.connection().execute(

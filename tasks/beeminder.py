@@ -92,6 +92,9 @@ class Access:
                 self.answered, self.lost = True, None
             raise
         self.answered, self.lost = True, None
+        if user.state == UserState.REAUTHORIZE:
+            with self._rt.ledger.write() as session:
+                people.token_works(session, self.user_id, token_version=user.token_version)
         return found
 
     def _user(self) -> User:

@@ -6,6 +6,7 @@ from sqlmodel import select
 from db import people
 from db.engine import Ledger
 from db.models import Feed, Goal, User
+from db.states import UserState
 from db.vault import Vault
 from tests.db.test_feeds import NOW, fill
 from tests.world import KEY
@@ -81,6 +82,30 @@ def test_a_token_that_was_replaced_is_not_ended(ledger: Ledger, ends: str) -> No
     assert (alice(ledger).state, alice(ledger).token_cipher is None) == ("active", False)
     with ledger.read() as session:
         assert session.get_one(Feed, feed_id).state == "active"
+
+
+@pytest.mark.parametrize(
+    ("state", "version", "expected"),
+    [
+        (UserState.REAUTHORIZE, 1, "active"),
+        (UserState.REAUTHORIZE, 0, "reauthorize"),  # an answer to an older token
+        (UserState.DEAUTHORIZED, 1, "deauthorized"),
+    ],
+)
+def test_a_token_that_works_is_not_to_be_replaced(
+    ledger: Ledger, state: UserState, version: int, expected: str
+) -> None:
+    """What it was refused for is over; nobody who took it away is brought back."""
+    fill(ledger)
+    with ledger.write() as session:
+        user = session.exec(select(User)).one()
+        user.state, user.token_version = state, 1
+        session.add(user)
+
+    with ledger.write() as session:
+        people.token_works(session, alice(ledger).id or 0, token_version=version)
+
+    assert alice(ledger).state == expected
 
 
 def test_a_new_name_takes_it_from_whoever_has_it_by_an_older_look(ledger: Ledger) -> None:

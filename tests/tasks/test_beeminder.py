@@ -119,3 +119,15 @@ def test_an_unreachable_beeminder_asks_nobody_to_connect(world: World) -> None:
     with pytest.raises(Unavailable):
         me(world)
     assert all_rows(world, User)[0].state == "active"
+
+
+def test_a_token_that_works_after_all_asks_nobody_to_connect(world: World) -> None:
+    """Beeminder refused it once by mistake: the person is active again with the next answer."""
+    world.beeminder.faults.add(Fault(status=401, body={"errors": "no"}, times=1))
+    with pytest.raises(ReauthorizeError):
+        me(world)
+    assert all_rows(world, User)[0].state == "reauthorize"
+
+    assert me(world) == "alice"
+
+    assert all_rows(world, User)[0].state == "active"
