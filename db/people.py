@@ -184,10 +184,17 @@ def token_works(session: Session, user_id: int, *, token_version: int) -> None:
 
 
 def needs_reauthorization(session: Session, user_id: int, *, token_version: int) -> bool:
-    """Beeminder refuses this token: the person has to connect again; False if it was replaced."""
+    """Beeminder refuses this token: the person has to connect again.
+
+    False if it was replaced, or destroyed because the person took it away.
+    """
     changed = session.connection().execute(
         update(User)
-        .where(col(User.id) == user_id, col(User.token_version) == token_version)
+        .where(
+            col(User.id) == user_id,
+            col(User.token_version) == token_version,
+            col(User.state) != UserState.DEAUTHORIZED,
+        )
         .values(state=UserState.REAUTHORIZE.value)
     )
     return changed.rowcount == 1

@@ -1,14 +1,14 @@
 """Our side of Beeminder: one person's client, behind the person's gate.
 
 Every call goes through the gate of the token it uses. A 401 is not believed at once: a new login
-ends the token before it, so the stored one is read again and tried once.
+ends the token before it, so one that was stored since is tried once.
 """
 
 from collections.abc import Callable
 from typing import TypeVar
 
 import clients
-from clients.errors import AuthFailed, Permanent, Unavailable
+from clients.errors import AuthFailed, Permanent, Transient, Unavailable
 from clients.gate import Gate
 from db import people
 from db.models import User
@@ -69,15 +69,25 @@ class Access:
         try:
             return self._call(user, ask, deadline)
         except AuthFailed as error:
-            refused, again = error, self._user()
-        if again.token_version != user.token_version:
-            user, left = again, max(LEAST_SECONDS, ends_at - self._rt.clock.now())
-            try:
-                return self._call(user, ask, left)
-            except AuthFailed as error:
-                refused = error
+            again = self._newer(user, error)
+        try:
+            return self._call(again, ask, max(LEAST_SECONDS, ends_at - self._rt.clock.now()))
+        except AuthFailed as error:
+            self._newer(again, error)
+            message = "the token was replaced twice while Beeminder was asked"
+            raise Transient(message, status=error.status, request_id=error.request_id) from None
+
+    def _newer(self, user: User, refused: AuthFailed) -> User:
+        """The person with a newer token than this one, which was refused.
+
+        Raises `ReauthorizeError` where there is none: they have to connect again, and it says so.
+        """
         with self._rt.ledger.write() as session:
-            people.needs_reauthorization(session, self.user_id, token_version=user.token_version)
+            current = people.needs_reauthorization(
+                session, self.user_id, token_version=user.token_version
+            )
+        if not current:
+            return self._user()
         message = "Beeminder does not accept the token any more; connect again"
         raise ReauthorizeError(message, status=refused.status, request_id=refused.request_id)
 

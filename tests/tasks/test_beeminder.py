@@ -2,7 +2,7 @@
 
 import pytest
 
-from clients.errors import Unavailable
+from clients.errors import Transient, Unavailable
 from db import people
 from db.models import User
 from db.states import UserState
@@ -97,20 +97,64 @@ def test_a_refused_token_is_read_again_once(world: World) -> None:
 
 
 def test_a_newer_token_that_is_refused_too_is_the_end(world: World) -> None:
-    """Read again once, not for ever: the person has to connect, although a third one is stored."""
+    """Read again once, not for ever: the person has to connect."""
     world.beeminder.state.personal_tokens.clear()
-    stored_meanwhile(world, ["newer", "newest"])
+    stored_meanwhile(world, ["newer"])
 
     with pytest.raises(ReauthorizeError) as caught:
         me(world)
 
     assert "connect again" in str(caught.value)
     assert world.beeminder.faults.count() == 2
-    # That refusal was of the newer one, and says nothing about the newest.
-    assert all_rows(world, User)[0].state == "active"
-    with pytest.raises(ReauthorizeError):
-        me(world)
     assert all_rows(world, User)[0].state == "reauthorize"
+
+
+def test_logins_that_overtake_each_other_ask_nobody_to_connect(world: World) -> None:
+    """Two tokens were refused and a third one is stored: nothing is known of that, so try again."""
+    tokens = world.beeminder.state.personal_tokens
+    tokens["newest"] = tokens.pop(TOKEN)
+    stored_meanwhile(world, ["newer", "newest"])
+
+    with pytest.raises(Transient):
+        me(world)
+
+    assert world.beeminder.faults.count() == 2
+    assert all_rows(world, User)[0].state == "active"
+    assert me(world) == "alice"
+
+
+def test_a_login_that_overtakes_a_refusal_fails_no_callback(world: World) -> None:
+    """A person connects again while a sync is under way: its feed goes on with the new token."""
+    event_id = world.call_back()
+    tokens = world.beeminder.state.personal_tokens
+    tokens["newest"] = tokens.pop(TOKEN)
+    stored_meanwhile(world, ["newer", "newest"])
+    world.work()
+    world.clock.advance(5)
+
+    world.work()
+
+    assert world.event(event_id).state == "done"
+    assert world.feed().state == "active"
+
+
+def test_a_person_who_has_left_is_not_asked_to_connect(world: World) -> None:
+    """The token was destroyed while a call with it was under way: they took it away."""
+    world.beeminder.state.personal_tokens.clear()
+    send = world.http.send
+
+    def leave(*args: object, **more: object) -> object:
+        answer = send(*args, **more)  # type: ignore[arg-type]
+        with world.ledger.write() as session:
+            people.deauthorize(session, world.user_id, token_version=1, now=world.clock.at)
+        return answer
+
+    world.http.send = leave  # type: ignore[method-assign]
+    with pytest.raises(ReauthorizeError) as caught:
+        me(world)
+
+    assert caught.value.reason == "deauthorized"
+    assert all_rows(world, User)[0].state == "deauthorized"
 
 
 def test_an_unreachable_beeminder_asks_nobody_to_connect(world: World) -> None:
