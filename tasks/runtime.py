@@ -108,11 +108,15 @@ class Closings:
 
 @dataclass(slots=True)
 class LoginTurn:
-    """Whose turn it is to log in to a source, and how the last turn ended if it was refused."""
+    """Whose turn it is to log in to a source, and how the last turn ended if it was refused.
+
+    `version`: of the tokens when it began; other credentials make it another one.
+    """
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     ended: int = 0
     refused: AuthFailed | None = None
+    version: int = 0
 
 
 @dataclass(slots=True, kw_only=True)

@@ -87,7 +87,7 @@ class SourceTokens:
         """A newer token than `seen_version`, made here or by whoever holds the lease.
 
         Who waited for a turn that was refused is refused as well: the same password again would
-        only lock the account.
+        only lock the account. Not with other credentials, though, that were stored meanwhile.
         """
         rt = self._rt
         give_up_at = rt.clock.now() + self._patience
@@ -97,9 +97,11 @@ class SourceTokens:
         if not turn.lock.acquire(timeout=self._patience):
             raise self._busy()
         try:
-            if turn.refused is not None and turn.ended != came_after:
+            version = self._version()
+            waited = turn.ended != came_after
+            if turn.refused is not None and waited and turn.version == version:
                 raise copy.copy(turn.refused)
-            turn.refused = None
+            turn.refused, turn.version = None, version
             return self._agreed(seen_version, give_up_at)
         except AuthFailed as error:
             turn.refused = error
@@ -107,6 +109,10 @@ class SourceTokens:
         finally:
             turn.ended += 1
             turn.lock.release()
+
+    def _version(self) -> int:
+        with self._rt.ledger.read() as session:
+            return sources.version(session, self._source_id)
 
     def _agreed(self, seen_version: int | None, give_up_at: float) -> str:
         """The same, by agreement with other processes."""
@@ -150,8 +156,7 @@ class SourceTokens:
         What comes of it is believed only if the credentials are still those that it was made with.
         """
         rt, issued_at = self._rt, self._rt.clock.now()
-        with rt.ledger.read() as session:
-            version = sources.version(session, self._source_id)
+        version = self._version()
         try:
             grant = self._grant(self._stored())
         except AuthFailed as error:

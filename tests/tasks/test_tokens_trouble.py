@@ -1,6 +1,7 @@
 """What goes wrong with session tokens: a refusal asks for a person, trouble on the way does not."""
 
 import json
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -11,8 +12,9 @@ from db.models import Source
 from simulators.faults import Fault
 from tasks.gates import DeferredError
 from tasks.providers import Grant
+from tasks.runtime import LoginTurn
 from tasks.tokens import SourceTokens
-from tests.tasks.scenes import all_rows
+from tests.tasks.scenes import InThread, all_rows
 from tests.tasks.test_tokens import BOTH_EXPIRED, EXPIRED, tokens_of
 from tests.world import PASSWORD, World
 
@@ -119,3 +121,62 @@ def test_a_refusal_of_credentials_that_were_changed_is_not_told(world: World) ->
         tokens.access()
 
     assert all_rows(world, Source)[0].state == "active"
+
+
+class Watched:
+    """A lock that says when somebody has come to it while it was taken."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.waits = threading.Event()
+
+    def acquire(self, timeout: float) -> bool:
+        """Take it, as a lock does."""
+        if self._lock.acquire(blocking=False):
+            return True
+        self.waits.set()
+        return self._lock.acquire(timeout=timeout)
+
+    def release(self) -> None:
+        """Give it back."""
+        self._lock.release()
+
+
+@pytest.mark.parametrize("mended", [True, False])
+def test_who_waits_with_new_credentials_is_not_refused_for_the_old(
+    world: World, *, mended: bool
+) -> None:
+    """`apply` corrected the password while the old one was being refused: the new one is tried."""
+    rt, lock = world.runtime(), Watched()
+    rt.logins[world.source_id] = LoginTurn(lock=lock)
+    under_way, go_on, tried = threading.Event(), threading.Event(), []
+
+    def old(_refresh: str | None) -> Grant:
+        under_way.set()
+        go_on.wait(10)
+        raise AuthFailed("the old password is wrong")
+
+    def new(_refresh: str | None) -> Grant:
+        tried.append("new")
+        return Grant("fresh", None, None)
+
+    first = InThread(SourceTokens(rt, world.source_id, old).access)
+    assert under_way.wait(10)
+    if mended:
+        new_credentials(world)
+        with world.ledger.write() as session:
+            source = session.get_one(Source, world.source_id)
+            source.refresh_owner, source.refresh_until = None, 0.0
+            session.add(source)
+    second = InThread(SourceTokens(rt, world.source_id, new, patience=10).access)
+    assert lock.waits.wait(10)
+    go_on.set()
+
+    with pytest.raises(AuthFailed):
+        first.join()
+    if mended:
+        assert second.join() == "fresh"
+    else:
+        with pytest.raises(AuthFailed):
+            second.join()
+    assert tried == (["new"] if mended else [])
