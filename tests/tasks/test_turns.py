@@ -1,14 +1,16 @@
 """A request that several quotas count: its turn comes under all of them, or it takes none."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 
 import pytest
+from sqlmodel import Session
 
 from clients.limits import Limits
 from db.engine import Ledger
 from db.states import Lane
 from tasks.gates import LedgerPassage
-from tasks.limits import Pace, Quota
+from tasks.limits import Limit, Pace, Quota
 from tests.tasks.gated import ENDPOINT, TENANT, House, come_in, deferred, passed
 from tests.tasks.scenes import at_once
 from tests.world import ManualClock
@@ -48,16 +50,64 @@ def test_who_goes_first_under_one_quota_does_not_keep_others_back(house: House) 
 
 
 def test_threads_in_two_processes_do_not_wait_in_a_circle(house: House) -> None:
-    """Two quotas, named in either order: nobody holds one while they wait for the other."""
-    several = (TENANT, Quota(account="address", unknown=True))
+    """Two quotas, named in either order: nobody holds one while they wait for the other.
+
+    None has a pace yet, so everybody comes through, and is counted once under each.
+    """
+    several = tuple(Quota(account=name, unknown=True) for name in ("tenant", "address"))
 
     def go(number: int) -> int:
         order = several if number % 2 else several[::-1]
         gate = house.gate(*order, rt=house.runtime(f"{number}"))
         return sum(isinstance(come_in(gate), LedgerPassage) for _ in range(8))
 
-    # As many as may leave at once, the slots that can be waited for, and no more.
-    assert 1 <= sum(at_once(6, go)) <= 48
+    assert at_once(6, go) == [8] * 6
+    assert [house.row(quota).passed for quota in several] == [48, 48]
+
+
+class Busy(Ledger):
+    """Whoever wants to write waits for a moment in which something happens."""
+
+    def __init__(self, like: Ledger, happens: Callable[[], object]) -> None:
+        super().__init__(like.url.render_as_string(hide_password=False))
+        self.happens = happens
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator[Session]:
+        """It happens, and then it is our turn."""
+        self.happens()
+        with super().write() as session:
+            yield session
+
+
+@pytest.fixture
+def busy(ledger: Ledger) -> Iterator[Busy]:
+    """The same ledger; nothing happens yet."""
+    made = Busy(ledger, lambda: None)
+    yield made
+    made.close()
+
+
+def test_a_slot_begins_when_it_is_written(house: House, busy: Busy) -> None:
+    """Waiting to write takes a second: the next slot comes after that, and not a second early."""
+    busy.happens = lambda: house.clock.advance(1.0)
+    passed(come_in(House(busy, house.clock).gate(pace=Pace(2.0))))
+    assert house.row().next_free_at == house.clock.at + 2.0
+
+
+def test_nothing_is_taken_where_another_quota_is_full(house: House) -> None:
+    """Whichever of the two is asked first: what it gave is given back."""
+    orders = set()
+    for number in range(8):
+        wide = Quota(account=f"a{number}", limit=Limit(requests=100, seconds=10.0))
+        narrow = Quota(account=f"b{number}", limit=Limit(requests=1, seconds=60.0))
+        orders.add(wide.key("vendor") < narrow.key("vendor"))
+        passed(come_in(house.gate(wide, narrow))).answered(Limits())
+        before = house.row(wide)
+        deferred(come_in(house.gate(wide, narrow)))
+        after = house.row(wide)
+        assert (after.passed, after.next_free_at) == (1, before.next_free_at)
+    assert orders == {True, False}
 
 
 class Sleeper(ManualClock):
