@@ -46,12 +46,15 @@ def _turns(
         return later
     ahead = min(precedence.ahead(lane, paced), max(0.0, ends_at - now))
     turns = {way.key: Turn(now, granted=True) for way in ways}
-    counted = [way for way in ways if not way.is_free(gates[way.key], now)]
-    if counted:
+    if not all(way.is_free(gates[way.key], now) for way in ways):
         with rt.ledger.write() as session:
             now = rt.clock.now()  # it may have taken a while until it was our turn to write
-            for way in sorted(counted, key=lambda way: way.key):  # nobody waits in a circle
+            for way in sorted(ways, key=lambda way: way.key):  # nobody waits in a circle
                 gate = gates[way.key]
+                if way.is_free(gate, now):
+                    gate = quotas.look(session, way.key)  # and some may be closed by now
+                    if way.is_free(gate, now):
+                        continue
                 turn = way.reserve(session, gate, now=now, ahead=ahead, lane=lane)
                 if not turn.granted:
                     session.rollback()  # what was taken under the others is given back

@@ -88,6 +88,23 @@ def busy(ledger: Ledger) -> Iterator[Busy]:
     made.close()
 
 
+def test_a_gate_that_closes_while_somebody_waits_to_write_is_closed(
+    house: House, busy: Busy
+) -> None:
+    """A quota that counts nobody is free when it is looked at, and shut when the slot is taken."""
+    free = Quota(account="free")
+    late = House(busy, house.clock)
+    passed(come_in(late.gate(free, TENANT))).answered(Limits())
+    busy.happens = lambda: house.close(60, free)
+    assert deferred(come_in(late.gate(free, TENANT))).until >= house.clock.at + 60
+    assert house.row(TENANT).passed == 1
+
+    house.clock.advance(60)
+    busy.happens = lambda: None
+    passed(come_in(late.gate(free, TENANT)))
+    assert house.row(free).probe_until > house.clock.at
+
+
 def test_a_slot_begins_when_it_is_written(house: House, busy: Busy) -> None:
     """Waiting to write takes a second: the next slot comes after that, and not a second early."""
     busy.happens = lambda: house.clock.advance(1.0)
