@@ -154,11 +154,11 @@ class Way:
         A vendor that names no time is asked again later and later, as long as it refuses.
         """
         rt, now = self._rt, self._rt.clock.now()
-        hint = error.retry_after if error.retry_after is not None else said.wait
-        hinted = hint is not None and hint >= USABLE
-        until = now + (hint if hint is not None and hinted else self._guess(now))
+        hint = _named(error, said)
+        until = now + (self._guess(now) if hint is None else hint)
         rt.closings.note(self.key, until, now)  # this process knows before the ledger does
-        teaches = hinted and isinstance(error, RateLimited) and error.status != OUTAGE
+        limit = isinstance(error, RateLimited) and error.status != OUTAGE
+        teaches = limit and self._quota.counts
         with rt.ledger.write() as session:
             quotas.ensure(session, self.key, **self._words)
             until = quotas_closing.close(
@@ -168,8 +168,9 @@ class Way:
                 now=now,
                 seen=error.reason,
                 refused=turn,
-                lesson=_lesson(turn, hint or 0.0, now) if teaches and self._quota.counts else None,
+                lesson=_lesson(turn, hint, now) if hint and teaches else None,
             )
+        hinted = hint is not None
         log.info("gate.closed", **self._words, seconds=round(until - now, 1), hinted=hinted)
         return until
 
@@ -186,6 +187,18 @@ class Way:
         if turn.probe:
             with self._rt.ledger.write() as session:
                 quotas.give_up_probe(session, self.key, turn)
+
+
+def _named(error: Transient, said: Limits) -> float | None:
+    """Seconds that a refusal named; None: none that can be used.
+
+    Where it is "at once" the reset of what is used up counts, and who speaks of a limit and a
+    reset, and not of what is left, says that nothing is.
+    """
+    waits = [error.retry_after, said.wait]
+    if said.remaining == 0 or (said.remaining is None and isinstance(error, RateLimited)):
+        waits.append(said.reset_after)
+    return next((wait for wait in waits if wait is not None and wait >= USABLE), None)
 
 
 def _lesson(turn: Turn, hint: float, now: float) -> Lesson:

@@ -148,6 +148,27 @@ def test_a_time_that_is_named_in_a_header_of_limits_counts(house: House) -> None
 
 
 @pytest.mark.parametrize(
+    ("error", "remaining", "counts"),
+    [
+        (refusal(0.0), 0, True),
+        (refusal(0.4), 0, True),
+        (refusal(0.0), None, True),
+        (refusal(0.0), 7, False),
+        (Unavailable("away", status=500, retry_after=0.0), 0, True),
+        (Unavailable("away", status=500, retry_after=0.0), None, False),
+    ],
+)
+def test_where_at_once_is_named_the_reset_counts(
+    house: House, error: Unavailable, remaining: int | None, *, counts: bool
+) -> None:
+    """Retry-After: 0 beside a reset in an hour: nothing is left before that."""
+    said = Limits(retry_after=error.retry_after, remaining=remaining, reset_after=3600.0)
+    late = deferred(passed(come_in(house.gate())).refused(error, said))
+    waits = late.until - house.clock.at
+    assert 3600 <= waits <= 3601 if counts else waits <= 10
+
+
+@pytest.mark.parametrize(
     ("error", "learns"),
     [
         (refusal(2.0), True),
