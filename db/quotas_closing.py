@@ -17,6 +17,8 @@ from db.models_limits import Quota
 from db.quotas import Turn
 from db.trail import Mark
 
+AGAIN_SECONDS = 900.0  # after so long without a request a refusal is the first one again
+
 
 @dataclass(frozen=True, slots=True)
 class Phase:
@@ -51,17 +53,19 @@ def close(
 
     Returns when the gate opens. `refused`: the request that was, which does not count as one that
     passed. `lesson` is given where the vendor named the time: what it makes of the requests served
-    is kept as the pace of the next phase. A closing that follows another with nothing answered in
-    between is the same one still: `closed_at` stays.
+    is kept as the pace of the next phase. A closing that soon follows another with nothing answered
+    in between is the same one still: `closed_at` stays.
     """
     quotas.ensure(session, key)
     gate = _locked(session, key)
     begins = gate.closed_until <= now
-    proven = gate.closed_until <= gate.proven_at
     until = max(until, gate.closed_until)
-    values: dict[str, Any] = {"closed_until": until, "probe_until": 0.0, "seen_limit": seen}
-    if begins and proven:
-        values["closed_at"] = now
+    values: dict[str, Any] = {
+        "closed_at": since(gate, now),
+        "closed_until": until,
+        "probe_until": 0.0,
+        "seen_limit": seen,
+    }
     if refused is not None and _counted(gate, refused):
         passed = values["passed"] = max(0, gate.passed - 1)
         free_at = gate.next_free_at - gate.tolerance
@@ -71,6 +75,17 @@ def close(
             values["learned_at"] = until
     session.connection().execute(update(Quota).where(col(Quota.key) == key).values(**values))
     return until
+
+
+def since(gate: Quota, now: float) -> float:
+    """Since when a gate that is closed now has been (UTC seconds): `now` where that is the first.
+
+    So it is after an answer, and when nobody came for longer than it had been closed before.
+    """
+    closed_for = min(gate.closed_until - gate.closed_at, AGAIN_SECONDS)
+    if gate.closed_until <= gate.proven_at or now - gate.closed_until > closed_for:
+        return now
+    return gate.closed_at
 
 
 def _counted(gate: Quota, turn: Turn) -> bool:

@@ -177,8 +177,7 @@ class Way:
     def _guess(self, now: float) -> float:
         with self._rt.ledger.read() as session:
             gate = quotas.look(session, self.key)
-        closed = gate is not None and gate.closed_until > gate.proven_at
-        age = now - gate.closed_at if gate is not None and closed else 0.0
+        age = 0.0 if gate is None else now - quotas_closing.since(gate, now)
         tries = 1 + int(math.log2(1.0 + max(0.0, age) / policy.LIMITED.first))
         return policy.delay(policy.LIMITED, tries, age=age, rng=self._rt.rng)
 

@@ -1,5 +1,7 @@
 """Closed gates: nobody leaves before the named time, and one goes first when it has come."""
 
+import pytest
+
 from db import quotas, quotas_closing
 from db.engine import Ledger
 from db.quotas import Turn
@@ -160,3 +162,25 @@ def test_an_operator_opens_what_is_closed(ledger: Ledger) -> None:
     with ledger.write() as session:
         assert quotas_closing.open_now(session, ["k"]) == 0
         assert quotas_closing.closed(session, NOW + 1) == []
+
+
+@pytest.mark.parametrize(
+    ("closed_for", "open_for", "same"),
+    [
+        (5.0, 4.0, True),
+        (5.0, 6.0, False),
+        (5.0, 660.0, False),
+        (600.0, 500.0, True),
+        (600.0, 601.0, False),
+        (7200.0, 890.0, True),
+        (7200.0, 910.0, False),
+    ],
+)
+def test_a_closing_long_after_another_is_the_first_again(
+    ledger: Ledger, closed_for: float, open_for: float, *, same: bool
+) -> None:
+    """Nobody asked for longer than it had been closed: nothing is known of what went on."""
+    close(ledger, NOW + closed_for)
+    again = NOW + closed_for + open_for
+    close(ledger, again + 60, now=again)
+    assert gate(ledger).closed_at == (NOW if same else again)

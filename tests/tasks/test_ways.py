@@ -139,6 +139,15 @@ def test_who_refuses_and_names_no_time_is_asked_later_and_later(house: House) ->
     assert refuse(gate, None).until - house.clock.at <= 10.0
 
 
+def test_after_a_silence_the_first_wait_is_short_again(house: House) -> None:
+    """A refusal, eleven minutes in which nobody asked, a refusal: that one is no long story."""
+    gate = house.gate()
+    for _ in range(20):
+        house.clock.at = refuse(gate, None).until + 660
+        assert refuse(gate, None).until - house.clock.at <= 10.0
+        house.clock.advance(660)
+
+
 def test_a_time_that_is_named_in_a_header_of_limits_counts(house: House) -> None:
     """No Retry-After, but a reset of a quota that is used up."""
     late = passed(come_in(house.gate())).refused(
