@@ -9,6 +9,7 @@ malformed is ignored, for itself.
 import collections
 import dataclasses
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 import httpx
@@ -22,6 +23,8 @@ MOST = 2**31 - 1
 # hundred times as large in milliseconds.
 _INSTANT = 10**9
 _MILLISECONDS = 10**11
+_NEGATIVE = re.compile(r"-[0-9]+(?:\.[0-9]*)?")
+_ZERO = re.compile(r"0+\.0*")
 
 # Values by name, in small letters; none where there is no such header.
 _Lines = Mapping[str, list[str]]
@@ -123,10 +126,11 @@ def _three_fields(lines: _Lines, prefix: str, sizes: Sequence[Limits], clock: fl
     limits, rests, resets = (
         _numbers(lines[f"{prefix}-{name}"]) for name in ("limit", "remaining", "reset")
     )
+    used_up = _is_used_up(lines[f"{prefix}-remaining"], lines[f"{prefix}-limit"])
     return _quota(
         sizes,
         min(limits, default=None),
-        min(rests, default=None),
+        0 if used_up else min(rests, default=None),
         max((_seconds_to(number, clock) for number in resets), default=None),
     )
 
@@ -151,9 +155,21 @@ def _quota(
     )
 
 
+def _is_used_up(rests: Sequence[str], limits: Sequence[str]) -> bool:
+    """Is what is left no more than nothing: `-1` of who let one too many through, or `0.0`?"""
+    if any(_NEGATIVE.fullmatch(part) for part in _parts(limits)):
+        return False  # a limit below zero is none at all
+    return any(_NEGATIVE.fullmatch(part) or _ZERO.fullmatch(part) for part in _parts(rests))
+
+
+def _parts(lines: Sequence[str]) -> Iterator[str]:
+    # Proxies fold lines into lists.
+    return (part.strip(" \t") for line in lines for part in line.split(","))
+
+
 def _numbers(lines: Sequence[str]) -> list[int]:
-    # Proxies fold lines into lists; what has parameters is a policy, and not the number itself.
-    found = (retry_after.number(part.strip(" \t")) for line in lines for part in line.split(","))
+    # What has parameters is a policy, and not the number itself.
+    found = (retry_after.number(part) for part in _parts(lines))
     return [number for number in found if number is not None]
 
 

@@ -182,11 +182,26 @@ def test_resets(reset, expected, prefix):
     assert quota(found) == said(limit=100, remaining=0, reset_after=expected)
 
 
-@pytest.mark.parametrize("bad", ["-1", "ten", "1e3", "0x1", "", "٣", "1 0", "5;x"])
+@pytest.mark.parametrize("none", ["0", "-1", "-17", "0.0", "00.00", "-0.5", "5, -1"])
+@pytest.mark.parametrize("prefix", ["X-RateLimit", "RateLimit"])
+def test_what_is_no_more_than_nothing_is_nothing(none, prefix):
+    """Some count on below zero, or in decimals: either way nothing is left."""
+    found = read(*three(100, none, 30, prefix=prefix))
+    assert quota(found) == said(limit=100, remaining=0, reset_after=30)
+    assert found.wait == 30
+
+
+def test_a_limit_below_zero_is_no_limit():
+    """Some say -1 of -1 where they mean that nobody counts."""
+    assert quota(read(*three(-1, -1, 30))) == said(reset_after=30)
+
+
+@pytest.mark.parametrize("bad", ["--1", "ten", "1e3", "0x1", "", "٣", "1 0", "5;x"])
 def test_bad_counts(bad):
     """What is no count is not told; least of all is it nothing left."""
     assert quota(read(*three(100, bad, 30))) == said(limit=100, reset_after=30)
     assert quota(read(*three(bad, 5, 30))) == said(remaining=5, reset_after=30)
+    assert quota(read(*three("-1", 5, 30))) == said(remaining=5, reset_after=30)
 
 
 @pytest.mark.parametrize(
