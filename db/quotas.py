@@ -21,7 +21,10 @@ from db.trail import Mark
 
 BEEMINDER = "beeminder"
 AHEAD_SECONDS = 1.0
-PROBE_SECONDS = 10.0  # so long the others wait for the one that went first
+# So long the others wait for the one that went first: longer than any request may take (20 s), or
+# a second one would leave beside it. Who knows that it got no answer says so at once; only after a
+# worker that died it is waited for to the end.
+PROBE_SECONDS = 25.0
 LOOK_AGAIN = 0.05  # whether that one was answered
 IN_A_ROW = 10  # slots that urgent work takes before one is left to the others
 

@@ -1,10 +1,12 @@
 """Asked before every request: short waits are slept, longer ones give the work back."""
 
 import contextlib
+import inspect
 
 import pytest
 
 from clients.errors import Unavailable
+from clients.http import ApiClient
 from clients.limits import Limits
 from db.engine import Ledger
 from db.states import Lane
@@ -175,6 +177,25 @@ def test_when_a_gate_opens_one_goes_first_and_the_others_after_its_answer(house:
 
     first.answered(Limits())
     assert all(isinstance(one, LedgerPassage) for one in at_once(8, go))
+
+
+def test_a_first_request_is_waited_for_as_long_as_it_may_take(house: House) -> None:
+    """Nobody leaves beside a slow one; after a worker that died somebody may soon."""
+    gate = house.gate()
+    house.close(60)
+    house.clock.advance(60)
+    slow = passed(come_in(gate))
+    longest = inspect.signature(ApiClient.__init__).parameters["deadline"].default
+    house.clock.advance(longest + 1)
+    deferred(come_in(gate, lane=Lane.BULK))
+    slow.answered(Limits())
+    passed(come_in(gate)).answered(Limits())
+
+    house.close(60)
+    house.clock.advance(60)
+    passed(come_in(gate))  # and its worker is killed
+    house.clock.advance(longest + 10)
+    passed(come_in(gate))
 
 
 def test_a_first_request_that_was_lost_lets_another_one_go(house: House) -> None:
