@@ -14,22 +14,20 @@ decided by who died with it.
   deaths in a row it is set aside, until a person says that it may run again.
 
 So a process that is killed for other reasons sets nothing aside: what it held is tried again, and
-ends well. Events that no feed answers count each death; after five they are dead.
+ends well. Events that no feed answers are counted in the same way; after five they are dead.
 """
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import Row, select, update
 from sqlmodel import Session, col
 
-from db import backfills, feeds, inbox, notices, resting, suspicion
+from db import feeds, resting, set_aside, suspicion
 from db.feeds import LEASE_SECONDS
-from db.models import Cover, Event, Feed, Goal, User, Worker
-from db.names import feed_name
-from db.states import EventState, FeedState, Lane
+from db.models import Event, Feed, Worker
+from db.states import EventState
 
 MOST = 5  # deaths in a row
 CROWD = 11  # so many feeds are too many to try them one by one at once
@@ -45,17 +43,17 @@ Rows = Sequence[Row[Any]]
 class Burial:
     """What died with the process that owned it, or (`lives`) with one of its threads.
 
-    Ids of feeds: `suspects` died together, `counted` died alone, `set_aside` once too often. Ids of
-    events: `events` died, `dead` once too often.
+    `counted` is the feed or event that died alone. Ids of feeds: `suspects` died together,
+    `set_aside` alone and once too often. Ids of events: `events` died, `dead` once too often.
     """
 
     owner: str
     lives: bool
     suspects: tuple[int, ...] = ()
-    counted: int | None = None
+    counted: int | str | None = None
     set_aside: int | None = None
     events: tuple[str, ...] = ()
-    dead: tuple[str, ...] = ()
+    dead: str | None = None
 
 
 def any_ended(session: Session, now: float) -> bool:
@@ -103,9 +101,9 @@ def _owners(
 def _held(session: Session, table: type[Feed | Event], owners: Collection[str]) -> Rows:
     """What these hold, also where the lease has not ended; locked in the order of ids."""
     columns: list[Any] = [table.id, table.lease_owner, table.lease_until]
-    columns += [table.deaths, table.state]
+    columns += [table.deaths, table.suspect, table.state]
     if table is Feed:
-        columns += [Feed.suspect, Feed.reason]
+        columns.append(Feed.reason)
     return (
         session.connection()
         .execute(
@@ -137,44 +135,36 @@ def _bury(
 ) -> Burial:
     """All of these died together; nobody else looks at them."""
     _set(session, Feed, held, lease_owner=None)
+    _set(session, Event, events, lease_owner=None)
     # What is set aside, or paused by a person, was held for a look at its goal only.
     tried = [row for row in held if resting.is_claimable(row.state, row.reason)]
-    culprit = _culprit(tried, alone=len(held) + len(events) == 1)
+    died = [row for row in events if row.state == EventState.RECEIVED]
+    culprit = _culprit((*tried, *died), alone=len(held) + len(events) == 1)
     crowd = len(tried) >= CROWD
     new = [row for row in tried if not row.suspect]
     again = [row for row in tried if row.suspect and row.deaths == OF_A_CROWD]
     _set(session, Feed, tried, **suspicion.raised())
     _set(session, Feed, new, deaths=OF_A_CROWD if crowd else 0)
     _set(session, Feed, again, deaths=0)
-    set_aside = None
+    _set(session, Event, died, suspect=True)
+    too_often = False
     if culprit is not None:
         deaths = max(culprit.deaths, 0) + 1
-        _set(session, Feed, [culprit], deaths=deaths, lease_until=_pause(culprit, deaths))
-        if deaths >= MOST:
-            set_aside = culprit.id
-            _set_aside(session, set_aside, deaths, now)
-    _set(session, Event, events, lease_owner=None)
-    died = [row for row in events if row.state == EventState.RECEIVED]
-    for row in died:
-        until = _pause(row, row.deaths + 1)
-        _set(session, Event, [row], deaths=row.deaths + 1, lease_until=until)
-    dead = [row for row in died if row.deaths + 1 >= MOST]
-    _set(
-        session,
-        Event,
-        dead,
-        state=EventState.DEAD.value,
-        finished_at=now,
-        error={"code": "killed_its_worker", "message": _words(MOST, now)},
-    )
+        too_often = deaths >= MOST
+        is_feed = culprit in tried
+        table = Feed if is_feed else Event
+        _set(session, table, [culprit], deaths=deaths, lease_until=_pause(culprit, deaths))
+        if too_often:
+            aside = set_aside.feed if is_feed else set_aside.event
+            aside(session, culprit.id, deaths, now)
     return Burial(
         owner=owner,
         lives=lives,
         suspects=tuple(row.id for row in tried if row is not culprit),
         counted=None if culprit is None else culprit.id,
-        set_aside=set_aside,
+        set_aside=culprit.id if culprit in tried and too_often else None,
         events=tuple(row.id for row in died),
-        dead=tuple(row.id for row in dead),
+        dead=culprit.id if culprit in died and too_often else None,
     )
 
 
@@ -195,57 +185,3 @@ def _set(session: Session, table: type[Feed | Event], rows: Rows, **columns: obj
         session.connection().execute(
             update(table).where(col(table.id).in_([row.id for row in rows])).values(**columns)
         )
-
-
-def _words(deaths: int, now: float) -> str:
-    last = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%d %H:%M UTC")
-    return f"the worker died or hung {deaths} times in a row while it did nothing else, last {last}"
-
-
-def _set_aside(session: Session, feed_id: int, deaths: int, now: float) -> None:
-    """Nothing claims it any more; who waits for it is told, and its owner."""
-    row = (
-        session.connection()
-        .execute(
-            select(col(User.id), col(User.username), col(Goal.slug), col(Feed.label))
-            .join(Goal, col(Goal.user_id) == col(User.id))
-            .join(Feed, col(Feed.goal_id) == col(Goal.id))
-            .where(col(Feed.id) == feed_id)
-        )
-        .one()
-    )
-    name = feed_name(row.username, row.slug, row.label)
-    message = (
-        f"set aside: {_words(deaths, now)}; `waggle sync {name} --preview` does the same in a "
-        f"process of your own and shows how it ends, `waggle resume {name}` has it tried again"
-    )
-    error = {"code": resting.SET_ASIDE, "message": message}
-    session.connection().execute(
-        update(Feed)
-        .where(col(Feed.id) == feed_id)
-        .values(
-            state=FeedState.FAILING.value,
-            reason=resting.SET_ASIDE,
-            last_error=message,
-            failing_since=func.coalesce(col(Feed.failing_since), now),
-            lane=Lane.BULK.value,
-            lease_until=0.0,
-        )
-    )
-    notices.raise_(
-        session,
-        user_id=row.id,
-        subject=f"feed:{feed_id}",
-        kind=resting.SET_ASIDE,
-        message=message,
-        now=now,
-    )
-    for backfill in backfills.open_for(session, [feed_id]):
-        backfills.fail(session, backfill.id or 0, error=message, now=now)
-    waiting = session.connection().execute(
-        update(Cover)
-        .where(col(Cover.feed_id) == feed_id, col(Cover.done).is_(False))
-        .values(done=True)
-        .returning(col(Cover.event_id))
-    )
-    inbox.finish(session, set(waiting.scalars()), now, error=error)

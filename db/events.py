@@ -99,11 +99,13 @@ def put_back(
     deferred: bool = False,
     free: bool = True,
     garbled: bool = False,
+    done: bool = False,
 ) -> bool:
     """Release a claimed event to be tried again at `due_at`; False when it was fenced off.
 
     `deferred`: a limit said so, which costs no attempt while it is `free`. `garbled`: an answer of
-    the wrong shape did.
+    the wrong shape did. `done`: this try came to a good end, and its worker has lived through it;
+    else nothing was learned of what it does.
     """
     values: dict[str, Any] = {
         "due_at": due_at,
@@ -114,6 +116,8 @@ def put_back(
         values["garbled"] = col(Event.garbled) + 1 if garbled else 0
     if error is not None:
         values["error"] = error
+    if done:
+        values |= {"deaths": 0, "suspect": False}
     return _fenced(session, held, values)
 
 
@@ -149,8 +153,7 @@ def finish_claimed(
 
 
 def _fenced(session: Session, held: EventClaim, values: dict[str, Any]) -> bool:
-    """End the claim, which its worker has lived through."""
-    values |= {"lease_owner": None, "lease_until": 0.0, "deaths": 0}
+    values |= {"lease_owner": None, "lease_until": 0.0}
     changed: CursorResult[Any] = session.connection().execute(
         update(Event)
         .where(
@@ -184,7 +187,7 @@ def _wanted(kinds: Collection[EventKind], now: float, *, alone: bool) -> ColumnE
         col(Event.due_at) <= now,
         col(Event.lease_owner).is_(None),
         col(Event.lease_until) <= now,
-        (col(Event.deaths) > 0) if alone else (col(Event.deaths) == 0),
+        col(Event.suspect).is_(alone),
         or_(col(Event.kind).not_in(ASKS_FOR_FEEDS), col(Event.epoch) > 0),
     )
 

@@ -176,6 +176,7 @@ class Event(SQLModel, table=True):
     """The inbox: a callback, stored before it was answered. Its payload holds no secret.
 
     `due_at`: not before then by itself, or, of one that waits for feeds, not before a limit ends.
+    `deaths` and `suspect` are those of an event that no feed answers, as a feed has them.
     """
 
     __tablename__ = "event"
@@ -195,6 +196,7 @@ class Event(SQLModel, table=True):
     deferrals: int = 0
     garbled: int = 0
     deaths: int = 0
+    suspect: bool = False
     due_at: float = 0.0
     lease_owner: str | None = None
     lease_until: float = 0.0

@@ -35,5 +35,5 @@ def bury(rt: Runtime) -> None:
         )
         if one.set_aside is not None:
             log.error("feed.set_aside", feed=one.set_aside)
-        for event_id in one.dead:
-            log.error("event.dead", event_id=event_id)
+        if one.dead is not None:
+            log.error("event.dead", event_id=one.dead)

@@ -80,7 +80,7 @@ def _confirm(rt: Runtime, held: EventClaim, user: User) -> None:
     following = next((look for look in policy.REVOKED_LOOKS if look > now - received_at), None)
     with rt.ledger.write() as session:
         if following is not None:
-            events.put_back(session, held, due_at=received_at + following)
+            events.put_back(session, held, due_at=received_at + following, done=True)
         else:
             events.finish_claimed(session, held, now)
     log.info("deauthorize.token_lives", user=user.id, again=following is not None)

@@ -115,10 +115,12 @@ def test_an_event_that_keeps_dying_is_dead(ledger: Ledger) -> None:
         assert claim_event(ledger, now, alone=times > 0) == event_id
         (burial,) = bury(ledger, now + LEASE_SECONDS)
         now = max(now + LEASE_SECONDS, event(ledger, event_id).lease_until)
-    assert burial.dead == (event_id,)
+    assert (burial.counted, burial.dead) == (event_id, event_id)
     row = event(ledger, event_id)
     assert (row.state, row.deaths, row.finished_at is not None) == ("dead", 5, True)
     assert (row.error or {})["code"] == "killed_its_worker"
+    assert "5 times in a row" in (row.error or {})["message"]
+    assert f"`waggle replay {event_id}` tries it again" in (row.error or {})["message"]
     assert claim_event(ledger, now + 9999, alone=True) is None
 
 
@@ -135,8 +137,9 @@ def test_an_event_that_was_ended_meanwhile_stays_so(ledger: Ledger) -> None:
     assert (row.state, row.deaths, row.lease_owner) == ("done", 4, None)
 
 
-def test_an_event_that_ends_begins_anew(ledger: Ledger) -> None:
-    """Put back, it has been lived through."""
+@pytest.mark.parametrize("done", [True, False])
+def test_an_event_begins_anew_after_a_good_try_only(ledger: Ledger, *, done: bool) -> None:
+    """Told to wait, it has shown nothing; looked at again later because all went well, it has."""
     event_id = deauthorized(ledger)
     claim_event(ledger)
     bury(ledger)
@@ -145,8 +148,39 @@ def test_an_event_that_ends_begins_anew(ledger: Ledger) -> None:
             session, kinds=[EventKind.DEAUTHORIZED], owner="w", now=OVER, alone=True
         )
         assert held is not None
-        events.put_back(session, held, due_at=OVER)
-    assert event(ledger, event_id).deaths == 0
+        events.put_back(session, held, due_at=OVER, done=done)
+    row = event(ledger, event_id)
+    assert (row.deaths, row.suspect) == ((0, False) if done else (1, True))
+
+
+def test_events_that_died_together_are_not_counted(ledger: Ledger) -> None:
+    """Nobody knows who did it: each of them has five deaths alone, like a feed."""
+    first, second = deauthorized(ledger), deauthorized(ledger)
+    assert {claim_event(ledger), claim_event(ledger)} == {first, second}
+
+    (burial,) = bury(ledger)
+
+    assert (burial.counted, set(burial.events)) == (None, {first, second})
+    rows = [event(ledger, first), event(ledger, second)]
+    assert [(row.deaths, row.suspect) for row in rows] == [(0, True)] * 2
+    assert claim_event(ledger, OVER) is None
+    assert claim_event(ledger, OVER, alone=True) in {first, second}
+
+
+def test_an_event_that_began_alone_is_counted_beside_feeds_that_came_later(ledger: Ledger) -> None:
+    """It outlived its time alone: the newcomers are tried alone, uncounted."""
+    event_id = deauthorized(ledger)
+    with ledger.write() as session:
+        row = session.get_one(Event, event_id)
+        row.suspect = True
+        session.add(row)
+    assert claim_event(ledger, alone=True) == event_id
+    claim(ledger)
+
+    (burial,) = bury(ledger)
+
+    assert (burial.counted, burial.suspects) == (event_id, (ONE, TWO))
+    assert (event(ledger, event_id).deaths, feed(ledger).deaths) == (1, 0)
 
 
 def test_a_feed_that_died_with_an_event_is_not_counted(ledger: Ledger) -> None:
@@ -163,7 +197,7 @@ def test_a_feed_that_died_with_an_event_is_not_counted(ledger: Ledger) -> None:
     (burial,) = bury(ledger, OVER + 2)
 
     assert (burial.lives, burial.suspects, burial.events) == (False, (ONE,), (event_id,))
-    assert feed(ledger).deaths == 0
+    assert (feed(ledger).deaths, event(ledger, event_id).deaths) == (0, 0)
 
 
 def test_an_event_that_a_living_process_lost_is_counted(ledger: Ledger) -> None:

@@ -106,5 +106,5 @@ def test_an_event_that_died_is_due(ledger: Ledger) -> None:
         session.add(Event(id="e", kind=EventKind.DEAUTHORIZED.value))
     assert not due(ledger)
     with ledger.write() as session:
-        session.get_one(Event, "e").deaths = 1
+        session.get_one(Event, "e").suspect = True
     assert due(ledger)

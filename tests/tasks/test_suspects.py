@@ -255,11 +255,11 @@ def test_a_push_that_kills(world: World) -> None:
 
 
 def test_a_deauthorization_that_kills_is_dead(world: World) -> None:
-    """After five deaths it is shown; what was to be done is not done."""
+    """After five deaths alone it is shown; what was to be done is not done."""
     event_id = taken_away(world)
     for _ in range(5):
         with world.ledger.write() as session:
-            assert _claimed(session, world.clock.at, alone=world.event(event_id).deaths > 0)
+            assert _claimed(session, world.clock.at, alone=world.event(event_id).suspect)
         world.clock.advance(TRIED_AGAIN)
         deaths.bury(world.runtime())
         world.clock.advance(TRIED_AGAIN)

@@ -35,6 +35,7 @@ def upgrade() -> None:
 
     with op.batch_alter_table("event", schema=None) as batch_op:
         batch_op.add_column(sa.Column("deaths", sa.Integer(), server_default="0", nullable=False))
+        batch_op.add_column(sa.Column("suspect", sa.Boolean(), server_default="0", nullable=False))
 
     with op.batch_alter_table("feed", schema=None) as batch_op:
         batch_op.add_column(sa.Column("deaths", sa.Integer(), server_default="0", nullable=False))
