@@ -89,6 +89,7 @@ def wake(session: Session, feed_ids: Collection[int], now: float) -> None:
             suspect_of="",
             deferred_since=None,
             failing_since=None,
+            last_error=None,
         )
     )
 

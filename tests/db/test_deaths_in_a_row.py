@@ -92,6 +92,7 @@ def test_resuming_has_it_tried_alone_with_all_its_tries(ledger: Ledger) -> None:
 
     row = feed(ledger)
     assert (row.state, row.reason, row.deaths, row.suspect) == ("active", None, 0, True)
+    assert row.last_error is None
     with ledger.read() as session:
         assert needs.of(session, now) == []
     assert claim(ledger, now=now) == []

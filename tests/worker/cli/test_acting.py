@@ -106,7 +106,16 @@ def test_a_callback_that_waits_for_a_paused_goal_ends(applied, ledger):
 @pytest.mark.parametrize("paused", [False, True])
 def test_what_was_set_aside_is_a_persons_to_decide(applied, ledger, paused):
     """They may pause it, and have it tried again with all its tries, alone at first."""
-    put(ledger, "", state="failing", reason="set_aside", deaths=5, suspect=True, due_at=9e9)
+    put(
+        ledger,
+        "",
+        state="failing",
+        reason="set_aside",
+        deaths=5,
+        suspect=True,
+        due_at=9e9,
+        last_error="set aside: it killed",
+    )
     with ledger.write() as session:
         notices.raise_(
             session, user_id=1, subject="feed:1", kind="set_aside", message="it kills", now=NOW
@@ -118,6 +127,7 @@ def test_what_was_set_aside_is_a_persons_to_decide(applied, ledger, paused):
     applied("resume", "alice/energy")
     feed = feeds(ledger)[""]
     assert (feed.state, feed.reason, feed.deaths, feed.suspect) == ("active", None, 0, True)
+    assert feed.last_error is None
     assert feed.due_at < 9e9
     with ledger.read() as session:
         assert notices.open_for(session) == []
