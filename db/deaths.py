@@ -34,7 +34,7 @@ CROWD = 11  # so many feeds are too many to try them one by one at once
 OF_A_CROWD = -1  # the count of one that has died in a crowd, until it is known more
 PAUSE_SECONDS = 2.5  # doubled with each death: what killed it may be over by then
 SILENT_SECONDS = 6.0  # a process that has missed two heartbeats is gone
-RENEWED_SECONDS = 1.0  # what lies between renewing leases and saying so, at the most
+RENEWED_SECONDS = 3.0  # what lies between taking or renewing leases and saying so, at the most
 
 Rows = Sequence[Row[Any]]
 

@@ -71,6 +71,7 @@ def run(rt: Runtime, *, alone: bool = False) -> bool:
         if rt.stopping.is_set() or not backfills.any_due(session, now, alone=alone):
             return False
     with rt.ledger.write() as session:
+        now = rt.clock.now()  # behind the lock, as in `tasks.sync`
         claimed = backfills.claim(session, owner=rt.owner, now=now, alone=alone)
     if claimed is None:
         return False

@@ -41,6 +41,7 @@ def look_one_up(rt: Runtime, *, alone: bool = False) -> bool:
         if rt.stopping.is_set() or not events.any_due(session, ASKS_FOR_FEEDS, now, alone=alone):
             return False
     with rt.ledger.write() as session:
+        now = rt.clock.now()  # behind the lock, as in `tasks.sync`
         held = events.claim(session, kinds=ASKS_FOR_FEEDS, owner=rt.owner, now=now, alone=alone)
     if held is None:
         return False

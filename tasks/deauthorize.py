@@ -32,6 +32,7 @@ def run(rt: Runtime, *, alone: bool = False) -> bool:
         if not events.any_due(session, KINDS, now, alone=alone):
             return False
     with rt.ledger.write() as session:
+        now = rt.clock.now()  # behind the lock, as in `tasks.sync`
         held = events.claim(session, kinds=KINDS, owner=rt.owner, now=now, alone=alone)
     if held is None:
         return False

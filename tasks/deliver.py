@@ -27,6 +27,7 @@ def run(rt: Runtime, *, alone: bool = False) -> bool:
         if not claiming.has_outbox(session, now, alone=alone):
             return False
     with rt.ledger.write() as session:
+        now = rt.clock.now()  # behind the lock, as in `tasks.sync`
         claims = claiming.claim_outbox(session, owner=rt.owner, now=now, alone=alone)
     if not claims:
         return False

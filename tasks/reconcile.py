@@ -58,6 +58,7 @@ def run(rt: Runtime, *, alone: bool = False) -> bool:
         if not reconciling.any_overdue(session, now, alone=alone):
             return False
     with rt.ledger.write() as session:
+        now = rt.clock.now()  # behind the lock, as in `tasks.sync`
         claims = reconciling.claim_overdue(session, owner=rt.owner, now=now, alone=alone)
     if not claims:
         return False
@@ -101,8 +102,8 @@ def examine(rt: Runtime, goal_id: int, *, repair: Repair) -> Report | None:
     Raises the tree of `clients.errors`, `DeferredError`, and `FencedError`.
     """
     deaths.bury(rt)
-    now = rt.clock.now()
     with rt.ledger.write() as session:
+        now = rt.clock.now()
         claims = reconciling.claim_goal(session, goal_id, owner=rt.owner, now=now)
     if not claims:
         return None

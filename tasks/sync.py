@@ -46,9 +46,9 @@ def run(rt: Runtime, lane: Lane, *, alone: bool = False) -> bool:
     callbacks.open_new(rt)
     if rt.stopping.is_set():
         return False
-    now = rt.clock.now()
     together = {name: provider.together for name, provider in rt.providers.items()}
     with rt.ledger.write() as session:
+        now = rt.clock.now()  # behind the lock: the lease counts from when it is written
         claims = claiming.claim(
             session, owner=rt.owner, now=now, lane=lane, together=together, alone=alone
         )

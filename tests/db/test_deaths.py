@@ -219,3 +219,14 @@ def test_more_than_ten_are_a_crowd(ledger: Ledger, count: int, *, of_a_crowd: bo
     assert {feed(ledger, number).deaths for number in range(1, count + 1)} == (
         {0} if of_a_crowd else {0, 1}
     )
+
+
+def test_a_lease_that_was_taken_a_moment_ago_is_not_given_up(ledger: Ledger) -> None:
+    """Its claim took long to be written, so the last heartbeat could not know of it."""
+    claim(ledger, limit=1)
+    claim(ledger, now=NOW + 7)
+    heard_of(ledger, NOW + 9.5)
+
+    assert bury(ledger) == [Burial(owner="w", lives=True, counted=ONE)]
+
+    assert (feed(ledger, TWO).lease_owner, feed(ledger, TWO).suspect) == ("w", False)

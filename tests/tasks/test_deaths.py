@@ -1,10 +1,23 @@
 """Looking for ended leases: before each claim, but no more than once a second."""
 
+import contextlib
+from collections.abc import Callable, Iterator
+
+import httpx
+import pytest
+from sqlmodel import Session
 from structlog.testing import capture_logs
 
-from tasks import deaths
-from tests.tasks.scenes import LEASE_OVER, TRIED_AGAIN, die
-from tests.world import World, crash_at
+from db.engine import Ledger
+from db.feeds import LEASE_SECONDS
+from db.models import Datapoint, Event, Feed
+from db.states import Lane
+from tasks import backfill, callbacks, deaths, deauthorize, deliver, reconcile, sync
+from tasks.runtime import Runtime
+from tests.tasks import past_days
+from tests.tasks.scenes import LEASE_OVER, TRIED_AGAIN, all_rows, change_feed, die
+from tests.tasks.test_deauthorize import taken_away
+from tests.world import DAY, CrashError, World, crash_at
 
 
 def test_what_died_is_free_again_and_logged(world: World) -> None:
@@ -52,3 +65,75 @@ def test_one_process_looks_once_a_second(world: World) -> None:
     world.clock.advance(0.2)
     deaths.bury(rt)
     assert world.feed().lease_owner is None
+
+
+WAIT = 4.0  # for the lock of the ledger
+
+
+class Locked(Ledger):
+    """The ledger, where somebody else has the lock for a while before each write."""
+
+    world: World
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator[Session]:
+        """A transaction that began when the lock was free."""
+        with super().write() as session:
+            self.world.clock.advance(WAIT)
+            yield session
+
+
+class Killing(httpx.HTTPTransport):
+    """The process dies at its first request."""
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """The end."""
+        raise CrashError
+
+
+def _all_is_due(world: World) -> None:
+    past_days.history(world, 60)
+    world.work()
+    past_days.ask(world)
+    change_feed(world, reconciled_at=0.0, due_at=world.clock.at + DAY)
+    with world.ledger.write() as session:
+        point = session.get_one(Datapoint, all_rows(world, Datapoint)[0].id)
+        point.state, point.due_at, point.landed_hash = "pending", 0.0, None
+        session.add(point)
+    taken_away(world)
+    world.call_back("renamed")
+
+
+def _sync(rt: Runtime) -> bool:
+    with rt.ledger.write() as session:
+        feed = session.get_one(Feed, 1)
+        feed.due_at = 0.0
+        session.add(feed)
+    return sync.run(rt, Lane.BULK)
+
+
+@pytest.mark.parametrize(
+    ("run", "step"),
+    [
+        (_sync, "claimed"),
+        (deliver.run, "push.begun"),
+        (backfill.run, "backfill.claimed"),
+        (reconcile.run, "reconcile.claimed"),
+        (deauthorize.run, ""),
+        (callbacks.open_new, ""),
+    ],
+)
+def test_a_lease_counts_from_when_it_is_written(
+    world: World, run: Callable[[Runtime], object], step: str
+) -> None:
+    """Not from before its claim waited for the lock: it would be short, and look unrenewed."""
+    _all_is_due(world)
+    locked = Locked(world.ledger.url.render_as_string(hide_password=False))
+    locked.world = world
+    rt = world.runtime(ledger=locked, trace=crash_at(step))
+    with httpx.Client(transport=Killing()) as rt.http, pytest.raises(CrashError):
+        run(rt)
+    locked.close()
+
+    held = [row for table in (Feed, Event) for row in all_rows(world, table) if row.lease_owner]
+    assert [row.lease_until - world.clock.at for row in held] == [LEASE_SECONDS]
