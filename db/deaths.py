@@ -13,8 +13,9 @@ decided by who died with it.
 - A good end of the same kind of work sets the count of a feed to 0 (`db.suspicion`). After five
   deaths in a row it is set aside, until a person says that it may run again.
 
-So a process that is killed for other reasons sets nothing aside: what it held is tried again, and
-ends well. Events that no feed answers are counted in the same way; after five they are dead.
+So a process that is killed for other reasons now and then sets nothing aside: what it held is tried
+again, and ends well. Events that no feed answers are counted in the same way; after five they are
+dead.
 """
 
 from collections.abc import Collection, Sequence
