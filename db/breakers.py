@@ -125,6 +125,18 @@ def link_blocked(of: type[Event | Goal], now: float, *, urgent: bool) -> ColumnE
     )
 
 
+def source_open() -> ColumnElement[bool]:
+    """Sources whose breaker is open: a condition for any query over them."""
+    return (
+        exists()
+        .where(
+            col(_BREAKER.subject) == literal("source:").concat(cast(col(Source.id), String)),
+            col(_BREAKER.opened_at).is_not(None),
+        )
+        .correlate(Source)
+    )
+
+
 def admit(
     session: Session, *, source_id: int | None, user_id: int, now: float, urgent: bool
 ) -> bool:

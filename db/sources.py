@@ -14,7 +14,7 @@ from sqlalchemy import exists, func, or_, select, update
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
-from db import tries
+from db import breakers, tries
 from db.models import Feed, Source
 from db.states import FeedState, SourceState
 from db.vault import Vault
@@ -181,7 +181,8 @@ def expiring(session: Session, now: float, *, alone: bool = False) -> list[int]:
     In use is one that was read within half an hour, or within one life of its token if that is
     longer. So a source with callbacks never makes one wait for a login; one that is read every
     hour with tokens of a quarter of an hour is renewed twice, and then left to its next sync. A
-    token that has ended is left to that as well, and credentials that were refused to a person.
+    token that has ended is left to that as well, and credentials that were refused to a person. A
+    source whose breaker is open is left alone: its probe renews what it needs.
     """
     due_at = func.coalesce(col(Source.renew_at), col(Source.access_expires_at) - EARLY_SECONDS)
     life = col(Source.access_expires_at) - col(Source.access_issued_at)
@@ -194,6 +195,7 @@ def expiring(session: Session, now: float, *, alone: bool = False) -> list[int]:
             or_(col(Source.used_at) >= now - IN_USE_SECONDS, col(Source.used_at) >= now - life),
             col(Source.state) != SourceState.REAUTHORIZE,
             tries.open_to(col(Source.renew_tries), alone=alone),
+            ~breakers.source_open(),
         )
         .order_by(due_at, col(Source.id))
     )

@@ -9,6 +9,7 @@ from db.models import Source
 from simulators.faults import Fault
 from tasks import refresh, renewals, suspects, sweep
 from tasks.runtime import Runtime
+from tests.tasks.away import broken
 from tests.tasks.scenes import all_rows, change_feed, second_source
 from tests.world import DAY, CrashError, World
 
@@ -92,6 +93,24 @@ def test_a_server_that_stays_away_is_asked_now_and_then(world: World) -> None:
         refresh.run(rt)
 
     assert 10 < refreshes(world) < 150
+
+
+def test_a_server_whose_breaker_is_open_is_not_asked(world: World) -> None:
+    """Nobody knocks but its probe, which renews the token on its way."""
+    world.work()
+    world.clock.advance(DUE)
+    broken(world)
+    before = world.bemserver.faults.count()
+    rt = world.runtime()
+
+    assert [refresh.run(rt) for _ in range(5) if not world.clock.advance(10)] == [0] * 5
+
+    assert world.bemserver.faults.count() == before
+    world.bemserver.faults.clear()
+    world.clock.advance(LIFE - DUE)
+    world.work()
+    assert world.feed().last_synced_at == world.clock.at
+    assert refresh.run(rt) == 0
 
 
 def test_a_time_that_the_server_named_is_kept_to(world: World) -> None:
