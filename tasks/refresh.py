@@ -41,8 +41,21 @@ def run(rt: Runtime, *, alone: bool = False) -> int:
             rt.ring("refresh_tokens", Lane.DEFAULT.name.lower())
             break
         if renewals.begin(rt, source_id):
-            renewed += renewals.end(rt, source_id, good=_renew(rt, source_id))
+            renewed += renewals.end(rt, source_id, good=_isolated(rt, source_id))
     return renewed
+
+
+def _isolated(rt: Runtime, source_id: int) -> bool:
+    """Renew one; what nobody expected of it keeps none of those after it from their turn."""
+    try:
+        return _renew(rt, source_id)
+    except Exception as error:  # noqa: BLE001 -- told; a provider of others may raise anything
+        with rt.ledger.read() as session:
+            source = session.get_one(Source, source_id)
+        _put_off(rt, source, _later(rt, source))
+        # Its text may hold what it was given: a password.
+        log.error("source.refresh_broken", source=source_id, error=type(error).__name__)  # noqa: TRY400 -- no traceback
+        return False
 
 
 def _renew(rt: Runtime, source_id: int) -> bool:
@@ -70,12 +83,18 @@ def _renew(rt: Runtime, source_id: int) -> bool:
 def _again(rt: Runtime, source: Source, error: ClientError) -> float:
     """When to try again to renew a token that could not be renewed, in UTC seconds."""
     now = rt.clock.now()
-    ends_at = source.access_expires_at or now
     if isinstance(error, AuthFailed):
-        return ends_at  # the same password again would only lock the account
-    pause = max(AGAIN_SECONDS, SHARE_LEFT * (ends_at - now)) * rt.rng.uniform(1.0, 1.5)
+        # The same password again would only lock the account.
+        return source.access_expires_at or now
     hint = error.retry_after if isinstance(error, Transient) else None
-    return now + max(pause, hint or 0.0)
+    return max(_later(rt, source), now + (hint or 0.0))
+
+
+def _later(rt: Runtime, source: Source) -> float:
+    """After a share of the life that is left, in UTC seconds."""
+    now = rt.clock.now()
+    left = (source.access_expires_at or now) - now
+    return now + max(AGAIN_SECONDS, SHARE_LEFT * left) * rt.rng.uniform(1.0, 1.5)
 
 
 def _put_off(rt: Runtime, source: Source, at: float) -> None:

@@ -1,17 +1,20 @@
 """Tokens of sources in use are renewed early, and of others not at all."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import httpx
+import structlog
 
 from db import needs, pauses, tries
 from db.models import Source
 from simulators.faults import Fault
 from tasks import refresh, renewals, suspects, sweep
+from tasks.providers import Connection, Link
 from tasks.runtime import Runtime
 from tests.tasks.away import broken
 from tests.tasks.scenes import all_rows, change_feed, second_source
-from tests.world import DAY, CrashError, World
+from tests.world import DAY, PASSWORD, CrashError, World
 
 LIFE = 900
 DUE = 0.8 * LIFE
@@ -158,6 +161,33 @@ def test_one_source_in_trouble_holds_no_other_up(world: World) -> None:
 
     assert refresh.run(world.runtime()) == 1
     assert refresh.run(world.runtime()) == 0
+
+
+def test_a_source_that_nobody_can_connect_holds_no_other_up(world: World) -> None:
+    """Its provider raises what none should: put off, told by its type and not by its text."""
+    world.link("output", source=second_source(world))
+    world.work()
+    world.clock.advance(DUE)
+    rt = world.runtime()
+    connect = rt.providers["bemserver"].connect
+
+    def broken_once(link: Link) -> Connection:
+        if not raised:
+            raised.append(True)
+            raise ZeroDivisionError(PASSWORD)
+        return connect(link)
+
+    raised: list[bool] = []
+    rt.providers = {"bemserver": replace(rt.providers["bemserver"], connect=broken_once)}
+    with structlog.testing.capture_logs() as logs:
+        assert refresh.run(rt) == 1
+
+    assert renew_at(world) >= refresh.AGAIN_SECONDS
+    (told,) = [line for line in logs if line["event"] == "source.refresh_broken"]
+    assert told["error"] == "ZeroDivisionError"
+    assert PASSWORD not in str(logs)
+    world.clock.advance(renew_at(world))
+    assert refresh.run(rt) == 1
 
 
 def test_nobody_waits_for_a_login_that_is_under_way(world: World) -> None:
