@@ -7,6 +7,7 @@ from datetime import UTC, datetime, time
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx
 from pydantic import SecretStr, ValidationError
 
 from tasks import declare_tables
@@ -15,6 +16,7 @@ from tasks.declared import DeclaredSource
 from tasks.providers import Provider, SourceSettings
 
 DAY = 86400.0
+LONGEST_LABEL = 63  # characters between two dots of a host
 KEY_MADE = "key_made"  # a key of every source whose provider's keys end
 
 
@@ -132,7 +134,9 @@ def wrong_address(url: str, *, allow_http: bool) -> str | None:
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
-    except ValueError:
+        if host:
+            _as_clients_read_it(url)
+    except (ValueError, httpx.InvalidURL):
         return "is not a well-formed address"
     if parts.scheme not in ("http", "https") or not host or any(map(str.isspace, url)):
         return "has to be an address that begins with https://"
@@ -143,6 +147,19 @@ def wrong_address(url: str, *, allow_http: bool) -> str | None:
     if parts.scheme == "http" and not allow_http and not _is_loopback(host):
         return "is plain http: passwords could be read on the way (https, or WAGGLE_ALLOW_HTTP=1)"
     return None
+
+
+def _as_clients_read_it(url: str) -> None:
+    """Raises ValueError or `httpx.InvalidURL` for a host that nobody could ask.
+
+    Numbers that are no address, names that are not allowed, in this or another alphabet.
+    """
+    read = httpx.URL(url)
+    labels = [] if read.host == "" else read.raw_host.removesuffix(b".").split(b".")
+    for label in labels:
+        if not 0 < len(label) <= LONGEST_LABEL:
+            message = "a part of the host is empty or too long"
+            raise ValueError(message)
 
 
 def _is_loopback(host: str) -> bool:

@@ -142,15 +142,20 @@ def connect(rt: Runtime, source: Source) -> Connection:
         return known
     provider = provider_of(rt, source)
     settings = settings_of(rt, provider, source)
-    made = provider.connect(
-        Link(
-            settings=settings,
-            http=rt.http,
-            gate=gate_of(rt, source, settings),
-            tokens=lambda authenticate: SourceTokens(rt, source.id or 0, authenticate),
-            now=rt.clock.now,
-        )
+    link = Link(
+        settings=settings,
+        http=rt.http,
+        gate=gate_of(rt, source, settings),
+        tokens=lambda authenticate: SourceTokens(rt, source.id or 0, authenticate),
+        now=rt.clock.now,
     )
+    try:
+        made = provider.connect(link)
+    except ValueError:  # the text is left out: it may quote a secret
+        message = (
+            f"source {source.name} can't be connected as it is set, its url perhaps; {CORRECT}"
+        )
+        raise BadSettingsError(message) from None
     counted_by = settings.quotas()[0].key(source.provider)
     if source.quota_key != counted_by:
         with rt.ledger.write() as session:

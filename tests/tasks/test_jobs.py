@@ -43,6 +43,20 @@ def test_an_error_in_stored_settings_names_the_setting_and_no_secret(world: Worl
     assert PASSWORD not in str(caught.value)
 
 
+@pytest.mark.parametrize("url", ["https://999.1.1.1/", "https://xn--/v1", "https://münchen..de/"])
+def test_a_url_that_no_client_can_use_stops_the_feed(world: World, url: str) -> None:
+    """Stored by an earlier version: the feed says what to correct, and nobody dies of it."""
+    source(world, settings={"url": url, "email": "alice@example.org"})
+    event_id = world.call_back()
+
+    world.work()
+
+    feed, event = world.feed(), world.event(event_id)
+    assert (feed.state, feed.reason, feed.suspect) == ("failing", "bad_settings", False)
+    assert (feed.lease_owner, event.state) == (None, "failed")
+    assert "`waggle apply`" in (event.error or {})["message"]
+
+
 def test_an_unknown_provider_or_metric_is_named(world: World) -> None:
     """A plug-in that was taken away, a metric of another version, a parameter that is wrong."""
     rt = world.runtime()
