@@ -156,6 +156,13 @@ def mark(session: Session, source_id: int, *, state: SourceState, error: str | N
     session.connection().execute(marked.values(state=state.value, last_error=error))
 
 
+def mark_as_read(session: Session, read: Source, *, state: SourceState, error: str) -> None:
+    """`mark`, about what was met with this row; nothing if it was declared anew since."""
+    current = session.get_one(Source, read.id, with_for_update=True)
+    if (current.credentials_cipher, current.settings) == (read.credentials_cipher, read.settings):
+        mark(session, read.id or 0, state=state, error=error)
+
+
 def refused(session: Session, source_id: int, *, version: int, error: str) -> bool:
     """The vendor does not accept the credentials; False if they were changed since `version`."""
     changed = session.connection().execute(

@@ -150,7 +150,7 @@ def _source_failed(rt: Runtime, batch: Batch, error: ClientError | DeferredError
         state = SourceState.REAUTHORIZE if isinstance(error, AuthFailed) else SourceState.FAILING
         if (batch.source.state, batch.source.last_error) != (state, str(error)):
             with rt.ledger.write() as session:
-                sources.mark(session, batch.source.id or 0, state=state, error=str(error))
+                sources.mark_as_read(session, batch.source, state=state, error=str(error))
 
 
 def _land(rt: Runtime, batch: Batch, outcome: Outcome, access: Access, turns: Turns) -> None:

@@ -178,3 +178,26 @@ def test_a_refusal_is_about_the_credentials_that_were_used(ledger: Ledger) -> No
     assert only(ledger).state == "active"
     assert refused(3)
     assert (only(ledger).state, only(ledger).last_error) == ("reauthorize", "x")
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({}, "reauthorize"),
+        ({"token_version": 9}, "reauthorize"),  # a login in between
+        ({"credentials_cipher": "other"}, "active"),
+        ({"settings": {"url": "https://other.example.org"}}, "active"),
+    ],
+)
+def test_what_was_met_with_other_credentials_is_not_marked(
+    ledger: Ledger, changed: dict[str, object], expected: str
+) -> None:
+    """`apply` changed them while a request with the old ones was under way."""
+    fill(ledger)
+    read = only(ledger)
+    put(ledger, **changed)
+
+    with ledger.write() as session:
+        sources.mark_as_read(session, read, state=SourceState.REAUTHORIZE, error="x")
+
+    assert only(ledger).state == expected
