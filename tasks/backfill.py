@@ -138,7 +138,11 @@ def _read(rt: Runtime, chunk: Chunk) -> reading.Outcome:
         raise DeferredError(
             rt.clock.now() + NOT_BEGUN_AGAIN, {"code": "not_begun", "message": str(error)}
         ) from None
-    question = reading.prepare(rt, batch, job, chunk.access, windows=windows)
+    try:
+        question = reading.prepare(rt, batch, job, chunk.access, windows=windows)
+    except (ClientError, DeferredError) as error:
+        chunk.where = reading.whose(error, batch, job)
+        raise
     kept = memory.kept_back(question.memory)
     if question.rules.shape == Shape.RUNNING and kept is not None and first > chunk.row.first_day:
         question.kept_back = kept.value  # or each approval would only move the step by a chunk

@@ -10,14 +10,16 @@ from datetime import timedelta
 
 from sqlmodel import Session
 
+from clients.errors import ClientError
 from db import outbox
 from db.outbox import Action, Judged, SeenDay
 from tasks import adopt, bounds, corrections, days, decide, jobs, memory
-from tasks.beeminder import Access
+from tasks.beeminder import WHERE, Access
 from tasks.corrections import Wanted
 from tasks.days import Window
 from tasks.decide import Past, Rules, Verdict
 from tasks.fit import Shape
+from tasks.gates import DeferredError
 from tasks.jobs import Batch, Job
 from tasks.memory import Memory
 from tasks.providers import Answer, Reading, Request
@@ -149,6 +151,16 @@ def ask(rt: Runtime, batch: Batch, questions: Sequence[Question]) -> dict[int, A
 def where(batch: Batch) -> str:
     """How errors of this source are told."""
     return f"source {batch.source.name}"
+
+
+def whose(error: ClientError | DeferredError, batch: Batch, job: Job) -> str:
+    """How an error is told that came before the source was asked.
+
+    Settings are the source's; whatever else goes wrong then is Beeminder's.
+    """
+    if isinstance(error, jobs.UnfitGoalError):
+        return f"goal {job.goal.slug}"
+    return where(batch) if isinstance(error, jobs.BadSettingsError) else WHERE
 
 
 def settle(rt: Runtime, question: Question, answer: Answer) -> Outcome:

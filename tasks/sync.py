@@ -116,7 +116,7 @@ def _fetch(
         try:
             questions.append(reading.prepare(rt, batch, job, access))
         except (ClientError, DeferredError) as error:
-            setbacks.not_now(rt, job, error, where=_whose(error, job, where))
+            setbacks.not_now(rt, job, error, where=reading.whose(error, batch, job))
     try:
         answers = outages.ask(rt, batch, questions)
     except (ClientError, DeferredError) as error:
@@ -136,13 +136,6 @@ def _fetch(
         except (ClientError, DeferredError) as error:
             setbacks.not_now(rt, question.job, error, where=where)
     return outcomes
-
-
-def _whose(error: ClientError | DeferredError, job: Job, source: str) -> str:
-    """Settings are the source's; whatever else goes wrong before it is asked is Beeminder's."""
-    if isinstance(error, jobs.UnfitGoalError):
-        return f"goal {job.goal.slug}"
-    return source if isinstance(error, jobs.BadSettingsError) else WHERE
 
 
 def _source_failed(rt: Runtime, batch: Batch, error: ClientError | DeferredError) -> None:

@@ -265,3 +265,20 @@ def test_a_machine_that_was_off_for_a_week_has_not_given_up(synced: World) -> No
     assert row(synced, made).state == "working"
     stay_away(synced, made, synced.clock.at + DAY)
     assert row(synced, made).state == "done"
+
+
+def test_who_is_to_blame_is_said_right(world: World) -> None:
+    """The first look at a goal asks Beeminder, and only then the source is asked."""
+    history(world, 10)
+    change_feed(world, due_at=world.clock.at + DAY)  # a sync would go first
+    made = ask(world)
+    world.beeminder.faults.add(Fault(path="datapoints", method="GET", status=502, times=None))
+
+    work(world)
+
+    assert (row(world, made).error or "").startswith("Beeminder: ")
+    world.beeminder.faults.clear()
+    world.clock.at = row(world, made).due_at
+    world.bemserver.faults.add(Fault(path="timeseries_data", status=502, times=None))
+    work(world)
+    assert (row(world, made).error or "").startswith("source plant: ")
