@@ -1,4 +1,4 @@
-"""Feeds that wait for another try, woken when what they wait for is back."""
+"""What waits for another try is woken when what it waits for is back."""
 
 from collections.abc import Collection
 
@@ -7,22 +7,33 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 
 from db import feeds, held_up
-from db.models import Datapoint, Feed, Source
-from db.states import DatapointState, FeedState
+from db.models import Backfill, Datapoint, Event, Feed, Source
+from db.states import BackfillState, DatapointState, EventState, FeedState
 
 PER_SECOND = 20.0  # what has just come back is not run over
-FAILED = col(Feed.attempts) > 0
 
 
 def of_source(session: Session, source_id: int, now: float) -> int:
-    """Feeds of this source that wait in back-off come due; returns how many."""
-    return _wake(session, and_(col(Feed.source_id) == source_id, FAILED), now)
+    """Feeds of this source that wait in back-off come due; returns how many. So do past days."""
+    return _wake(session, col(Feed.source_id) == source_id, now)
 
 
 def of_person(session: Session, user_id: int, now: float) -> int:
-    """The same for all feeds of a person."""
+    """The same for all feeds of a person, and for names that are looked up for them."""
     theirs = select(col(Source.id)).where(col(Source.user_id) == user_id)
-    return _wake(session, and_(col(Feed.source_id).in_(theirs), FAILED), now)
+    woken = _wake(session, col(Feed.source_id).in_(theirs), now)
+    session.connection().execute(
+        update(Event)
+        .where(
+            col(Event.user_id) == user_id,
+            col(Event.state) == EventState.RECEIVED,
+            col(Event.attempts) > 0,
+            col(Event.lease_until) <= now,
+            col(Event.due_at) > now,
+        )
+        .values(due_at=now)
+    )
+    return woken
 
 
 def unsent(session: Session, user_id: int) -> int | None:
@@ -61,11 +72,26 @@ def behind(session: Session, keys: Collection[str], now: float) -> int:
     theirs = select(col(Source.id)).where(
         or_(col(Source.quota_key).in_(keys), held_up.person_key().in_(keys))
     )
-    put_back = and_(col(Feed.source_id).in_(theirs), col(Feed.deferrals) > 0)
-    return _wake(session, put_back, now)
+    return _wake_feeds(session, and_(col(Feed.source_id).in_(theirs), col(Feed.deferrals) > 0), now)
 
 
-def _wake(session: Session, which: ColumnElement[bool], now: float) -> int:
+def _wake(session: Session, whose: ColumnElement[bool], now: float) -> int:
+    """Of these feeds what has failed; past days one chunk after the other, as ever."""
+    woken = _wake_feeds(session, and_(whose, col(Feed.attempts) > 0), now)
+    session.connection().execute(
+        update(Backfill)
+        .where(
+            col(Backfill.feed_id).in_(select(col(Feed.id)).where(whose)),
+            col(Backfill.state) == BackfillState.WORKING,
+            col(Backfill.attempts) > 0,
+            col(Backfill.due_at) > now,
+        )
+        .values(due_at=now)
+    )
+    return woken
+
+
+def _wake_feeds(session: Session, which: ColumnElement[bool], now: float) -> int:
     """Callbacks first, then by their own times; nobody is made to wait for longer than before."""
     waits = and_(
         which,

@@ -1,13 +1,16 @@
 """Waking: what waits for another try comes due at a pace, and nothing else does."""
 
+from collections.abc import Callable
+
 import pytest
 from sqlalchemy import select
-from sqlmodel import col
+from sqlmodel import Session, col
+from sqlmodel import select as select_rows
 
-from db import waking
+from db import backfills, inbox, waking
 from db.engine import Ledger
-from db.models import Feed, Goal, Source, User
-from db.states import FeedState, Lane
+from db.models import Backfill, Event, Feed, Goal, Source, User
+from db.states import EventKind, FeedState, Lane
 
 NOW = 1_800_000_000.0
 
@@ -125,3 +128,69 @@ def test_who_was_put_back_by_a_gate_comes_when_it_is_opened(ledger: Ledger, key:
         assert waking.behind(session, ["bemserver:other", "beeminder:2"], NOW) == 0
         assert waking.behind(session, [key], NOW) == 1
     assert due(ledger) == {1: 0.0, 2: 600.0}
+
+
+def backfill(ledger: Ledger, *, source: int = 1, **columns: object) -> int:
+    """Past days of a feed of this source that have failed and wait; returns their id."""
+    with ledger.write() as session:
+        feed_id = session.exec(select_rows(Feed.id).where(Feed.source_id == source)).first()
+        made = backfills.ask(session, feed_id or 0, first="20260101", last="20260102", now=NOW)
+        for name, value in ({"attempts": 2, "due_at": NOW + 700} | columns).items():
+            setattr(made, name, value)
+        session.add(made)
+        session.flush()
+        return made.id or 0
+
+
+def event(ledger: Ledger, **columns: object) -> str:
+    """A name that was looked up in vain and waits; returns the id of its event."""
+    new = inbox.NewEvent(kind=EventKind.AUTOFETCH, payload={}, received_at=NOW, user_id=1)
+    with ledger.write() as session:
+        inbox.store(session, [new])
+    with ledger.write() as session:
+        row = session.get_one(Event, new.id)
+        for name, value in ({"attempts": 2, "epoch": 2, "due_at": NOW + 700} | columns).items():
+            setattr(row, name, value)
+    return new.id
+
+
+@pytest.mark.parametrize("back", [waking.of_source, waking.of_person])
+def test_past_days_that_have_failed_are_woken(
+    ledger: Ledger, back: Callable[[Session, int, float], int]
+) -> None:
+    """Whether their source or Beeminder is back: they don't wait for a quarter of an hour."""
+    failed = backfill(ledger)
+    with ledger.write() as session:
+        back(session, 1, NOW)
+
+    with ledger.read() as session:
+        assert session.get_one(Backfill, failed).due_at == NOW
+
+
+@pytest.mark.parametrize("columns", [{"attempts": 0}, {"state": "done"}])
+def test_past_days_that_wait_for_something_else_are_left(
+    ledger: Ledger, columns: dict[str, object]
+) -> None:
+    """For a limit, or for nothing any more."""
+    left = backfill(ledger, **columns)
+    wake(ledger)
+
+    with ledger.read() as session:
+        assert session.get_one(Backfill, left).due_at == NOW + 700
+
+
+def test_names_that_were_looked_up_in_vain_are_woken(ledger: Ledger) -> None:
+    """Beeminder is back for their person; what is under way, or was not tried, is left."""
+    failed, new = event(ledger), event(ledger, attempts=0)
+    held = event(ledger, lease_owner="w", lease_until=NOW + 5)
+    over = event(ledger, state="failed")
+    with ledger.write() as session:
+        waking.of_person(session, 2, NOW)
+    with ledger.read() as session:
+        assert session.get_one(Event, failed).due_at == NOW + 700
+    with ledger.write() as session:
+        waking.of_person(session, 1, NOW)
+
+    with ledger.read() as session:
+        assert session.get_one(Event, failed).due_at == NOW
+        assert {session.get_one(Event, each).due_at for each in (new, held, over)} == {NOW + 700}
