@@ -17,7 +17,8 @@ from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
 from db import feeds, notices, outbox
-from db.models import Datapoint, Day, Feed, Sending
+from db.models import Feed
+from db.models_points import Datapoint, Day, Sending
 from db.states import DatapointState
 
 HELD = "held"  # the kind of the notice

@@ -22,8 +22,9 @@ from sqlmodel import Session, col
 from db import breakers, covers, resting
 from db.claiming_gates import held_up
 from db.feeds import BATCH, LEASE_SECONDS, Claim
-from db.models import Datapoint, Feed, Source
+from db.models import Feed, Source
 from db.models_limits import Quota
+from db.models_points import Datapoint
 from db.states import DatapointState, Lane, Work
 
 CROWDED_BATCH = 5  # feeds that are taken together while others wait for the same gate

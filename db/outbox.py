@@ -14,7 +14,7 @@ from sqlalchemy import exists, update
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
-from db.models import Datapoint, Day, Sending
+from db.models_points import Datapoint, Day, Sending
 from db.states import DatapointState
 
 

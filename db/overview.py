@@ -12,7 +12,8 @@ from sqlalchemy import Executable, RowMapping, Select, and_, func, or_, select
 from sqlmodel import Session, col
 
 from db import overdue, resting, waits
-from db.models import Datapoint, Event, Feed, Goal, Run, Source, User
+from db.models import Event, Feed, Goal, Run, Source, User
+from db.models_points import Datapoint
 from db.names import feed_name
 from db.states import DatapointState, EventState
 from db.waits import Wait

@@ -13,7 +13,8 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
-from db.models import Cover, Datapoint, Day, Event, Feed, Goal, Sending, Source, User
+from db.models import Cover, Event, Feed, Goal, Source, User
+from db.models_points import Datapoint, Day, Sending
 
 KEPT = 2  # sendings of a datapoint that are never forgotten
 

@@ -15,7 +15,8 @@ from sqlmodel import select as select_rows
 
 from db import breakers, claiming, feeds, outbox, resting
 from db.feeds import Claim
-from db.models import Datapoint, Day, Feed, Goal, User
+from db.models import Feed, Goal, User
+from db.models_points import Datapoint, Day
 from db.states import DatapointState, FeedState, Work
 
 PERIOD = 86400.0

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import case, exists, insert, select, update
 from sqlmodel import Session, col
 
-from db.models import Datapoint, Sending
+from db.models_points import Datapoint, Sending
 from db.states import DatapointState
 
 UNDER_WAY_SECONDS = 60.0  # longer than any push may take

@@ -7,7 +7,8 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 
 from db import feeds, held_up
-from db.models import Backfill, Datapoint, Event, Feed, Source
+from db.models import Backfill, Event, Feed, Source
+from db.models_points import Datapoint
 from db.states import BackfillState, DatapointState, EventState, FeedState
 
 PER_SECOND = 20.0  # what has just come back is not run over

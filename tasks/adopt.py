@@ -13,7 +13,8 @@ from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
 import clients
-from db.models import Datapoint, Feed
+from db.models import Feed
+from db.models_points import Datapoint
 from db.outbox import Point
 from db.states import DatapointState
 from tasks import holdings, identity

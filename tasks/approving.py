@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from sqlmodel import Session
 
 from db import backfills
-from db.models import Backfill, Datapoint, Feed
+from db.models import Backfill, Feed
+from db.models_points import Datapoint
 from tasks.fit import Shape
 
 

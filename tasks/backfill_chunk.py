@@ -8,7 +8,8 @@ from sqlmodel import Session
 
 from clients.errors import Permanent
 from db import names, outbox
-from db.models import Backfill, Datapoint
+from db.models import Backfill
+from db.models_points import Datapoint
 from tasks import days, push
 from tasks.beeminder import WHERE, Access
 from tasks.jobs import Batch, Job

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import clients
-from db.models import Datapoint
+from db.models_points import Datapoint
 from db.states import DatapointState
 
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from db.models import Datapoint
+from db.models_points import Datapoint
 from db.outbox import Action, Judged, Point
 from db.states import DatapointState
 

@@ -12,7 +12,7 @@ import structlog
 
 import clients
 from db import feeds, notices, sendings
-from db.models import Datapoint
+from db.models_points import Datapoint
 from db.names import dashed
 from tasks import holdings, jobs
 from tasks.beeminder import Access

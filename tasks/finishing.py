@@ -7,7 +7,7 @@ from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
 from db import feeds, notices, sources
-from db.models import Datapoint
+from db.models_points import Datapoint
 from db.names import dashed
 from db.states import DatapointState, Lane, SourceState
 from tasks import datasource, days, fit, guard, jobs, put_off

@@ -13,7 +13,8 @@ from clients.errors import Permanent
 from clients.gate import Gate
 from db import breakers, sources
 from db.feeds import Claim
-from db.models import Day, Feed, Goal, Source, User
+from db.models import Feed, Goal, Source, User
+from db.models_points import Day
 from db.states import FeedState
 from db.vault import VaultError
 from tasks import bounds, days, decide, fit, identity

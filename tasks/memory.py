@@ -7,7 +7,8 @@ from sqlalchemy import or_
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
-from db.models import Datapoint, Day, Feed
+from db.models import Feed
+from db.models_points import Datapoint, Day
 from db.outbox import Action, Judged
 from db.states import DatapointState
 from tasks import identity

@@ -15,7 +15,7 @@ import clients
 from clients.errors import ClientError, Permanent, Rejected, Unavailable, UnexpectedResponse
 from db import feeds, outbox, sendings
 from db.feeds import Claim
-from db.models import Datapoint
+from db.models_points import Datapoint
 from db.sendings import Answered
 from tasks import gates, holdings
 from tasks.beeminder import Access

@@ -14,7 +14,8 @@ from sqlmodel import select as select_rows
 from clients.errors import ClientError
 from db import feeds, names, reconciling, sendings
 from db.feeds import Claim, FencedError
-from db.models import Datapoint, Feed, Goal, User
+from db.models import Feed, Goal, User
+from db.models_points import Datapoint
 from db.reconciling import Subject
 from db.states import DatapointState, Lane
 from tasks import (

@@ -6,7 +6,8 @@ from sqlmodel import Session, col
 
 from db import feeds, notices, reconciling, sendings
 from db.feeds import Claim
-from db.models import Datapoint, Feed
+from db.models import Feed
+from db.models_points import Datapoint
 from db.reconciling import Subject
 from db.states import DatapointState
 from tasks import repairs

@@ -8,7 +8,8 @@ meant, it is no difference any more.
 from collections.abc import Mapping, Sequence
 from enum import IntEnum, StrEnum
 
-from db.models import Datapoint, Feed
+from db.models import Feed
+from db.models_points import Datapoint
 from db.names import dashed
 from db.states import DatapointState
 from tasks.comparison import WAITING, Finding, Kind

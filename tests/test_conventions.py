@@ -48,6 +48,7 @@ TESTED_WITH = {
     "db/metadata.py": "tests/db/test_schema.py",
     "db/models.py": "tests/db/test_schema.py",
     "db/models_limits.py": "tests/db/test_schema.py",
+    "db/models_points.py": "tests/db/test_schema.py",
     "db/states.py": "tests/db/test_schema.py",
 }
 BINARY = {".png", ".ico", ".jpg", ".woff2"}

@@ -9,8 +9,9 @@ from sqlalchemy.orm import Mapped
 from sqlmodel import Session, col
 
 from db import held_up, quotas, workers
-from db.models import Datapoint, Event, Feed, Worker
+from db.models import Event, Feed, Worker
 from db.models_limits import Breaker, Quota
+from db.models_points import Datapoint
 from db.states import DatapointState, EventState
 
 DAY = 86400.0

@@ -10,7 +10,8 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 
 from db import approvals, names, resting, waits
-from db.models import Datapoint, Day, Event, Feed, Goal, Run, Source, User
+from db.models import Event, Feed, Goal, Run, Source, User
+from db.models_points import Datapoint, Day
 from db.states import DatapointState
 from db.waits import Wait
 

@@ -3,7 +3,7 @@
 from alembic import context
 from sqlalchemy import Connection
 
-from db import models, models_limits  # noqa: F401 -- they fill METADATA
+from db import models, models_limits, models_points  # noqa: F401 -- they fill METADATA
 from db.metadata import METADATA
 
 connection: Connection = context.config.attributes["connection"]

@@ -7,7 +7,8 @@ import pytest
 
 from db import approvals, notices
 from db.engine import Ledger
-from db.models import Datapoint, Day, Feed, Notice, Sending
+from db.models import Feed, Notice
+from db.models_points import Datapoint, Day, Sending
 from db.outbox import Point
 from tests.tasks.scenes import at_once
 

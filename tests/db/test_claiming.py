@@ -7,7 +7,8 @@ from sqlmodel import col, select
 
 from db import claiming, feeds
 from db.engine import Ledger
-from db.models import Cover, Datapoint, Feed
+from db.models import Cover, Feed
+from db.models_points import Datapoint
 from db.states import FeedState, Lane
 from tests.db.test_feeds import NOW, call_back, claim, fill, finish, state
 from tests.tasks.scenes import at_once

@@ -8,8 +8,9 @@ from sqlmodel import Session
 from db import backfills, claiming, reconciling
 from db.breakers import PROBE_SECONDS, URGENT_SECONDS
 from db.engine import Ledger
-from db.models import Datapoint, Feed, Source
+from db.models import Feed, Source
 from db.models_limits import Breaker
+from db.models_points import Datapoint
 from db.states import Lane
 from tests.tasks.scenes import at_once
 

@@ -12,8 +12,9 @@ from db.claiming import CROWDED_BATCH
 from db.claiming_gates import ADMITTED
 from db.engine import Ledger
 from db.feeds import BATCH, Claim
-from db.models import Datapoint, Feed, Goal, Source, User
+from db.models import Feed, Goal, Source, User
 from db.models_limits import Quota
+from db.models_points import Datapoint
 from db.states import Lane
 from tests.db.test_feeds import NOW, claim, finish, row
 from tests.tasks.scenes import InThread, at_once

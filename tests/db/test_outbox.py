@@ -5,7 +5,8 @@ from sqlmodel import select
 
 from db import outbox, sendings
 from db.engine import Ledger
-from db.models import Datapoint, Day, Feed
+from db.models import Feed
+from db.models_points import Datapoint, Day
 from db.outbox import Action, Judged, Point, SeenDay
 from db.sendings import Answered
 from db.states import DatapointState

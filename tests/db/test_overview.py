@@ -3,8 +3,9 @@
 import pytest
 
 from db import inbox, opening, overview
-from db.models import Datapoint, Event, Feed, Goal, Run, Source, User
+from db.models import Event, Feed, Goal, Run, Source, User
 from db.models_limits import Quota
+from db.models_points import Datapoint
 from db.states import EventKind, EventState, FeedState
 
 NOW = 1_793_880_000.0  # 2026-11-05T12:00:00Z

@@ -4,7 +4,8 @@ import pytest
 
 from db import receipts
 from db.engine import Ledger
-from db.models import Cover, Datapoint, Day, Event, Sending
+from db.models import Cover, Event
+from db.models_points import Datapoint, Day, Sending
 from db.receipts import Receipt
 
 NOW = 1_800_000_000.0

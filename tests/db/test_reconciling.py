@@ -5,7 +5,8 @@ import pytest
 from db import deaths, reconciling
 from db.engine import Ledger
 from db.feeds import Claim
-from db.models import Datapoint, Feed, Goal, Source, User
+from db.models import Feed, Goal, Source, User
+from db.models_points import Datapoint
 from db.states import FeedState
 
 NOW = 1_800_000_000.0

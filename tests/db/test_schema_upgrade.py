@@ -11,7 +11,8 @@ from sqlmodel import select
 
 from db import schema
 from db.engine import Ledger
-from db.models import Datapoint, Day, Feed, Goal, User
+from db.models import Feed, Goal, User
+from db.models_points import Datapoint, Day
 from simulators import postgres
 from tests.services import postgresql
 

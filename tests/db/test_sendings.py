@@ -5,7 +5,7 @@ from sqlmodel import select
 
 from db import outbox, sendings
 from db.engine import Ledger
-from db.models import Sending
+from db.models_points import Sending
 from tests.db.test_feeds import NOW
 from tests.db.test_outbox import Outbox, point
 

@@ -4,7 +4,8 @@ import pytest
 
 from db import suspects
 from db.engine import Ledger
-from db.models import Datapoint, Event, Feed
+from db.models import Event, Feed
+from db.models_points import Datapoint
 from db.states import EventKind
 from tests.tasks.scenes import at_once
 

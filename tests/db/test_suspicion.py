@@ -8,7 +8,7 @@ from sqlmodel import Session
 from db import backfills, claiming, feeds, reconciling
 from db.engine import Ledger
 from db.feeds import LEASE_SECONDS, Claim
-from db.models import Datapoint
+from db.models_points import Datapoint
 from db.states import Work
 from tests.db.dying import NOW, ONE, TWO, bury, change, claim, feed
 

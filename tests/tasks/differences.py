@@ -1,6 +1,7 @@
 """What persons and accidents do to points of ours at Beeminder, and how that is looked at."""
 
-from db.models import Datapoint, Notice
+from db.models import Notice
+from db.models_points import Datapoint
 from simulators import beeminder_datapoints
 from simulators.beeminder_state import Datapoint as Held
 from tasks import reconcile

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from db.models import Datapoint
+from db.models_points import Datapoint
 from simulators import beeminder_datapoints
 from simulators.beeminder_state import Datapoint as Point
 from tasks.runtime import Options, Runtime

@@ -8,7 +8,8 @@ import httpx
 from sqlmodel import SQLModel, select
 
 from db import feeds
-from db.models import Cover, Datapoint, Event, Feed, Source
+from db.models import Cover, Event, Feed, Source
+from db.models_points import Datapoint
 from db.states import Lane
 from tasks import callbacks, suspects, sync
 from tasks.runtime import Runtime

@@ -5,7 +5,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlmodel import delete as delete_rows
 
-from db.models import Datapoint, Day, Notice, Sending
+from db.models import Notice
+from db.models_points import Datapoint, Day, Sending
 from simulators import beeminder_datapoints
 from simulators.faults import Fault
 from tests.tasks.measured import edit, look, ours, point, row, say, with_options

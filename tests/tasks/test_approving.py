@@ -3,7 +3,8 @@
 import pytest
 
 from db import approvals
-from db.models import Backfill, Datapoint, Feed
+from db.models import Backfill, Feed
+from db.models_points import Datapoint
 from tasks import approving, days
 from tests.tasks import past_days
 from tests.tasks.measured import look, say

@@ -3,7 +3,8 @@
 import pytest
 
 from db import backfills
-from db.models import Day, Goal
+from db.models import Goal
+from db.models_points import Day
 from db.states import Lane
 from tasks import backfill, backfill_chunk, sync
 from tasks.providers import Metric

@@ -4,7 +4,7 @@ import pytest
 from sqlmodel import select
 
 from db import backfills, notices
-from db.models import Datapoint
+from db.models_points import Datapoint
 from simulators.faults import Fault
 from tasks import backfill, deliver
 from tests.tasks.past_days import FIRST, ask, created, die, history, row, work

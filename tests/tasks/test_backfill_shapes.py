@@ -3,7 +3,7 @@
 import pytest
 
 from db import approvals
-from db.models import Datapoint
+from db.models_points import Datapoint
 from tasks.runtime import Runtime
 from tests.tasks import past_days
 from tests.tasks.measured import say, with_options

@@ -8,8 +8,9 @@ import httpx
 import pytest
 from sqlmodel import select
 
-from db.models import Datapoint, Feed
+from db.models import Feed
 from db.models_limits import Breaker
+from db.models_points import Datapoint
 from db.states import DatapointState, FeedState, Lane
 from tasks import deaths, deliver, sync
 from tasks.batch_turns import LANDED_WITHIN, PREPARED_WITHIN

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import clients
-from db.models import Datapoint
+from db.models_points import Datapoint
 from tasks.comparison import DIFFERENT, Kind, Span, compare
 
 DAY = "20261119"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from db.models import Datapoint
+from db.models_points import Datapoint
 from db.outbox import Action, Judged, Point
 from db.states import DatapointState
 from tasks import corrections

@@ -10,7 +10,8 @@ from structlog.testing import capture_logs
 
 from db.engine import Ledger
 from db.feeds import LEASE_SECONDS
-from db.models import Datapoint, Event, Feed
+from db.models import Event, Feed
+from db.models_points import Datapoint
 from db.states import Lane
 from tasks import backfill, callbacks, deaths, deauthorize, deliver, reconcile, sync
 from tasks.runtime import Runtime

@@ -5,7 +5,8 @@ from cryptography.fernet import Fernet
 
 from db import events, people
 from db.inbox import NewEvent, store
-from db.models import Datapoint, User
+from db.models import User
+from db.models_points import Datapoint
 from db.states import EventKind
 from db.vault import Vault
 from simulators.faults import Fault

@@ -8,8 +8,9 @@ from sqlalchemy import event
 from sqlmodel import select
 
 from db import outbox, people, sources
-from db.models import Datapoint, Feed, Goal, Source, User
+from db.models import Feed, Goal, Source, User
 from db.models_limits import Validator
+from db.models_points import Datapoint
 from db.states import FeedState, Lane, SourceState
 from db.vault import Vault
 from tasks import declare, declare_file, providers

@@ -3,7 +3,7 @@
 import pytest
 
 from db import feeds
-from db.models import Datapoint
+from db.models_points import Datapoint
 from db.states import FeedState
 from simulators.faults import Fault
 from tasks import deliver

@@ -3,7 +3,8 @@
 import pytest
 
 from db import approvals
-from db.models import Day, Notice
+from db.models import Notice
+from db.models_points import Day
 from db.states import Lane
 from simulators.faults import Fault
 from tasks import sync

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from db import quotas_closing
-from db.models import Datapoint
+from db.models_points import Datapoint
 from db.states import Lane
 from simulators.faults import Fault
 from tasks import backfill, callbacks, datasource_change, deauthorize, deliver, reconcile, sync

@@ -4,7 +4,8 @@ import os
 from pathlib import Path
 
 from db import notices, workers
-from db.models import Datapoint, Event, Notice, Sending, Worker
+from db.models import Event, Notice, Worker
+from db.models_points import Datapoint, Sending
 from tasks import housekeeping
 from tasks.runtime import Options
 from tests.tasks.scenes import all_rows

@@ -3,7 +3,8 @@
 import pytest
 from sqlmodel import delete
 
-from db.models import Datapoint, Day, Feed, Source
+from db.models import Feed, Source
+from db.models_points import Datapoint, Day
 from tasks import jobs
 from tasks.jobs import BadSettingsError
 from tests.tasks.scenes import all_rows, change_feed

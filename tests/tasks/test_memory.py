@@ -4,7 +4,8 @@ import pytest
 from sqlmodel import Session
 
 from db.engine import Ledger
-from db.models import Datapoint, Day, Feed
+from db.models import Feed
+from db.models_points import Datapoint, Day
 from db.outbox import Action, Judged, Point
 from db.states import DatapointState
 from tasks import memory

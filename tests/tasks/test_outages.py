@@ -4,8 +4,9 @@ import pytest
 from sqlmodel import select
 
 from db import breakers, needs
-from db.models import Datapoint, Notice, Source
+from db.models import Notice, Source
 from db.models_limits import Breaker
+from db.models_points import Datapoint
 from db.states import DatapointState, FeedState, SourceState
 from tasks import deliver, housekeeping
 from tasks.runtime import Runtime

@@ -3,7 +3,7 @@
 import pytest
 
 from clients.errors import NotFound
-from db.models import Datapoint, Day
+from db.models_points import Datapoint, Day
 from tasks import preview
 from tests.tasks.scenes import TODAY, YESTERDAY, all_rows
 from tests.world import World

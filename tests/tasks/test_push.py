@@ -2,7 +2,7 @@
 
 import pytest
 
-from db.models import Datapoint
+from db.models_points import Datapoint
 from simulators import beeminder_datapoints as points
 from simulators.beeminder_shapes import BatchShape
 from simulators.faults import Fault

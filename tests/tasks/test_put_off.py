@@ -4,8 +4,9 @@ import pytest
 
 from clients.errors import NotFound
 from db import needs, notices
-from db.models import Datapoint, Feed, Notice
+from db.models import Feed, Notice
 from db.models_limits import Quota
+from db.models_points import Datapoint
 from db.states import FeedState
 from simulators.faults import Fault
 from tasks import housekeeping, long_waits, policy, put_off

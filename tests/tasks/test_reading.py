@@ -6,7 +6,8 @@ import pytest
 
 from clients.errors import Unavailable
 from db.feeds import Claim
-from db.models import Datapoint, Day, Feed
+from db.models import Feed
+from db.models_points import Datapoint, Day
 from db.outbox import Action
 from db.states import Lane
 from tasks import facts, jobs, reading

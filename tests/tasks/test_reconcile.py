@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from db.models import Datapoint, Sending
+from db.models_points import Datapoint, Sending
 from simulators.faults import Fault
 from tasks import days
 from tasks.comparison import Kind

@@ -3,7 +3,7 @@
 import pytest
 
 from clients.errors import ClientError
-from db.models import Day
+from db.models_points import Day
 from db.states import DatapointState
 from simulators.faults import Fault
 from tasks.comparison import Kind

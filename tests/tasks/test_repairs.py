@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import clients
-from db.models import Datapoint, Feed
+from db.models import Feed
+from db.models_points import Datapoint
 from tasks import repairs
 from tasks.comparison import Finding, Kind
 from tasks.repairs import Deed, Repair

@@ -5,7 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from db import people
-from db.models import Datapoint, Goal, Source, User
+from db.models import Goal, Source, User
+from db.models_points import Datapoint
 from db.states import FeedState
 from simulators.bemserver_state import User as Login
 from simulators.faults import Fault

@@ -6,7 +6,8 @@ import pytest
 from sqlmodel import Session
 
 from db import claiming, deaths, feeds, notices, pauses
-from db.models import Datapoint, Notice
+from db.models import Notice
+from db.models_points import Datapoint
 from db.states import FeedState, Lane
 from simulators.faults import Fault
 from tasks import sweep

@@ -7,8 +7,8 @@ import pytest
 from sqlmodel import Session
 
 from db import events, feeds, needs, opening, pauses
-from db.models import Datapoint
 from db.models_limits import Quota
+from db.models_points import Datapoint
 from db.states import Lane
 from tasks import bells, deaths, deauthorize, deliver, reconcile, suspects, sweep, sync
 from tasks.slots import EMPTY_WITHIN_SECONDS, HELD_AT_MOST_SECONDS, Slots

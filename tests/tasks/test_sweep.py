@@ -4,7 +4,8 @@ import pytest
 
 from db import workers
 from db.inbox import NewEvent, store
-from db.models import Datapoint, Goal, Worker
+from db.models import Goal, Worker
+from db.models_points import Datapoint
 from db.states import EventKind, Lane
 from simulators.faults import Fault
 from tasks import policy, sweep

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from db.engine import Ledger
-from db.models import Datapoint
+from db.models_points import Datapoint
 from tests.tasks.measured import with_options
 from tests.tasks.scenes import all_rows, change_feed
 from tests.world import DAY, World

@@ -3,7 +3,8 @@
 import pytest
 
 from db import approvals
-from db.models import Datapoint, Day, Notice
+from db.models import Notice
+from db.models_points import Datapoint, Day
 from simulators.faults import Fault
 from tests.tasks.measured import look, ours, row, say, with_options
 from tests.tasks.scenes import TODAY, YESTERDAY, all_rows, change_feed

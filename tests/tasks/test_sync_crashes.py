@@ -2,7 +2,7 @@
 
 import pytest
 
-from db.models import Datapoint
+from db.models_points import Datapoint
 from simulators.faults import Fault
 from tasks import sweep
 from tests.tasks.scenes import (

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from db import approvals, notices, receipts
-from db.models import Datapoint
+from db.models_points import Datapoint
 from tasks import deliver
 from tests.tasks.scenes import TODAY, YESTERDAY, all_rows, change_feed
 from tests.world import DAY, NOON, World

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from db.models import Datapoint
+from db.models_points import Datapoint
 from tasks.runtime import Runtime
 from tests.tasks.diary import Diary
 from tests.tasks.measured import look, morning, ours

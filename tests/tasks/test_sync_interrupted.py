@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from db import approvals, outbox, pauses
-from db.models import Datapoint
+from db.models_points import Datapoint
 from db.states import FeedState, Lane
 from tasks import deliver, reconcile, sync
 from tasks.repairs import Repair

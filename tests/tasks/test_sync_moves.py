@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from db.models import Datapoint, Day
+from db.models_points import Datapoint, Day
 from tests.tasks.measured import look
 from tests.tasks.scenes import all_rows, change_feed
 from tests.world import DAY, NOON, World

@@ -6,7 +6,8 @@ import pytest
 from sqlmodel import select
 
 from db import inbox, notices
-from db.models import Datapoint, Day, Feed, Goal, LoginLink, Run, Source, User
+from db.models import Feed, Goal, LoginLink, Run, Source, User
+from db.models_points import Datapoint, Day
 from db.states import DatapointState, EventKind, FeedState
 from webhooks.services import Identity
 

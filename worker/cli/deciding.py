@@ -6,7 +6,8 @@ import click
 from sqlmodel import Session, col
 
 from db import approvals, feeds, names, workers
-from db.models import Datapoint, Feed
+from db.models import Feed
+from db.models_points import Datapoint
 from db.states import DatapointState, FeedState
 from tasks import approving
 from tasks.days import Window

@@ -10,7 +10,8 @@ from sqlmodel import col, select
 
 import clients
 from clients.errors import ClientError
-from db.models import Day, Source
+from db.models import Source
+from db.models_points import Day
 from db.states import FeedState
 from tasks import datasource, fit, jobs
 from tasks.beeminder import Access

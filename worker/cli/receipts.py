@@ -7,7 +7,8 @@ from typing import Any
 import click
 
 from db import names, receipts
-from db.models import Datapoint, Event, Sending
+from db.models import Event
+from db.models_points import Datapoint, Sending
 from db.overview import iso
 from db.receipts import Receipt, Sent
 from tasks import days

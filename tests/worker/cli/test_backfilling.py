@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 import pytest
 from sqlmodel import select
 
-from db.models import Backfill, Datapoint, Feed, Goal, Worker
+from db.models import Backfill, Feed, Goal, Worker
+from db.models_points import Datapoint
 from tasks import backfill
 from tests.tasks.scenes import all_rows, change_feed
 from tests.world import DAY, NOON

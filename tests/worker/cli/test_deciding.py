@@ -6,7 +6,8 @@ import pytest
 from sqlmodel import select
 
 from db import notices
-from db.models import Backfill, Datapoint, Day, Feed, Notice
+from db.models import Backfill, Feed, Notice
+from db.models_points import Datapoint, Day
 from tasks import days
 
 WHY = "would make a finished day worse: 5 → 2"

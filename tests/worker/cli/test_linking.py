@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from db.models import Day, Feed, Goal
+from db.models import Feed, Goal
+from db.models_points import Day
 from db.states import FeedState
 from simulators.faults import Fault
 from tests.worker.cli.goals import APP, answering, row, there, with_app

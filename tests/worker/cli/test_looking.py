@@ -4,7 +4,8 @@ import pytest
 from sqlmodel import select
 
 from db import inbox
-from db.models import Datapoint, Event, Feed, Run, Source
+from db.models import Event, Feed, Run, Source
+from db.models_points import Datapoint
 from db.states import EventKind
 from simulators.faults import Fault
 

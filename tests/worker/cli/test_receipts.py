@@ -3,7 +3,8 @@
 import pytest
 from sqlmodel import select
 
-from db.models import Cover, Datapoint, Day, Event, Feed, Goal, Sending, User
+from db.models import Cover, Event, Feed, Goal, User
+from db.models_points import Datapoint, Day, Sending
 
 STARTS = 1_795_042_800.0  # 2026-11-19 00:00 in Paris
 ENDS = STARTS + 86400

@@ -6,7 +6,8 @@ import pytest
 from click.testing import CliRunner
 from sqlmodel import select
 
-from db.models import Datapoint, Day, Feed
+from db.models import Feed
+from db.models_points import Datapoint, Day
 from simulators import beeminder_datapoints
 from simulators.faults import Fault
 from worker.cli import reconciling

@@ -3,7 +3,7 @@
 import pytest
 from sqlmodel import select
 
-from db.models import Datapoint
+from db.models_points import Datapoint
 from db.states import FeedState
 from simulators.faults import Fault
 from tests.worker.cli.goals import APP, answering, row, there, with_app
