@@ -17,6 +17,8 @@ from db.models import Event, Feed, Source
 from db.models_limits import Breaker, Quota
 from db.states import EventState, Lane
 
+NOBODY = (0.0, 0.0)  # is in the way: of scheduled work, of a callback
+
 
 def oldest(session: Session, now: float) -> float:
     """Seconds since the oldest work that nobody holds could have been done; 0.0: nothing waits."""
@@ -25,12 +27,22 @@ def oldest(session: Session, now: float) -> float:
 
 
 def _events(session: Session, now: float) -> float | None:
-    asked = select(func.min(col(Event.due_at))).where(
-        col(Event.state) == EventState.RECEIVED,
-        col(Event.due_at) <= now,
-        col(Event.lease_until) <= now,
+    """The same for what no feed answers; one person's wait behind the same breaker."""
+    asked = (
+        select(col(Event.user_id), func.min(col(Event.due_at)).label("due_at"))
+        .where(
+            col(Event.state) == EventState.RECEIVED,
+            col(Event.due_at) <= now,
+            col(Event.lease_until) <= now,
+        )
+        .group_by(col(Event.user_id))
     )
-    return session.connection().execute(asked).scalar_one_or_none()
+    rows = session.connection().execute(asked).all()
+    probed = _probed(session) if rows else {}
+    starts = [
+        max(row.due_at, probed.get(breakers.link(row.user_id or 0), NOBODY)[True]) for row in rows
+    ]
+    return min((at for at in starts if at <= now), default=None)
 
 
 def _feeds(session: Session, now: float) -> float | None:
@@ -42,14 +54,13 @@ def _feeds(session: Session, now: float) -> float | None:
     opened, probed = _opened(session, first), _probed(session)
     if not opened and not probed:
         return float(first)
-    nobody = (0.0, 0.0)
     starts = [
         max(
             row.due_at,
             opened.get(row.quota_key, 0.0),
             opened.get(f"{quotas.BEEMINDER}:{row.user_id}", 0.0),
-            probed.get(breakers.source(row.source_id), nobody)[row.urgent],
-            probed.get(breakers.link(row.user_id), nobody)[row.urgent],
+            probed.get(breakers.source(row.source_id), NOBODY)[row.urgent],
+            probed.get(breakers.link(row.user_id), NOBODY)[row.urgent],
         )
         for row in _first_of_each(session, due)
     ]

@@ -120,3 +120,17 @@ def test_people_are_apart(ledger: Ledger) -> None:
     add(ledger, Feed(id=3, goal_id=2, source_id=2, metric="m", due_at=NOW - 70))
     add(ledger, Quota(key="beeminder:1", vendor="beeminder", closed_until=NOW + HOUR))
     assert oldest(ledger) == 70.0
+
+
+def test_names_that_wait_for_a_probe_are_not_late(ledger: Ledger) -> None:
+    """Thirty are looked up one by one behind an open breaker: late is who has a turn and no try."""
+    for number in (1, 2):
+        change(ledger, number, state="paused")
+    new = inbox.NewEvent(kind=EventKind.AUTOFETCH, payload={}, received_at=NOW - HOUR, user_id=1)
+    with ledger.write() as session:
+        inbox.store(session, [new])
+    assert oldest(ledger) == HOUR
+    add(ledger, Breaker(subject="user:1", opened_at=NOW - HOUR, probe_at=NOW + 900, probed_at=NOW))
+
+    assert oldest(ledger, NOW + breakers.URGENT_SECONDS - 1) == 0.0
+    assert oldest(ledger, NOW + breakers.URGENT_SECONDS + 20) == 20.0
