@@ -7,7 +7,7 @@ import pytest
 from db import approvals, outbox, pauses
 from db.models_points import Datapoint
 from db.states import FeedState, Lane
-from tasks import deliver, reconcile, sync
+from tasks import deliver, reconcile, suspects, sync
 from tasks.repairs import Repair
 from tasks.runtime import Runtime
 from tests.tasks import past_days
@@ -76,7 +76,7 @@ def kept_back(world: World) -> None:
 def work(world: World, rt: Runtime) -> None:
     """Work until nothing is due, or the process is killed: then its leases end."""
     try:
-        while sync.run(rt, Lane.BULK) or deliver.run(rt):
+        while sync.run(rt, Lane.BULK) or deliver.run(rt) or suspects.run(rt):
             pass
     except CrashError:
         world.clock.advance(LEASE_OVER)
