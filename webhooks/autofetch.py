@@ -22,7 +22,6 @@ log = structlog.get_logger(__name__)
 KIND = EventKind.AUTOFETCH
 LONGEST_NAME = 100
 UNKNOWN = "no_such_feed"
-WAITING = "rate_limited"  # for a limit of somebody else's: late, and no failure
 STOPPING_STATUS = 503
 
 
@@ -70,9 +69,7 @@ def _answer(receiver: Receiver, outcome: Outcome | None) -> tuple[str, Response]
     wait = None if outcome is None else outcome.wait
     status = STOPPING_STATUS if receiver.holds.released else receiver.config.failed_status
     body: dict[str, Any] = {"status": "late"}
-    if wait is not None:
-        body |= errors.envelope(WAITING, wait.told())
-    elif error is not None:
+    if wait is None and error is not None:
         body = {
             "status": "failed",
             **errors.envelope(str(error.get("code", "failed")), _message(error)),
