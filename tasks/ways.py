@@ -25,6 +25,7 @@ log = structlog.get_logger(__name__)
 
 USABLE = 0.5  # "at once" is no usable hint from somebody who has just refused
 NEARLY = 50  # so few requests that are left are spread over the rest of their window
+COUNTED_SECONDS = 86400.0  # so long after a refusal the next one is expected, and can teach a pace
 OUTAGE = 503  # says nothing about how many requests were too many
 
 
@@ -62,7 +63,14 @@ class Way:
     def is_free(self, gate: Row | None, now: float) -> bool:
         """Is nobody counted here, and the gate open?"""
         proven = gate is None or gate.closed_until <= min(now, gate.proven_at)
-        return proven and not self._quota.counts and self.pace(gate, now) == NO_PACE
+        return proven and not self._counts(gate, now) and self.pace(gate, now) == NO_PACE
+
+    def _counts(self, gate: Row | None, now: float) -> bool:
+        """Does each request have to be counted? Also where a limit that nobody named was met."""
+        if self._quota.counts or gate is None:
+            return self._quota.counts
+        met = gate.seen_limit == RateLimited.default_reason
+        return met and now < gate.closed_until + COUNTED_SECONDS
 
     def paced(self, gate: Row | None, now: float) -> Paced:
         """What decides who goes first here."""
@@ -158,7 +166,7 @@ class Way:
         until = now + (self._guess(now) if hint is None else hint)
         rt.closings.note(self.key, until, now)  # this process knows before the ledger does
         limit = isinstance(error, RateLimited) and error.status != OUTAGE
-        teaches = limit and self._quota.counts
+        teaches = limit and turn.free_at > 0.0  # it was counted, and so were those before it
         with rt.ledger.write() as session:
             quotas.ensure(session, self.key, **self._words)
             until = quotas_closing.close(

@@ -116,6 +116,25 @@ def test_a_limit_of_beeminder_is_kept_by_all_workers(
     assert limiter.report().served > 20
 
 
+def test_a_limit_that_nobody_expected_teaches_a_pace_as_well(crowded: Crowded) -> None:
+    """A source that is not known to limit is counted from its first refusal on."""
+    crowded.work()
+    slugs = many(crowded, 30)
+    limiter = crowded.bemserver.limiter
+    limiter.set(Window(kind="fixed", requests=5, seconds=1.0))
+
+    workers = [worker(crowded, Quota(account="plant")) for _ in range(4)]
+    together(crowded.clock, workers, 60, lambda: all_landed(crowded, slugs))
+
+    assert all_landed(crowded, slugs)
+    assert nobody_was_early(limiter)
+    with crowded.ledger.read() as session:
+        gate = quotas.look(session, Quota(account="plant").key("bemserver"))
+    assert gate is not None
+    assert 0.2 <= gate.learned_interval <= 0.25
+    assert sum(tally.closings for tally in limiter.report().keys.values()) <= 4
+
+
 @pytest.mark.parametrize(("headers", "rounding"), [("x-ratelimit", "date"), ("ratelimit", "ceil")])
 def test_what_good_answers_say_is_left_is_kept_by_all_workers(
     crowded: Crowded, headers: str, rounding: Rounding
