@@ -56,7 +56,11 @@ def unsent(session: Session, user_id: int) -> int | None:
 
 
 def send(session: Session, feed_id: int, now: float) -> None:
-    """What this feed has to push is due, although its own time has not come."""
+    """What this feed has to push is due, although its own time has not come.
+
+    The feed is locked before its points, as by whoever marks what became of them.
+    """
+    feeds.lock(session, col(Feed.id) == feed_id)
     session.connection().execute(
         update(Datapoint)
         .where(
