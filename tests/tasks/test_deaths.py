@@ -114,21 +114,22 @@ def _sync(rt: Runtime) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("run", "step"),
+    ("run", "step", "writes"),
     [
-        (_sync, "claimed"),
-        (deliver.run, "push.begun"),
-        (backfill.run, "backfill.claimed"),
-        (reconcile.run, "reconcile.claimed"),
-        (deauthorize.run, ""),
-        (callbacks.open_new, ""),
+        (_sync, "claimed", 0),
+        (deliver.run, "push.begun", 0),
+        (backfill.run, "backfill.claimed", 0),
+        (reconcile.run, "reconcile.claimed", 0),
+        (deauthorize.run, "", 1),  # whether Beeminder may be asked
+        (callbacks.look_one_up, "", 0),
     ],
 )
 def test_a_lease_counts_from_when_it_is_written(
-    world: World, run: Callable[[Runtime], object], step: str
+    world: World, run: Callable[[Runtime], object], step: str, writes: int
 ) -> None:
     """Not from before its claim waited for the lock: it would be short, and look unrenewed."""
     _all_is_due(world)
+    callbacks.open_new(world.runtime())
     locked = Locked(world.ledger.url.render_as_string(hide_password=False))
     locked.world = world
     rt = world.runtime(ledger=locked, trace=crash_at(step))
@@ -137,4 +138,4 @@ def test_a_lease_counts_from_when_it_is_written(
     locked.close()
 
     held = [row for table in (Feed, Event) for row in all_rows(world, table) if row.lease_owner]
-    assert [row.lease_until - world.clock.at for row in held] == [LEASE_SECONDS]
+    assert [row.lease_until - world.clock.at for row in held] == [LEASE_SECONDS - writes * WAIT]
