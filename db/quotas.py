@@ -82,8 +82,9 @@ def reserve(
     so slow that the others have to be left a share.
     """
     free = case((col(Quota.next_free_at) > now, col(Quota.next_free_at)), else_=literal(now))
+    # The others are owed a slot until they have had it: they may not be looking just now.
     in_a_row = case(
-        (col(Quota.urgent_in_a_row) < IN_A_ROW, col(Quota.urgent_in_a_row) + 1), else_=0
+        (col(Quota.urgent_in_a_row) < IN_A_ROW, col(Quota.urgent_in_a_row) + 1), else_=IN_A_ROW
     )
     row = (
         session.connection()

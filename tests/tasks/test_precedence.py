@@ -94,7 +94,7 @@ def test_at_a_quick_gate_nobody_looks(ledger: Ledger) -> None:
 
 
 def test_of_so_many_slots_one_is_offered_to_the_others(ledger: Ledger) -> None:
-    """Urgent work took ten: it takes the next one in time only, and counts anew after it."""
+    """Urgent work took ten: it takes further ones in time only, until the others have had one."""
     house = House(ledger)
     gate = house.gate(pace=Pace(2.0))
     for _ in range(quotas.IN_A_ROW):
@@ -107,9 +107,12 @@ def test_of_so_many_slots_one_is_offered_to_the_others(ledger: Ledger) -> None:
         passed(come_in(gate)).answered(Limits())
     assert house.row().urgent_in_a_row == 0
 
-    for _ in range(quotas.IN_A_ROW + 1):
+    for _ in range(quotas.IN_A_ROW + 5):
         house.clock.advance(2.0)
         passed(come_in(gate, lane=Lane.URGENT)).answered(Limits())
+    assert house.row().urgent_in_a_row == quotas.IN_A_ROW
+    house.clock.advance(1.6)
+    passed(come_in(gate, lane=Lane.BULK)).answered(Limits())
     assert house.row().urgent_in_a_row == 0
 
 
