@@ -60,12 +60,19 @@ def raise_(
 
 def clear(session: Session, *, subject: str, kind: str, now: float, key: str | None = None) -> int:
     """The reason is gone; returns how many were open. `key` None: all of this kind."""
+    return clear_kinds(session, subject=subject, kinds=[kind], now=now, key=key)
+
+
+def clear_kinds(
+    session: Session, *, subject: str, kinds: Collection[str], now: float, key: str | None = None
+) -> int:
+    """The same for several kinds at once."""
     named = () if key is None else (col(Notice.key) == key,)
     cleared = session.connection().execute(
         update(Notice)
         .where(
             col(Notice.subject) == subject,
-            col(Notice.kind) == kind,
+            col(Notice.kind).in_(kinds),
             col(Notice.cleared_at).is_(None),
             *named,
         )

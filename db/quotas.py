@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import and_, case, literal, or_, update
+from sqlalchemy import and_, bindparam, case, literal, or_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
@@ -46,11 +46,17 @@ class Turn:
     spread: bool = False
 
 
+# Named once: to make a statement costs more than to ask with it, and each request looks.
+_LOOK = (
+    select_rows(Quota)
+    .where(col(Quota.key) == bindparam("of_key"))
+    .execution_options(populate_existing=True)
+)
+
+
 def look(session: Session, key: str) -> Quota | None:
     """The gate as it stands; None for one that nobody has used."""
-    return session.exec(
-        select_rows(Quota).where(col(Quota.key) == key).execution_options(populate_existing=True)
-    ).first()
+    return session.exec(_LOOK, params={"of_key": key}).first()
 
 
 def ensure(

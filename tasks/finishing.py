@@ -97,18 +97,18 @@ def _tell(
         "failing_red": None,
     }
     subject = f"feed:{job.held.feed_id}"
+    over = [kind for kind, message in messages.items() if message is None]
+    notices.clear_kinds(session, subject=subject, kinds=over, now=now)
     for kind, message in messages.items():
-        if message is None:
-            notices.clear(session, subject=subject, kind=kind, now=now)
-            continue
-        notices.raise_(
-            session,
-            user_id=batch.user.id or 0,
-            subject=subject,
-            kind=kind,
-            message=message,
-            now=now,
-        )
+        if message is not None:
+            notices.raise_(
+                session,
+                user_id=batch.user.id or 0,
+                subject=subject,
+                kind=kind,
+                message=message,
+                now=now,
+            )
 
 
 def _words(held: Sequence[Datapoint], name: str) -> str | None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import or_
+from sqlalchemy import bindparam, or_
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
@@ -39,37 +39,42 @@ class Memory:
         return {row.requestid: row for row in self.points}
 
 
+# Named once: to make a statement costs more than to ask with it, and each sync asks.
+_DAYS = select_rows(Day).where(
+    col(Day.feed_id) == bindparam("of_feed"), col(Day.daystamp) >= bindparam("since")
+)
+_OURS = col(Datapoint.feed_id) == bindparam("of_feed")
+_POINTS = (
+    select_rows(Datapoint)
+    .where(
+        _OURS, or_(col(Datapoint.daystamp) >= bindparam("first"), col(Datapoint.daystamp).is_(None))
+    )
+    .order_by(col(Datapoint.daystamp), col(Datapoint.id))
+)
+_BEFORE = (
+    select_rows(Datapoint)
+    .where(
+        _OURS,
+        col(Datapoint.daystamp) < bindparam("first"),
+        or_(col(Datapoint.landed_value).is_not(None), col(Datapoint.content_hash) != ""),
+        col(Datapoint.frozen).is_distinct_from("deleted"),
+    )
+    .order_by(col(Datapoint.daystamp).desc(), col(Datapoint.id).desc())
+    .limit(1)
+)
+
+
 def load_days(session: Session, feed_id: int, *, since: str) -> Memory:
     """The days of a feed from `since` (YYYYMMDD) on."""
-    rows = session.exec(
-        select_rows(Day).where(col(Day.feed_id) == feed_id, col(Day.daystamp) >= since)
-    )
+    rows = session.exec(_DAYS, params={"of_feed": feed_id, "since": since})
     return Memory(days={row.daystamp: row for row in rows})
 
 
 def load_points(session: Session, memory: Memory, feed_id: int, first: str) -> None:
     """The feed's points from the day `first` on, and the last one before it."""
-    ours = col(Datapoint.feed_id) == feed_id
-    memory.points = list(
-        session.exec(
-            select_rows(Datapoint)
-            .where(ours, or_(col(Datapoint.daystamp) >= first, col(Datapoint.daystamp).is_(None)))
-            .order_by(col(Datapoint.daystamp), col(Datapoint.id))
-        )
-    )
-    memory.before = list(
-        session.exec(
-            select_rows(Datapoint)
-            .where(
-                ours,
-                col(Datapoint.daystamp) < first,
-                or_(col(Datapoint.landed_value).is_not(None), col(Datapoint.content_hash) != ""),
-                col(Datapoint.frozen).is_distinct_from("deleted"),
-            )
-            .order_by(col(Datapoint.daystamp).desc(), col(Datapoint.id).desc())
-            .limit(1)
-        )
-    )
+    asked = {"of_feed": feed_id, "first": first}
+    memory.points = list(session.exec(_POINTS, params=asked))
+    memory.before = list(session.exec(_BEFORE, params=asked))
 
 
 def remember(memory: Memory, rows: Sequence[Datapoint], first: str) -> None:
