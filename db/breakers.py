@@ -12,7 +12,19 @@ from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from sqlalchemy import String, and_, case, cast, delete, exists, literal, or_, select, update
+from sqlalchemy import (
+    String,
+    and_,
+    bindparam,
+    case,
+    cast,
+    delete,
+    exists,
+    literal,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import aliased
 from sqlalchemy.sql.elements import ColumnElement
@@ -137,6 +149,21 @@ def source_open() -> ColumnElement[bool]:
     )
 
 
+# Named once: to make a statement costs more than to ask with it, and each claim asks.
+_OPEN_AMONG = (
+    select(col(Breaker.subject), col(Breaker.probe_at), col(Breaker.probed_at))
+    .where(
+        col(Breaker.subject).in_(bindparam("subjects", expanding=True)),
+        col(Breaker.opened_at).is_not(None),
+    )
+    .order_by(col(Breaker.subject))
+    .with_for_update()
+)
+_AMONG = select(col(Breaker.subject)).where(
+    col(Breaker.subject).in_(bindparam("subjects", expanding=True))
+)
+
+
 def admit(
     session: Session, *, source_id: int | None, user_id: int, now: float, urgent: bool
 ) -> bool:
@@ -146,16 +173,7 @@ def admit(
     or is not due yet. `source_id` None: the work asks no source.
     """
     subjects = [link(user_id)] if source_id is None else [link(user_id), source(source_id)]
-    asked = (
-        select(col(Breaker.subject), col(Breaker.probe_at), col(Breaker.probed_at))
-        .where(
-            col(Breaker.subject).in_(subjects),
-            col(Breaker.opened_at).is_not(None),
-        )
-        .order_by(col(Breaker.subject))
-        .with_for_update()
-    )
-    found = session.connection().execute(asked).all()
+    found = session.connection().execute(_OPEN_AMONG, {"subjects": subjects}).all()
     if not found:
         return True
     if urgent:
@@ -207,10 +225,7 @@ def change(
 
 def troubled(session: Session, subjects: Collection[str]) -> set[str]:
     """Those of these that have been in trouble lately: only for them is a success worth a write."""
-    found = session.connection().execute(
-        select(col(Breaker.subject)).where(col(Breaker.subject).in_(subjects))
-    )
-    return set(found.scalars())
+    return set(session.connection().execute(_AMONG, {"subjects": list(subjects)}).scalars())
 
 
 def is_open(session: Session, subject: str) -> bool:

@@ -72,6 +72,30 @@ class SeenDay:
     keeps: frozenset[str] = frozenset()
 
 
+# Named once: to make a statement costs more than to ask with it, and each sync asks.
+_DAYS_OF = select_rows(Day).where(
+    col(Day.feed_id) == bindparam("of_feed"),
+    col(Day.daystamp).in_(bindparam("stamps", expanding=True)),
+)
+_WAITING_OF = select_rows(Datapoint).where(
+    col(Datapoint.feed_id) == bindparam("of_feed"),
+    col(Datapoint.daystamp).in_(bindparam("stamps", expanding=True)),
+    col(Datapoint.state).in_((DatapointState.PENDING, DatapointState.HELD)),
+)
+_NAMED = select_rows(Datapoint).where(
+    col(Datapoint.goal_id) == bindparam("of_goal"),
+    col(Datapoint.requestid).in_(bindparam("ids", expanding=True)),
+)
+_PENDING = (
+    select_rows(Datapoint)
+    .where(
+        col(Datapoint.feed_id) == bindparam("of_feed"),
+        col(Datapoint.state) == DatapointState.PENDING,
+    )
+    .order_by(col(Datapoint.daystamp), col(Datapoint.timestamp), col(Datapoint.id))
+)
+
+
 def record_days(
     session: Session,
     feed_id: int,
@@ -87,9 +111,7 @@ def record_days(
     stamps = [day.daystamp for day in days]
     known = {
         day.daystamp: day
-        for day in session.exec(
-            select_rows(Day).where(col(Day.feed_id) == feed_id, col(Day.daystamp).in_(stamps))
-        )
+        for day in session.exec(_DAYS_OF, params={"of_feed": feed_id, "stamps": stamps})
     }
     for day in days:
         row = known.get(day.daystamp) or Day(
@@ -102,13 +124,7 @@ def record_days(
         session.add(row)
     session.flush()
     kept = {requestid for day in days for requestid in day.keeps}
-    for point in session.exec(
-        select_rows(Datapoint).where(
-            col(Datapoint.feed_id) == feed_id,
-            col(Datapoint.daystamp).in_(stamps),
-            col(Datapoint.state).in_((DatapointState.PENDING, DatapointState.HELD)),
-        )
-    ):
+    for point in session.exec(_WAITING_OF, params={"of_feed": feed_id, "stamps": stamps}):
         if point.requestid not in kept:
             take_back(point)
             session.add(point)
@@ -149,10 +165,7 @@ def record_points(
     known = {
         row.requestid: row
         for row in session.exec(
-            select_rows(Datapoint).where(
-                col(Datapoint.goal_id) == goal_id,
-                col(Datapoint.requestid).in_([one.point.requestid for one in judged]),
-            )
+            _NAMED, params={"of_goal": goal_id, "ids": [one.point.requestid for one in judged]}
         )
     }
     changed = 0
@@ -194,17 +207,6 @@ def _write(row: Datapoint, one: Judged, state: DatapointState, now: float) -> No
     row.held_at = now if row.state == DatapointState.HELD else None
     row.frozen = None
     row.due_at, row.attempts, row.error = now, 0, one.why
-
-
-# Named once: to make a statement costs more than to ask with it, and each sync asks.
-_PENDING = (
-    select_rows(Datapoint)
-    .where(
-        col(Datapoint.feed_id) == bindparam("of_feed"),
-        col(Datapoint.state) == DatapointState.PENDING,
-    )
-    .order_by(col(Datapoint.daystamp), col(Datapoint.timestamp), col(Datapoint.id))
-)
 
 
 def pending(session: Session, feed_id: int) -> list[Datapoint]:

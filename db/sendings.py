@@ -7,7 +7,7 @@ They are the receipt of a day. Between a push and its answer nothing is known to
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import case, exists, insert, select, update
+from sqlalchemy import bindparam, case, exists, insert, select, update
 from sqlmodel import Session, col
 
 from db.models_points import Datapoint, Sending
@@ -57,6 +57,18 @@ def begin(session: Session, points: Sequence[Datapoint], *, epoch: int, now: flo
     )
 
 
+# Named once: to make a statement costs more than to send it, and each point needs it.
+_OVERWRITTEN = (
+    update(Sending)
+    .where(
+        col(Sending.datapoint_id) == bindparam("of_point"),
+        col(Sending.answered_at).is_(None),
+        col(Sending.sent_at) < bindparam("before"),
+    )
+    .values(answered_at=bindparam("at"), status=UNKNOWN)
+)
+
+
 def mark_landed(
     session: Session, *, point_id: int, answered: Answered, epoch: int, now: float
 ) -> None:
@@ -84,15 +96,8 @@ def mark_landed(
     )
     _answer(session, point_id, epoch, now, status=answered.status, request_id=answered.request_id)
     # What was sent before and never answered is overwritten by this, unless it is still under way.
-    session.connection().execute(
-        update(Sending)
-        .where(
-            col(Sending.datapoint_id) == point_id,
-            col(Sending.answered_at).is_(None),
-            col(Sending.sent_at) < now - UNDER_WAY_SECONDS,
-        )
-        .values(answered_at=now, status=UNKNOWN)
-    )
+    overwritten = {"of_point": point_id, "before": now - UNDER_WAY_SECONDS, "at": now}
+    session.connection().execute(_OVERWRITTEN, overwritten)
 
 
 def mark_rejected(

@@ -6,6 +6,7 @@ before it came to the place where it kills. And what another kind of work on the
 nothing of this one: else a backfill that kills would be forgotten with each sync that ends well.
 """
 
+from functools import cache
 from typing import Any
 
 from sqlalchemy import case, func
@@ -21,6 +22,7 @@ def raised() -> dict[str, Any]:
     return {"suspect": True, "suspect_of": _without(_at_work()) + _at_work()}
 
 
+@cache
 def cleared() -> dict[str, Any]:
     """Columns of a feed whose worker has lived through what it was leased for.
 
