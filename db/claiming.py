@@ -12,10 +12,10 @@ not keep one with a single feed waiting.
 """
 
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
-from sqlalchemy import and_, exists, func, select, update
+from sqlalchemy import Float, Select, Update, and_, bindparam, exists, func, select, update
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 
@@ -27,6 +27,9 @@ from db.models_limits import Quota
 from db.models_points import Datapoint
 from db.states import DatapointState, Lane, Work
 
+# Workers ask all the time, and to make these statements costs more than to ask with them: each is
+# made once, and `now` is given when it is sent.
+NOW: Any = bindparam("now", type_=Float())
 CROWDED_BATCH = 5  # feeds that are taken together while others wait for the same gate
 
 
@@ -74,24 +77,8 @@ def claim(
     are taken together, `together` does so by the name of its provider. `alone`: a single one of
     those that run alone, or those of a source that died in a crowd.
     """
-    first = (
-        session.connection()
-        .execute(
-            select(
-                col(Feed.source_id),
-                col(Feed.lane),
-                col(Feed.deaths),
-                col(Source.provider),
-                col(Source.quota_key),
-                col(Source.user_id),
-            )
-            .join(Source, col(Source.id) == col(Feed.source_id))
-            .where(due(now, lane, alone=alone))
-            .order_by(*_first(alone=alone))
-            .limit(1)
-        )
-        .one_or_none()
-    )
+    asked = _next_due(lane, alone=alone)
+    first = session.connection().execute(asked, {"now": now}).one_or_none()
     if first is None:
         return []
     source_id, user_id = first.source_id, first.user_id
@@ -104,17 +91,47 @@ def claim(
     urgent = first.lane == Lane.URGENT
     if not breakers.admit(session, source_id=source_id, user_id=user_id, now=now, urgent=urgent):
         return []
-    # Without a look at breakers: the turn of a probe has just been taken.
-    wanted = and_(col(Feed.source_id) == source_id, _wanted(now, lane, alone=alone))
+    given = {"now": now, "of_source": source_id, "owner": owner, "at_most": limit}
     claims = []
     if alone and first.deaths < 0:  # those that died in a crowd are tried with their source's
-        crowd = and_(wanted, col(Feed.deaths) == first.deaths)
-        claims = take(session, crowd, owner, now, limit, work=Work.SYNC)
+        crowd = given | {"died": first.deaths}
+        claims = _taken(session, _taking_due(lane, alone=alone, crowd=True), crowd)
     if not claims:
-        claims = take(session, wanted, owner, now, limit, work=Work.SYNC, alone=alone)
+        given["at_most"] = 1 if alone else limit
+        claims = _taken(session, _taking_due(lane, alone=alone, crowd=False), given)
     if first.quota_key is not None:
         _had_its_turn(session, source_id, now)
     return claims
+
+
+@cache
+def _next_due(lane: Lane, *, alone: bool) -> Select[int, int, int, str, str | None, int]:
+    """What `claim` looks for."""
+    return (
+        select(
+            col(Feed.source_id),
+            col(Feed.lane),
+            col(Feed.deaths),
+            col(Source.provider),
+            col(Source.quota_key),
+            col(Source.user_id),
+        )
+        .join(Source, col(Source.id) == col(Feed.source_id))
+        .where(due(NOW, lane, alone=alone))
+        .order_by(*_first(alone=alone))
+        .limit(1)
+    )
+
+
+@cache
+def _taking_due(lane: Lane, *, alone: bool, crowd: bool) -> Update:
+    """And what it takes, without a look at breakers: the turn of a probe has just been taken."""
+    wanted = and_(
+        col(Feed.source_id) == bindparam("of_source"),
+        _wanted(NOW, lane, alone=alone),
+        *([col(Feed.deaths) == bindparam("died")] if crowd else []),
+    )
+    return _taking(wanted, Work.SYNC, alone=alone and not crowd)
 
 
 def _crowded(session: Session, key: str, now: float) -> bool:
@@ -174,9 +191,13 @@ def claim_outbox(
 
 def has_outbox(session: Session, now: float, *, alone: bool = False) -> bool:
     """Is there such a feed?"""
-    waiting = and_(_waiting(now, alone=alone), ~breakers.blocked(now, at_source=False))
-    found = session.connection().execute(select(col(Feed.id)).where(waiting).limit(1))
-    return found.first() is not None
+    return session.connection().execute(_any_outbox(alone=alone), {"now": now}).first() is not None
+
+
+@cache
+def _any_outbox(*, alone: bool) -> Select[Any]:
+    waiting = and_(_waiting(NOW, alone=alone), ~breakers.blocked(NOW, at_source=False))
+    return select(col(Feed.id)).where(waiting).limit(1)
 
 
 def _waiting(now: float, *, alone: bool) -> ColumnElement[bool]:
@@ -247,20 +268,25 @@ def take(
 
     `alone`: never more than one.
     """
+    given = {"now": now, "owner": owner, "at_most": 1 if alone else limit}
+    return _taken(session, _taking(where, work, alone=alone), given)
+
+
+def _taking(where: ColumnElement[bool], work: Work, *, alone: bool) -> Update:
     chosen = (
         select(col(Feed.id))
         .where(where)
         .order_by(*_first(alone=alone))
-        .limit(1 if alone else limit)
+        .limit(bindparam("at_most"))
         .with_for_update(skip_locked=True, key_share=True)
         .cte("chosen")  # PostgreSQL would run a subquery once per row, and pass the limit
     )
-    rows = session.connection().execute(
+    return (
         update(Feed)
-        .where(col(Feed.id).in_(select(chosen.c.id)), free(now))
+        .where(col(Feed.id).in_(select(chosen.c.id)), free(NOW))
         .values(
-            lease_owner=owner,
-            lease_until=now + LEASE_SECONDS,
+            lease_owner=bindparam("owner"),
+            lease_until=NOW + LEASE_SECONDS,
             epoch=col(Feed.epoch) + 1,
             work=work.value,
         )
@@ -268,8 +294,13 @@ def take(
             col(Feed.id), col(Feed.source_id), col(Feed.epoch), col(Feed.asked), col(Feed.lane)
         )
     )
+
+
+def _taken(session: Session, taking: Update, given: dict[str, Any]) -> list[Claim]:
+    rows = session.connection().execute(taking, given)
     claims = [
-        Claim(row.id, row.source_id, row.epoch, row.asked, owner, Lane(row.lane)) for row in rows
+        Claim(row.id, row.source_id, row.epoch, row.asked, given["owner"], Lane(row.lane))
+        for row in rows
     ]
     if claims:
         covers.stamp(session, [held.feed_id for held in claims])
