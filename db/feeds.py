@@ -9,9 +9,10 @@ keeps to this order never waits for somebody who waits for them.
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from sqlalchemy import and_, bindparam, case, func, select, update
+from sqlalchemy import Float, Integer, Update, and_, bindparam, case, func, select, update
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 
@@ -50,15 +51,16 @@ def renew(session: Session, *, owner: str, feed_ids: Collection[int], now: float
 
 
 # Named once: to make a statement costs more than to send it, and each sync holds a few times.
-_HOLD = (
-    update(Feed)
-    .where(
-        col(Feed.id) == bindparam("of_feed"),
-        col(Feed.epoch) == bindparam("at_epoch"),
-        col(Feed.lease_owner) == bindparam("of_owner"),
-    )
-    .values(lease_until=bindparam("until"))
+_MINE = and_(
+    col(Feed.id) == bindparam("of_feed"),
+    col(Feed.epoch) == bindparam("at_epoch"),
+    col(Feed.lease_owner) == bindparam("of_owner"),
 )
+_HOLD = update(Feed).where(_MINE).values(lease_until=bindparam("until"))
+
+
+def _by(held: Claim) -> dict[str, Any]:
+    return {"of_feed": held.feed_id, "at_epoch": held.epoch, "of_owner": held.owner}
 
 
 def hold(session: Session, held: Claim, now: float) -> float:
@@ -66,15 +68,7 @@ def hold(session: Session, held: Claim, now: float) -> float:
 
     Raises `FencedError`: the work belongs to somebody else now.
     """
-    changed = session.connection().execute(
-        _HOLD,
-        {
-            "of_feed": held.feed_id,
-            "at_epoch": held.epoch,
-            "of_owner": held.owner,
-            "until": now + LEASE_SECONDS,
-        },
-    )
+    changed = session.connection().execute(_HOLD, _by(held) | {"until": now + LEASE_SECONDS})
     if changed.rowcount != 1:
         raise FencedError
     return now + LEASE_SECONDS
@@ -104,23 +98,41 @@ def finish(
     A doubt that came up since stays as well. `written` is how many datapoints this sync wrote,
     `lane` where the next one waits. Raises `FencedError`.
     """
-    _release(
-        session,
-        held,
-        due_at=case((_as_claimed(held), next_at), else_=now),
-        lane=case((_as_claimed(held), lane.value), else_=Lane.URGENT.value),
-        **_unless_stopped(FeedState.ACTIVE),
-        attempts=0,
-        deferrals=0,
-        garbled=0,
-        deferred_since=None,
-        failing_since=None,
-        doubtful=case((_as_claimed(held), False), else_=col(Feed.doubtful)),
-        last_synced_at=now,
-        last_error=None,
-        **suspicion.cleared(),
-    )
+    given = {"as_asked": held.asked, "now": now, "next_at": next_at, "next_lane": lane.value}
+    changed = session.connection().execute(_finishing(), _by(held) | given)
+    if changed.rowcount != 1:
+        raise FencedError
     covers.end(session, held.feed_id, held.epoch, now=now, written=written)
+
+
+@cache
+def _finishing() -> Update:
+    as_claimed = col(Feed.asked) == bindparam("as_asked")
+    now: Any = bindparam("now", type_=Float())
+    next_at, next_lane = (
+        bindparam("next_at", type_=Float()),
+        bindparam("next_lane", type_=Integer()),
+    )
+    return (
+        update(Feed)
+        .where(_MINE)
+        .values(
+            lease_owner=None,
+            lease_until=0.0,
+            due_at=case((as_claimed, next_at), else_=now),
+            lane=case((as_claimed, next_lane), else_=Lane.URGENT.value),
+            **_unless_stopped(FeedState.ACTIVE),
+            attempts=0,
+            deferrals=0,
+            garbled=0,
+            deferred_since=None,
+            failing_since=None,
+            doubtful=case((as_claimed, False), else_=col(Feed.doubtful)),
+            last_synced_at=now,
+            last_error=None,
+            **suspicion.cleared(),
+        )
+    )
 
 
 def put_back(

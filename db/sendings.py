@@ -7,7 +7,7 @@ They are the receipt of a day. Between a push and its answer nothing is known to
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import bindparam, case, exists, insert, select, update
+from sqlalchemy import String, bindparam, case, exists, func, insert, select, update
 from sqlmodel import Session, col
 
 from db.models_points import Datapoint, Sending
@@ -58,6 +58,32 @@ def begin(session: Session, points: Sequence[Datapoint], *, epoch: int, now: flo
 
 
 # Named once: to make a statement costs more than to send it, and each point needs it.
+_LANDED = (
+    update(Datapoint)
+    .where(col(Datapoint.id) == bindparam("of_point"))
+    .values(
+        landed_hash=bindparam("sent_hash"),
+        landed_value=col(Datapoint.sent_value),
+        beeminder_id=func.coalesce(
+            bindparam("known_id", type_=String()), col(Datapoint.beeminder_id)
+        ),
+        landed_at=bindparam("at"),
+        error=None,
+        state=case(
+            (col(Datapoint.content_hash) == bindparam("sent_hash"), DatapointState.LANDED.value),
+            else_=col(Datapoint.state),
+        ),
+    )
+)
+_ANSWERED = (
+    update(Sending)
+    .where(
+        col(Sending.datapoint_id) == bindparam("of_point"),
+        col(Sending.epoch) == bindparam("of_epoch"),
+        col(Sending.answered_at).is_(None),
+    )
+    .values(answered_at=bindparam("at"), status=bindparam("said"), request_id=bindparam("named"))
+)
 _OVERWRITTEN = (
     update(Sending)
     .where(
@@ -73,28 +99,12 @@ def mark_landed(
     session: Session, *, point_id: int, answered: Answered, epoch: int, now: float
 ) -> None:
     """Beeminder holds what was sent; the row stays pending if it has changed since."""
-    known_id = (
-        col(Datapoint.beeminder_id) if answered.beeminder_id is None else answered.beeminder_id
-    )
+    landed = {"known_id": answered.beeminder_id, "sent_hash": answered.sent_hash}
+    session.connection().execute(_LANDED, landed | {"of_point": point_id, "at": now})
+    said = {"said": answered.status, "named": answered.request_id}
     session.connection().execute(
-        update(Datapoint)
-        .where(col(Datapoint.id) == point_id)
-        .values(
-            landed_hash=answered.sent_hash,
-            landed_value=col(Datapoint.sent_value),
-            beeminder_id=known_id,
-            landed_at=now,
-            error=None,
-            state=case(
-                (
-                    col(Datapoint.content_hash) == answered.sent_hash,
-                    DatapointState.LANDED.value,
-                ),
-                else_=col(Datapoint.state),
-            ),
-        )
+        _ANSWERED, said | {"of_point": point_id, "of_epoch": epoch, "at": now}
     )
-    _answer(session, point_id, epoch, now, status=answered.status, request_id=answered.request_id)
     # What was sent before and never answered is overwritten by this, unless it is still under way.
     overwritten = {"of_point": point_id, "before": now - UNDER_WAY_SECONDS, "at": now}
     session.connection().execute(_OVERWRITTEN, overwritten)
