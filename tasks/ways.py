@@ -176,7 +176,7 @@ class Way:
                 now=now,
                 seen=error.reason,
                 refused=turn,
-                lesson=_lesson(turn, hint, now) if hint and teaches else None,
+                lesson=_lesson(turn, hint, now, self._quota.limit) if hint and teaches else None,
             )
         hinted = hint is not None
         log.info("gate.closed", **self._words, seconds=round(until - now, 1), hinted=hinted)
@@ -208,7 +208,7 @@ def _named(error: Transient, said: Limits) -> float | None:
     return next((wait for wait in waits if wait is not None and wait >= USABLE), None)
 
 
-def _lesson(turn: Turn, hint: float, now: float) -> Lesson:
+def _lesson(turn: Turn, hint: float, now: float, known: Limit | None) -> Lesson:
     def lesson(phase: Phase) -> tuple[float, float] | None:
         ahead = 0  # slots that are taken, and whose requests have not left
         if turn.interval > 0.0:
@@ -223,7 +223,9 @@ def _lesson(turn: Turn, hint: float, now: float) -> Lesson:
         if taught is None:
             return None
         seen = turn.at - phase.trail[0][0] if phase.trail else 0.0
-        taught = limits.nudged(taught, kept=turn.interval, window=phase.window, seen=seen)
+        # The pace of a limit that was named is as good as a learned one: no reason for a crawl.
+        window = phase.window or (0.0 if known is None else known.seconds)
+        taught = limits.nudged(taught, kept=turn.interval, window=window, seen=seen)
         return taught.interval, taught.window
 
     return lesson

@@ -8,10 +8,10 @@ from db.engine import Ledger
 from db.states import Lane
 from simulators.window_meters import Verdict
 from simulators.windows import Kind, Window
-from tasks import policy
+from tasks import limits, policy
 from tasks.gates import STAGGER, DeferredError, LedgerGate, LedgerPassage
 from tasks.limits import Limit, Pace, Quota
-from tests.tasks.gated import UNKNOWN, House, Vendor, come_in, deferred, passed, refusal
+from tests.tasks.gated import TENANT, UNKNOWN, House, Vendor, come_in, deferred, passed, refusal
 
 PARTS = Quota(
     account="counterparty", limit=Limit(requests=10_000, seconds=3600.0, reserve=500), title="parts"
@@ -224,6 +224,16 @@ def test_slots_that_nobody_used_yet_do_not_count_as_served(house: House) -> None
     last.refused(refusal(1.0), Limits(retry_after=1.0))
 
     assert 20 * house.row().learned_interval == pytest.approx(1.03 * 2)
+
+
+def test_a_limit_that_was_named_is_not_made_a_crawl(house: House) -> None:
+    """One refusal after a good while at its pace: a little slower, and not by half."""
+    gate = house.gate(TENANT)
+    for _ in range(150):
+        answer(gate)
+    passed(come_in(gate)).refused(refusal(8.0), Limits(retry_after=8.0))
+    ours = TENANT.pace().interval
+    assert ours < house.row(TENANT).learned_interval <= limits.NUDGE * ours
 
 
 WINDOWS: list[tuple[Kind, int, float]] = [
