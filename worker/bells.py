@@ -2,13 +2,15 @@
 
 A client library may block for tens of seconds on a frozen broker whatever its settings say. So one
 thread publishes over a connection of its own, callers wait for it at most `deadline` seconds, and
-while it is stuck every further bell is given up at once: the ledger has the work, and the sweep
-rings again. After a failure the connection is thrown away, so nothing waits for a dead one.
+while it is stuck, and for a pause after a wait that was in vain, every further bell is given up at
+once: the ledger has the work, and the sweep rings again. After a failure the connection is thrown
+away, so nothing waits for a dead one.
 """
 
 import concurrent.futures
 import contextlib
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -26,9 +28,19 @@ DEADLINE_SECONDS = 1.0
 class Bells:
     """The doorbell of one process."""
 
-    def __init__(self, app: Celery, *, deadline: float = DEADLINE_SECONDS) -> None:
+    def __init__(
+        self,
+        app: Celery,
+        *,
+        deadline: float = DEADLINE_SECONDS,
+        pause: float = DEADLINE_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._app = app
         self._deadline = deadline
+        self._pause = pause
+        self._clock = clock
+        self._quiet_until = clock()
         self._thread = concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="bells")
         self._lock = threading.Lock()
         self._connection = self._new_connection()  # opens nothing yet
@@ -56,10 +68,9 @@ class Bells:
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     def _within_deadline(self, act: Callable[[], None], *, task: str, queue: str) -> bool:
-        with self._lock:
-            if self._stuck is not None and not self._stuck.done():
-                return False
-            self._stuck = None
+        began = self._clock()
+        if self._given_up(began):
+            return False
         try:
             future = self._thread.submit(act)
         except RuntimeError:  # the process is going down
@@ -69,12 +80,27 @@ class Bells:
         except concurrent.futures.TimeoutError:
             with self._lock:
                 self._stuck = future
+                self._quiet_until = self._clock() + self._pause
             log.warning("bell.stuck", task=task, queue=queue)
             return False
         except self._errors as error:
+            # The client library has a deadline too, and may be the first to lose its patience.
+            if self._clock() - began >= self._deadline / 2:
+                self._quiet_until = self._clock() + self._pause
             log.warning("bell.failed", task=task, queue=queue, error=type(error).__name__)
             return False
         return True
+
+    def _given_up(self, now: float) -> bool:
+        """Is a bell stuck, or was one just now that did not get through in the end?"""
+        with self._lock:
+            if self._stuck is not None:
+                if not self._stuck.done():
+                    return True
+                if self._stuck.cancelled() or self._stuck.exception() is None:
+                    self._quiet_until = now  # late, but heard
+                self._stuck = None
+            return now < self._quiet_until
 
     # What follows runs in the thread: the connection is its own.
 
