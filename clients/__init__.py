@@ -1,5 +1,6 @@
 """Clients of the vendors' APIs; they know nothing of what is done with the answers."""
 
+from clients.bearer import TokenSource
 from clients.beeminder import BeeminderClient
 from clients.beeminder_models import (
     BatchOutcome,
@@ -12,9 +13,10 @@ from clients.beeminder_models import (
     Written,
 )
 from clients.bemserver import BemserverClient
-from clients.bemserver_auth import TokenSource
 from clients.bemserver_models import Campaign, Timeseries, TokenPair
 from clients.bemserver_query import ById, ByName
+from clients.bime import BimeClient
+from clients.bmparts import BmpartsClient
 from clients.errors import (
     AuthFailed,
     ClientError,
@@ -28,12 +30,16 @@ from clients.errors import (
     UnexpectedResponse,
 )
 from clients.etags import EtagCache, MemoryEtagCache
+from clients.rime import RimeClient
+from clients.rime_auth import RimeTokens
 
 __all__ = [
     "AuthFailed",
     "BatchOutcome",
     "BeeminderClient",
     "BemserverClient",
+    "BimeClient",
+    "BmpartsClient",
     "ById",
     "ByName",
     "Campaign",
@@ -49,6 +55,8 @@ __all__ = [
     "Permanent",
     "RateLimited",
     "Rejected",
+    "RimeClient",
+    "RimeTokens",
     "Timeseries",
     "Token",
     "TokenPair",

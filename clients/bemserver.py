@@ -13,7 +13,8 @@ import pydantic
 
 from clients import bemserver_models, bemserver_query, errors
 from clients.answers import Answer, T
-from clients.bemserver_auth import TokenSource, authentication_code, bearer, login, refresh
+from clients.bearer import TokenSource, bearer
+from clients.bemserver_auth import authentication_code, login, refresh
 from clients.bemserver_models import (
     Accept,
     Aggregation,
@@ -121,6 +122,10 @@ class BemserverClient(ApiClient):
                 for series in self.timeseries(**filters, campaign_id=campaign.id)
             ]
         raise errors.Unavailable("BEMServer's list of timeseries changed while it was read")
+
+    def some_timeseries(self) -> tuple[list[Timeseries], int]:
+        """The first series by name, and how many there are by the server's count."""
+        return next(self._pages({}))
 
     def timeseries_by_id(self, timeseries_id: int) -> Timeseries:
         """One series (GET /timeseries/<id>). Not the account's: Forbidden."""

@@ -1,4 +1,4 @@
-"""BEMServer's tokens: log in, refresh, and who keeps them.
+"""BEMServer's tokens: log in and refresh.
 
 https://github.com/BEMServer/bemserver-api, src/bemserver_api/extensions/authentication.py
 """
@@ -6,25 +6,16 @@ https://github.com/BEMServer/bemserver-api, src/bemserver_api/extensions/authent
 import re
 import time
 from collections.abc import Callable, Sequence
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 import httpx
 
 from clients import errors, redaction
 from clients.answers import Answer
+from clients.bearer import bearer
 from clients.bemserver_models import TokenPair
 from clients.gate import Gate
 from clients.http import ApiClient, Route
-
-
-class TokenSource(Protocol):
-    """Keeps a person's tokens and renews them; may raise `clients.errors`."""
-
-    def access(self) -> str:
-        """An access token that is good as far as is known."""
-
-    def renew(self, rejected: str) -> str:
-        """A new access token in place of the one that the server refused."""
 
 
 class _TokenClient(ApiClient):
@@ -97,11 +88,6 @@ def refresh(
         if authentication_code(refusal) == "expired_token":
             refusal.reason = "refresh_expired"
         raise
-
-
-def bearer(token: str) -> redaction.Credentials:
-    """The credentials of a token. The scheme is case-sensitive at the server."""
-    return redaction.Credentials(headers={"Authorization": f"Bearer {token}"})
 
 
 def authentication_code(refusal: errors.AuthFailed) -> str | None:

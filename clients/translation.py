@@ -7,6 +7,7 @@ import httpx
 from clients import errors
 from clients.answers import Answer
 from clients.limits import Limits
+from clients.public import PRIVATE, REMEDY, PrivateAddressError
 
 _PERMANENT: Mapping[int, type[errors.Permanent]] = {
     401: errors.AuthFailed,
@@ -92,6 +93,10 @@ def from_failure(
     failure: Exception, *, vendor: str, asked: str, seconds: float
 ) -> errors.ClientError:
     """The error for a request that got no answer. Texts of httpx may quote headers: not used."""
+    if isinstance(failure, PrivateAddressError):
+        return errors.Rejected(
+            f"{asked} is not sent: {vendor} {PRIVATE}; {REMEDY}", reason="private_address"
+        )
     if isinstance(failure, _UNSENDABLE):
         return errors.Rejected(f"{asked} can't be sent to {vendor}: {type(failure).__name__}")
     if isinstance(failure, httpx.TimeoutException):

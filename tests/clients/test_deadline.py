@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from clients.deadline import Deadline
+from clients.deadline import Deadline, all_within
 
 
 def test_counts_down(clock):
@@ -34,3 +34,14 @@ def test_over_is_over(clock):
     with socket.socket() as ours, pytest.raises(TimeoutError):
         ours.settimeout(deadline)
     assert deadline.get("pool") == 0
+
+
+def test_several_requests_share_what_is_left_of_all(clock):
+    """Each has its own limit, and none outlives the block; after it all is as before."""
+    with all_within(15, monotonic=clock):
+        assert Deadline(10, monotonic=clock).left() == 10
+        clock.now += 9
+        assert Deadline(10, monotonic=clock).left() == 6
+        clock.now += 9
+        assert Deadline(10, monotonic=clock).left() == 0
+    assert Deadline(10, monotonic=clock).left() == 10
