@@ -1,4 +1,4 @@
-"""All simulators on one port: Beeminder at `/`, BEMServer under `/bemserver/api/v0`."""
+"""All simulators on one port: Beeminder at `/`, each source under a prefix of its own."""
 
 import signal
 import sys
@@ -11,23 +11,33 @@ from types import FrameType
 from starlette.applications import Starlette
 from starlette.routing import Mount, Route
 
-from simulators import demo_world
+from simulators import bime_demo, bmparts_demo, demo_world, rime_demo
 from simulators.beeminder import Beeminder
 from simulators.bemserver import Bemserver
+from simulators.bime import Bime
+from simulators.bmparts import Bmparts
 from simulators.faults import Faults
+from simulators.rime import Rime
 from simulators.server import LocalServer
 
 BEMSERVER_PREFIX = "/bemserver/api/v0"
+BIME_PREFIX = "/bime"  # /v2 and /v3 are the API, /oauth is where it is linked
+BMPARTS_PREFIX = "/bmparts"
+RIME_HOST = "/rime"  # its progress socket is at /live/{run} in it
+RIME_PREFIX = f"{RIME_HOST}/api/v1"
 # BEMServer's controls that can be reached without the prefix too.
 _SHORT = ("series", "data", "keys")
 
 
 @dataclass(frozen=True, slots=True)
 class Simulators:
-    """`app` serves both, with one `faults` (and one request log) around all of it."""
+    """`app` serves all of them, with one `faults` (and one request log) around all of it."""
 
     beeminder: Beeminder
     bemserver: Bemserver
+    bime: Bime
+    bmparts: Bmparts
+    rime: Rime
     app: Faults
 
     @property
@@ -45,9 +55,12 @@ def build(
     seed: int = 0,
     world: bool = True,
 ) -> Simulators:
-    """Makes both, filled with the demo world unless `world` is false."""
+    """Makes all of them, filled with the demo world unless `world` is false."""
     beeminder, bemserver = Beeminder(clock=clock), Bemserver(clock=clock)
+    bime, bmparts = Bime(clock=clock), Bmparts(clock=clock)
+    rime = Rime(clock=clock)
     if world:
+        rime_demo.fill(rime, email=demo_world.EMAIL, password=demo_world.PASSWORD)
         demo_world.fill(
             beeminder,
             bemserver,
@@ -55,15 +68,23 @@ def build(
             deauthorize_url=deauthorize_url,
             redirect_uri=redirect_uri,
         )
+        bime_demo.fill(bime)
+        bmparts_demo.fill(bmparts)
     app = Starlette(
         routes=[
             Mount(BEMSERVER_PREFIX, app=bemserver.limiter),
+            Mount(BIME_PREFIX, app=bime.limiter),
+            Mount(BMPARTS_PREFIX, app=bmparts.service),
+            Mount(RIME_PREFIX, app=rime.served),
+            Mount(RIME_HOST, routes=[rime.live.route()]),
             *(Route(f"/_sim/{name}", bemserver.control, methods=["POST"]) for name in _SHORT),
             Mount("/", app=beeminder.limiter),
         ],
         lifespan=beeminder.lifespan,
     )
-    return Simulators(beeminder, bemserver, Faults(app, seed=seed, clock=clock))
+    return Simulators(
+        beeminder, bemserver, bime, bmparts, rime, Faults(app, seed=seed, clock=clock)
+    )
 
 
 def run(
@@ -95,6 +116,9 @@ def run(
         with LocalServer(simulators.app, host, port) as server:
             say(f"Beeminder   {server.url}")
             say(f"BEMServer   {server.url}{BEMSERVER_PREFIX}")
+            say(f"Bime        {server.url}{BIME_PREFIX}/v2 (token {bime_demo.TOKEN})")
+            say(f"BM Parts    {server.url}{BMPARTS_PREFIX} (key {bmparts_demo.KEY})")
+            say(f"RIME        {server.url}{RIME_PREFIX} (key {rime_demo.API_KEY})")
             say(f"token       {demo_world.BEEMINDER_TOKEN} ({demo_world.USERNAME})")
             say(f"log in as   {demo_world.EMAIL} / {demo_world.PASSWORD}")
             ended.wait()

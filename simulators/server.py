@@ -96,6 +96,10 @@ class LocalServer:
             server_header=False,
             backlog=2048,
             timeout_keep_alive=60,
+            # Named, so that what else is installed makes no other server of it. Compression would
+            # cost each socket more memory than all the rest.
+            ws="websockets-sansio",
+            ws_per_message_deflate=False,
         )
         self._server = server = _Server(config)
         self._thread = threading.Thread(

@@ -5,6 +5,7 @@ import pytest
 
 from simulators.beeminder import Beeminder
 from simulators.server import LocalServer
+from tests.simulators.live_rime import Tenant
 
 
 class Clock:
@@ -63,3 +64,9 @@ def client(url):
 @pytest.fixture
 def api(client):
     return Api(client)
+
+
+@pytest.fixture
+def tenant(clock):
+    with Tenant(clock).served() as made:
+        yield made

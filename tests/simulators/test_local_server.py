@@ -10,7 +10,9 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
 
 from simulators.server import LocalServer
 
@@ -23,7 +25,24 @@ async def _for_ever(_request):
     await asyncio.Event().wait()
 
 
-APP = Starlette(routes=[Route("/", _hello), Route("/held", _for_ever)])
+async def _echo(websocket):
+    await websocket.accept()
+    async for text in websocket.iter_text():
+        await websocket.send_text(text)
+
+
+async def _never_accepted(_websocket):
+    await asyncio.Event().wait()
+
+
+APP = Starlette(
+    routes=[
+        Route("/", _hello),
+        Route("/held", _for_ever),
+        WebSocketRoute("/echo", _echo),
+        WebSocketRoute("/held", _never_accepted),
+    ]
+)
 
 
 def test_it_listens_as_soon_as_the_block_begins_and_not_after_it():
@@ -69,3 +88,30 @@ def test_lifespan_runs_in_the_servers_own_loop():
     with LocalServer(Starlette(lifespan=contextlib.asynccontextmanager(lifespan))):
         assert happened == ["up"]
     assert happened == ["up", "down"]
+
+
+def test_websockets_are_served_as_they_are():
+    """What is offered to compress them is not taken: it would cost more memory than all the rest.
+
+    A socket that is open when the server stops, or still waits for its upgrade, does not hold it.
+    """
+    with LocalServer(APP) as server:
+        url = server.url.replace("http", "ws", 1)
+        with connect(f"{url}/echo", proxy=None) as client:
+            client.send("hello")
+            assert client.recv(timeout=5) == "hello"
+            assert "sec-websocket-extensions" not in client.response.headers
+            held = socket.create_connection((server.host, server.port))
+            held.sendall(
+                b"GET /held HTTP/1.1\r\nhost: x\r\nupgrade: websocket\r\nconnection: upgrade\r\n"
+                b"sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\nsec-websocket-version: 13\r\n\r\n"
+            )
+            began = time.monotonic()
+            server.stop()
+            assert time.monotonic() - began < 1
+            assert held.recv(100) == b""
+            held.close()
+            with pytest.raises(ConnectionClosed) as caught:
+                client.recv(timeout=5)
+            assert caught.value.rcvd is None
+    assert not [one for one in threading.enumerate() if one.name == f"simulator-{server.port}"]

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from simulators import demo_world, main
+from simulators import demo_world, main, rime_demo
 from simulators.beeminder_days import last_second_of
 from simulators.server import LocalServer
 
@@ -94,6 +94,18 @@ def test_controls_of_bemserver_work_without_the_prefix_too(client):
     assert list(shown["1"].values()) == [99.5]
 
 
+def test_rime_answers_under_its_prefix_too(client, simulators):
+    """With the key of the demo, in the same log, and its controls beside it."""
+    signed = {"authorization": f"Bearer {rime_demo.API_KEY}"}
+    path = f"{main.RIME_PREFIX}/projects/{rime_demo.PROJECT}/connectors/{rime_demo.CONNECTOR}/runs"
+    answer = client.get(path, headers=signed, params={"limit": 100})
+    assert len(answer.json()["data"]) == 100
+    assert answer.headers["x-request-id"].startswith("req_")
+    assert client.get(f"{main.RIME_PREFIX}/_sim/unknowns").json()["order"] == "newest"
+    assert simulators.faults.count(main.RIME_PREFIX) == 1
+    assert simulators.rime.state.harm == []
+
+
 def test_run_serves_until_it_is_told_to_end():
     """From another thread it ends by the event and gives 0."""
     lines, ended, shown = [], threading.Event(), threading.Event()
@@ -111,6 +123,7 @@ def test_run_serves_until_it_is_told_to_end():
     assert shown.wait(20)
     url = lines[1].split()[1]
     assert httpx.get(f"{url}/about/", trust_env=False).status_code == 200
+    assert lines[4].split()[:2] == ["RIME", url.replace("bemserver/api/v0", "rime/api/v1")]
     ended.set()
     thread.join(20)
     assert result == [0]
