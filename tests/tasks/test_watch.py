@@ -1,0 +1,103 @@
+"""The look of each minute: a heartbeat while work moves, alerts when it does not."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from db import alerts
+from db.models import Worker
+from tasks import watch
+from tasks.runtime import Options, Runtime
+from tests.tasks.listening import Listener, listening
+from tests.tasks.scenes import change_feed
+from tests.world import World
+
+CANARY = "canary-check"
+
+
+@pytest.fixture(name="listener")
+def _listener() -> Iterator[Listener]:
+    with listening() as made:
+        yield made
+
+
+@pytest.fixture(autouse=True)
+def _staffed(world: World) -> None:
+    """A worker that is alive, for as long as these tests last."""
+    with world.ledger.write() as session:
+        session.add(Worker(name="w", queues="q", slots=1, started_at=world.clock.at, seen_at=9e9))
+
+
+def watcher(world: World, listener: Listener) -> Runtime:
+    """A worker that sends heartbeats."""
+    url = listener.url(CANARY, "http")
+    return world.runtime(options=Options(heartbeat_url=url))
+
+
+def open_now(world: World) -> list[str]:
+    """The alerts that are open."""
+    with world.ledger.read() as session:
+        return [row.message for row in alerts.open_now(session)]
+
+
+def test_a_heartbeat_goes_out_once_a_minute(world: World, listener: Listener) -> None:
+    """Whoever else hears the bell in the same minute sends none."""
+    change_feed(world, due_at=world.clock.at + 9e6)
+    for _ in range(3):
+        assert watch.run(watcher(world, listener))
+        assert not watch.run(watcher(world, listener))
+        world.clock.advance(60)
+    assert len(listener.came) == 3
+
+
+def test_none_goes_out_while_nothing_moves(world: World, listener: Listener) -> None:
+    """Work is due, nobody does it: silence, and an alert; both end with the standstill."""
+    world.clock.advance(600)
+    assert not watch.run(watcher(world, listener))
+    assert listener.came == []
+    (line,) = open_now(world)
+    assert "600 s" in line
+    world.work()
+    assert watch.run(watcher(world, listener))
+    assert open_now(world) == []
+
+
+def test_one_that_fails_is_a_warning_and_an_alert(
+    world: World, listener: Listener, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Not tried again, and the address stands nowhere."""
+    listener.answers[CANARY] = 500
+    with caplog.at_level("DEBUG"):
+        assert not watch.run(watcher(world, listener))
+    assert len(listener.came) == 1
+    (line,) = open_now(world)
+    assert "answers 500" in line
+    assert CANARY not in line
+    assert CANARY not in caplog.text
+    listener.answers.clear()
+    world.clock.advance(60)
+    assert watch.run(watcher(world, listener))
+    assert open_now(world) == []
+
+
+def test_without_an_address_nothing_is_fetched(world: World) -> None:
+    """And nothing is wrong."""
+    assert not watch.run(world.runtime())
+    assert open_now(world) == []
+
+
+def test_a_worker_that_was_killed_is_told(world: World) -> None:
+    """One that says goodbye is not; the alert ends when it is forgotten."""
+    change_feed(world, due_at=world.clock.at + 9e6)
+    with world.ledger.write() as session:
+        session.add(Worker(name="gone", queues="q", slots=1, started_at=0, seen_at=world.clock.at))
+    watch.run(world.runtime())
+    assert open_now(world) == []
+    world.clock.advance(70)
+    watch.run(world.runtime())
+    (line,) = open_now(world)
+    assert "worker gone" in line
+    with world.ledger.write() as session:
+        session.delete(session.get_one(Worker, "gone"))
+    watch.run(world.runtime())
+    assert open_now(world) == []
