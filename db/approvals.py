@@ -8,18 +8,16 @@ A sync that is under way has judged without the decision: it is fenced off, and 
 are locked before their datapoints, as a sync does it.
 """
 
-from collections.abc import Collection
-from typing import Any
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
-from db import feeds, notices, outbox
-from db.models import Feed
+from db import backfills, engine, feeds, notices, outbox
+from db.models import Backfill, Feed
 from db.models_points import Datapoint, Day, Sending
-from db.states import DatapointState
+from db.states import RUNNING_TOTAL, DatapointState
 
 HELD = "held"  # the kind of the notice
 
@@ -68,6 +66,25 @@ def drop(
     return rows
 
 
+def read_on(
+    session: Session, feed: Feed, approved: Sequence[Datapoint], *, now: float
+) -> Backfill | None:
+    """Have the days from the first of these approved ones to today read again.
+
+    While a correction is kept back the days after it go on from what is at Beeminder. Once it
+    passes they have to move as well, also those that no sync looks at any more. None where no day
+    builds on all before it; the feed's open backfill where there is one already.
+    """
+    stamps = sorted(row.daystamp for row in approved if row.daystamp and row.feed_id == feed.id)
+    if not stamps or feed.cursor.get("shape") != RUNNING_TOTAL:
+        return None
+    feed_id = feed.id or 0
+    try:  # a running total is read on to today by itself
+        return backfills.ask(session, feed_id, first=stamps[0], last=stamps[-1], now=now)
+    except backfills.OtherBackfillError:
+        return backfills.open_for(session, [feed_id])[0]
+
+
 def pin(
     session: Session,
     feed_id: int,
@@ -90,9 +107,8 @@ def pin(
             .values(pinned=False)
         )
         return []
-    dialect: Any = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
     connection.execute(
-        dialect.insert(Day)
+        engine.insert(session, Day)
         .values(
             feed_id=feed_id, daystamp=daystamp, starts_at=bounds[0], ends_at=bounds[1], pinned=True
         )

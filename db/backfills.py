@@ -7,8 +7,10 @@ datapoints.
 """
 
 from collections.abc import Collection, Sequence
+from functools import cache
+from typing import Any
 
-from sqlalchemy import and_, case, exists, func, update
+from sqlalchemy import Select, and_, case, exists, func, select, update
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
@@ -76,9 +78,14 @@ def named(session: Session) -> list[tuple[str, Backfill]]:
 
 def any_due(session: Session, now: float, *, alone: bool = False) -> bool:
     """Is there a chunk that a worker could do now? `alone`: of a feed that runs alone."""
-    waiting = and_(_waiting(now, alone=alone), ~breakers.blocked(now))
-    found = session.connection().execute(select_rows(col(Feed.id)).where(waiting).limit(1))
+    found = session.connection().execute(_any_due(alone=alone), {"now": now})
     return found.first() is not None
+
+
+@cache
+def _any_due(*, alone: bool) -> Select[Any]:
+    waiting = _waiting(claiming.NOW, alone=alone)
+    return select(col(Feed.id)).where(waiting, ~breakers.blocked(claiming.NOW)).limit(1)
 
 
 def claim(

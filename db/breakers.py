@@ -10,7 +10,6 @@ A row is locked before any feed is: whoever takes a probe's turn does so before 
 
 from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass, fields
-from typing import Any
 
 from sqlalchemy import (
     String,
@@ -25,11 +24,11 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import aliased
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 
+from db import engine
+from db.aliases import alias
 from db.models import Event, Feed, Goal, Source
 from db.models_limits import Breaker
 from db.states import Lane
@@ -39,7 +38,7 @@ URGENT_SECONDS = 3.0  # a callback is tried again within five, of which a sweep 
 
 # Under names of their own, they are never taken for a table of the query around a condition. Named
 # once: to make an alias costs more than to ask with it.
-_OWNER, _BREAKER, _ANY = aliased(Source), aliased(Breaker), aliased(Breaker)
+_OWNER, _BREAKER, _ANY = alias(Source), alias(Breaker), alias(Breaker)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -288,7 +287,8 @@ def _locked(session: Session, subject: str) -> Health | None:
 
 
 def _insert(session: Session, subject: str) -> None:
-    dialect: Any = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
     session.connection().execute(
-        dialect.insert(Breaker).values(subject=subject, **asdict(WELL)).on_conflict_do_nothing()
+        engine.insert(session, Breaker)
+        .values(subject=subject, **asdict(WELL))
+        .on_conflict_do_nothing()
     )

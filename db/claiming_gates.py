@@ -9,18 +9,18 @@ from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Integer, Select, and_, case, cast, func, literal, or_, select
-from sqlalchemy.orm import aliased
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 
 from db import breakers, quotas, resting
+from db.aliases import alias
 from db.models import Feed, Source
 from db.models_limits import Quota
 from db.states import Lane
 
 PERSON = f"{quotas.BEEMINDER}:"  # and the id of the user is the key of their gate
 # Named once: to make an alias costs more than to ask with it.
-_SOURCE, _QUOTA = aliased(Source), aliased(Quota)
+_SOURCE, _QUOTA = alias(Source), alias(Quota)
 # A worker that waits at a crowded gate holds a slot of its process: so few are let in at once.
 ADMITTED = {Lane.URGENT: 1.0, Lane.DEFAULT: 0.75, Lane.BULK: 0.5}
 SOON = 0.5  # seconds: what was put back for a slot comes again that late at the most

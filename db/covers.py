@@ -7,8 +7,7 @@ never answered by a sync that did not see it. An event is done when all of its c
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import and_, exists, func, select, update
-from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy import Integer, and_, bindparam, exists, func, select, update
 from sqlmodel import Session, col
 
 from db import inbox
@@ -29,13 +28,53 @@ def stamp(session: Session, feed_ids: Sequence[int]) -> None:
     count_tries(session, set(stamped.scalars()))
 
 
+# Named once: to make a statement costs more than to send it, and each claim's end asks these.
+_STAMPED = and_(
+    col(Cover.feed_id) == bindparam("of_feed"),
+    col(Cover.epoch) == bindparam("at_epoch"),
+    col(Cover.done).is_(False),
+)
+_YOUNGEST = (
+    select(col(Cover.attempts), col(Event.received_at))
+    .join(Event, col(Event.id) == col(Cover.event_id))
+    .where(_STAMPED)
+    .order_by(col(Event.received_at).desc())
+    .limit(1)
+)
+_PUTTING_BACK = (
+    update(Cover)
+    .where(_STAMPED)
+    .values(
+        epoch=None,
+        attempts=col(Cover.attempts) - bindparam("costless", type_=Integer),
+        deferrals=col(Cover.deferrals) + bindparam("waited", type_=Integer),
+    )
+    .returning(col(Cover.event_id))
+)
+_ENDING = (
+    update(Cover)
+    .where(_STAMPED)
+    .values(done=True, written=bindparam("points"))
+    .returning(col(Cover.event_id))
+)
+_UNSTAMPING = update(Cover).where(_STAMPED).values(epoch=None, attempts=col(Cover.attempts) - 1)
+
+
+def _by(feed_id: int, epoch: int) -> dict[str, int]:
+    return {"of_feed": feed_id, "at_epoch": epoch}
+
+
+def awaited(session: Session, feed_ids: Collection[int]) -> set[int]:
+    """Those of these feeds that an event waits for."""
+    waiting = select(col(Cover.feed_id)).where(
+        col(Cover.feed_id).in_(feed_ids), col(Cover.done).is_(False)
+    )
+    return set(session.connection().execute(waiting).scalars())
+
+
 def unstamp(session: Session, feed_id: int, epoch: int) -> None:
     """Take a claim back that tried nothing: the events wait for the next one."""
-    session.connection().execute(
-        update(Cover)
-        .where(_stamped(feed_id, epoch))
-        .values(epoch=None, attempts=col(Cover.attempts) - 1)
-    )
+    session.connection().execute(_UNSTAMPING, _by(feed_id, epoch))
 
 
 def put_back(
@@ -52,16 +91,8 @@ def put_back(
     `deferred`: a limit said so, which costs no attempt while it is `free`.
     """
     costless = deferred and free
-    events = session.connection().execute(
-        update(Cover)
-        .where(_stamped(feed_id, epoch))
-        .values(
-            epoch=None,
-            attempts=col(Cover.attempts) - int(costless),
-            deferrals=col(Cover.deferrals) + int(deferred),
-        )
-        .returning(col(Cover.event_id))
-    )
+    counted = {"costless": int(costless), "waited": int(deferred)}
+    events = session.connection().execute(_PUTTING_BACK, _by(feed_id, epoch) | counted)
     ids = set(events.scalars())
     count_tries(session, ids)
     values: dict[str, Any] = {} if costless else {"error": error}
@@ -86,12 +117,7 @@ def end(
     error: dict[str, Any] | None = None,
 ) -> None:
     """The feed is fresh (`written`: how many datapoints that took), or has failed with `error`."""
-    rows = session.connection().execute(
-        update(Cover)
-        .where(_stamped(feed_id, epoch))
-        .values(done=True, written=written)
-        .returning(col(Cover.event_id))
-    )
+    rows = session.connection().execute(_ENDING, _by(feed_id, epoch) | {"points": written})
     ids = sorted(rows.scalars())
     if not ids:
         return
@@ -117,17 +143,7 @@ def end(
 
 def youngest(session: Session, feed_id: int, epoch: int) -> tuple[int, float] | None:
     """(tries, received_at) of the last callback that this claim answers, None without any."""
-    row = (
-        session.connection()
-        .execute(
-            select(col(Cover.attempts), col(Event.received_at))
-            .join(Event, col(Event.id) == col(Cover.event_id))
-            .where(_stamped(feed_id, epoch))
-            .order_by(col(Event.received_at).desc())
-            .limit(1)
-        )
-        .one_or_none()
-    )
+    row = session.connection().execute(_YOUNGEST, _by(feed_id, epoch)).one_or_none()
     return None if row is None else (row.attempts, row.received_at)
 
 
@@ -149,9 +165,3 @@ def count_tries(session: Session, event_ids: Collection[str]) -> None:
 
 def _of_covers(what: Any) -> Any:  # noqa: ANN401 -- an aggregate and the scalar subquery around it
     return select(what).where(col(Cover.event_id) == col(Event.id)).scalar_subquery()
-
-
-def _stamped(feed_id: int, epoch: int) -> ColumnElement[bool]:
-    return and_(
-        col(Cover.feed_id) == feed_id, col(Cover.epoch) == epoch, col(Cover.done).is_(False)
-    )

@@ -6,18 +6,21 @@ and an epoch, like a feed.
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from sqlalchemy import CursorResult, and_, delete, or_, select, update
+from sqlalchemy import CursorResult, Float, Select, and_, bindparam, delete, or_, select, update
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
-from db import breakers, inbox
+from db import breakers, inbox, leasing
 from db.models import Cover, Event
 from db.states import EventKind, EventState
 
 LEASE_SECONDS = 10.0
+# As in `db.claiming`: workers ask all the time, so what they ask is made once.
+NOW: Any = bindparam("now", type_=Float())
 ASKS_FOR_FEEDS = (EventKind.AUTOFETCH, EventKind.REMINDER, EventKind.SYNC)
 
 
@@ -61,33 +64,15 @@ def claim(
         session, source_id=None, user_id=first.user_id, now=now, urgent=True
     ):
         return None
-    oldest = (
-        select(col(Event.id))
-        .where(due, col(Event.user_id) == first.user_id)
-        .order_by(col(Event.due_at))
-        .limit(1)
-        .with_for_update(skip_locked=True)
-        .cte("oldest")  # PostgreSQL would run a subquery once per row, and take several
+    found = leasing.first(
+        session,
+        Event,
+        and_(due, col(Event.user_id) == first.user_id),
+        col(Event.due_at),
+        owner=owner,
+        until=now + LEASE_SECONDS,
     )
-    row = (
-        session.connection()
-        .execute(
-            update(Event)
-            .where(col(Event.id).in_(select(oldest.c.id)), due)
-            .values(
-                lease_owner=owner,
-                lease_until=now + LEASE_SECONDS,
-                epoch=col(Event.epoch) + 1,
-                attempts=col(Event.attempts) + 1,
-            )
-            .returning(col(Event.id), col(Event.epoch))
-        )
-        .one_or_none()
-    )
-    if row is None:
-        return None
-    event = session.get_one(Event, row.id, populate_existing=True)
-    return EventClaim(event, row.epoch, owner)
+    return None if found is None else EventClaim(*found, owner)
 
 
 def put_back(
@@ -170,9 +155,14 @@ def any_due(
     session: Session, kinds: Collection[EventKind], now: float, *, alone: bool = False
 ) -> bool:
     """Is there an event of these kinds to claim?"""
-    due = and_(_wanted(kinds, now, alone=alone), ~_blocked(now))
-    found = session.connection().execute(select(col(Event.id)).where(due).limit(1))
-    return found.first() is not None
+    asked = _any_due(frozenset(kinds), alone=alone)
+    return session.connection().execute(asked, {"now": now}).first() is not None
+
+
+@cache
+def _any_due(kinds: frozenset[EventKind], *, alone: bool) -> Select[Any]:
+    due = and_(_wanted(kinds, NOW, alone=alone), ~_blocked(NOW))
+    return select(col(Event.id)).where(due).limit(1)
 
 
 def _blocked(now: float) -> ColumnElement[bool]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import ColumnElement, ScalarSelect, insert, select, update
 from sqlmodel import Session, col
 
 from db import waits
@@ -19,6 +19,7 @@ from db.states import EventKind, EventState
 from db.waits import Wait
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford: no i, l, o, u to misread
+ID_LENGTH = 26
 ENDED = (EventState.DONE, EventState.FAILED, EventState.DEAD)
 
 
@@ -28,9 +29,25 @@ def new_id(now: float, *, random_bits: Callable[[int], int] = secrets.randbits) 
     return "".join(ALPHABET[(number >> shift) & 31] for shift in range(125, -5, -5))
 
 
+def earliest_id(at: float) -> str:
+    """No event that came in at this time, or later, has a lower id."""
+    return new_id(max(0.0, at), random_bits=lambda _bits: 0)
+
+
+def time_of(event_id: str) -> float:
+    """When an id was made, to the millisecond (UTC seconds)."""
+    number = 0
+    for letter in event_id:
+        number = number << 5 | ALPHABET.index(letter)
+    return (number >> 80) / 1000
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewEvent:
-    """A callback as it came in. `payload` holds what to look up, and no secret."""
+    """A callback as it came in. `payload` holds what to look up, and no secret.
+
+    `request_id` is that of the request that brought it.
+    """
 
     kind: EventKind
     payload: dict[str, Any]
@@ -38,6 +55,7 @@ class NewEvent:
     user_id: int | None = None
     goal_id: int | None = None
     replay_of: str | None = None
+    request_id: str | None = None
     id: str = field(default_factory=lambda: new_id(time.time()))
 
 
@@ -73,6 +91,7 @@ def store(session: Session, events: Sequence[NewEvent]) -> None:
                 "user_id": new.user_id,
                 "goal_id": new.goal_id,
                 "replay_of": new.replay_of,
+                "request_id": new.request_id,
                 "state": EventState.RECEIVED.value,
                 "received_at": new.received_at,
                 "due_at": new.received_at,
@@ -131,4 +150,20 @@ def finish(
         update(Event)
         .where(col(Event.id).in_(ids), col(Event.state).not_in(ENDED))
         .values(state=state.value, finished_at=now, error=error)
+    )
+
+
+def latest(of: Any, owner: Any, *fit: ColumnElement[bool]) -> ScalarSelect[Any]:  # noqa: ANN401 -- columns
+    """The id of somebody's last event, as a part of a question about them.
+
+    `of` is the column of events that names them (`Event.user_id`), `owner` what it has to be. It is
+    a range and no equality so that the index by both is used: PostgreSQL might else look for one
+    who has few among all events that there are, from the newest on.
+    """
+    return (
+        select(col(Event.id))
+        .where(of.between(owner, owner), *fit)
+        .order_by(of.desc(), col(Event.id).desc())
+        .limit(1)
+        .scalar_subquery()
     )

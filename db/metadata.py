@@ -24,10 +24,23 @@ def maybe_json_column() -> Any:  # noqa: ANN401 -- a Column typed for SQLModel's
     return Column(JSON, nullable=True)
 
 
+def filled_index(name: str, column: str) -> Index:
+    """An index of the rows that have something in this column, where few do or none is sought."""
+    return index_where(name, column, where=f"{column} IS NOT NULL")
+
+
 def held_index(name: str) -> Index:
     """An index of the rows that somebody holds.
 
     It leaves out those that are free: to look for these nobody should go through all of them.
     """
-    held = text("lease_owner IS NOT NULL")
-    return Index(name, "lease_owner", sqlite_where=held, postgresql_where=held)
+    return filled_index(name, "lease_owner")
+
+
+def index_where(name: str, *columns: str, where: str, sqlite: str | None = None) -> Index:
+    """An index of the few rows of which this is true.
+
+    `sqlite`: the same as SQLite is asked, which sees that a question is about these rows only where
+    it says so in the words of the index.
+    """
+    return Index(name, *columns, sqlite_where=text(sqlite or where), postgresql_where=text(where))

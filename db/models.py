@@ -14,7 +14,15 @@ from sqlalchemy import Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from db import states
-from db.metadata import held_index, json_column, maybe_json_column
+from db.metadata import (
+    filled_index,
+    held_index,
+    index_where,
+    json_column,
+    maybe_json_column,
+)
+
+UNTOLD = "(cleared_at IS NULL) = (told_at IS NULL)"
 
 
 class User(SQLModel, table=True):
@@ -45,7 +53,9 @@ class Source(SQLModel, table=True):
     `quota_key` names what its vendor counts by; `turn_at` is when its feeds were claimed last,
     among all that share the quota. `access_issued_at` is when session tokens were asked for,
     `renew_at` when they are renewed, `renew_tries` how often that was begun and has not ended
-    (`db.tries`), `key_ends_at` when a key that a person made ends.
+    (`db.tries`), `key_ends_at` when a key that a person made ends. `runs_due_at` is when runs that
+    are to be followed are looked for next (`db.runs`). `public_only`: somebody who is no operator
+    typed its address, so only public ones are called for it.
     """
 
     __tablename__ = "source"
@@ -67,8 +77,10 @@ class Source(SQLModel, table=True):
     renew_at: float | None = None
     renew_tries: int = 0
     key_ends_at: float | None = None
+    runs_due_at: float = 0.0
     quota_key: str | None = Field(default=None, index=True)
     turn_at: float = 0.0
+    public_only: bool = False
     state: str = states.SourceState.ACTIVE
     last_error: str | None = None
     created_at: float = 0.0
@@ -178,19 +190,26 @@ class Event(SQLModel, table=True):
 
     `due_at`: not before then by itself, or, of one that waits for feeds, not before a limit ends.
     `deaths` and `suspect` are those of an event that no feed answers, as a feed has them.
+    `request_id` is that of the request that brought it. Ids sort by time, so lists go by them.
     """
 
     __tablename__ = "event"
     __table_args__ = (
         Index("ix_event_state_due_at", "state", "due_at"),
+        Index("ix_event_state_id", "state", "id"),
+        Index("ix_event_kind_id", "kind", "id"),
+        Index("ix_event_user_id_id", "user_id", "id"),
         Index("ix_event_received_at", "received_at"),
+        filled_index("ix_event_request_id", "request_id"),
+        filled_index("ix_event_replay_of", "replay_of"),
+        Index("ix_event_goal_id_id", "goal_id", "id"),
         held_index("ix_event_lease_owner"),
     )
 
     id: str = Field(primary_key=True)
     kind: str
     user_id: int | None = None
-    goal_id: int | None = Field(default=None, index=True)
+    goal_id: int | None = None
     payload: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())
     state: str = states.EventState.RECEIVED
     attempts: int = 0
@@ -205,6 +224,7 @@ class Event(SQLModel, table=True):
     datapoints: int = 0
     error: dict[str, Any] | None = Field(default=None, sa_column=maybe_json_column())
     replay_of: str | None = None
+    request_id: str | None = None
     received_at: float = 0.0
     finished_at: float | None = None
 
@@ -258,11 +278,16 @@ class Notice(SQLModel, table=True):
     """Something that a person should know or do, said once: `key` tells one cause from another.
 
     `subject` is `feed:<id>`, `goal:<id>`, `source:<id>` or `user:<id>`. Cleared when the cause is
-    gone.
+    gone. `told_at`: when messages were made of it, None once more when they were made of its end.
     """
 
     __tablename__ = "notice"
-    __table_args__ = (UniqueConstraint("subject", "kind", "key"),)
+    __table_args__ = (
+        UniqueConstraint("subject", "kind", "key"),
+        # Those of which a beginning or an end is still to be told.
+        index_where("ix_notice_untold", "created_at", where=UNTOLD),
+        index_where("ix_notice_open", "user_id", where="cleared_at IS NULL"),
+    )
 
     id: int | None = Field(default=None, primary_key=True)
     user_id: int = Field(foreign_key="user.id", index=True, ondelete="CASCADE")
@@ -275,28 +300,6 @@ class Notice(SQLModel, table=True):
     told_at: float | None = None
 
 
-class Run(SQLModel, table=True):
-    """A pipeline or connector run that is followed until it ends."""
-
-    __tablename__ = "run"
-    __table_args__ = (UniqueConstraint("source_id", "run_id"),)
-
-    id: int | None = Field(default=None, primary_key=True)
-    source_id: int = Field(foreign_key="source.id")
-    project: str | None = None
-    pipeline: str | None = None
-    run_id: str
-    attempt: int = 1
-    state: str = "running"
-    counters: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())
-    progress: float | None = None
-    lease_owner: str | None = None
-    lease_until: float = 0.0
-    epoch: int = 0
-    started_at: float | None = None
-    finished_at: float | None = None
-
-
 class Worker(SQLModel, table=True):
     """A worker process that says every few seconds that it lives and how many slots are free."""
 
@@ -306,6 +309,7 @@ class Worker(SQLModel, table=True):
     queues: str
     slots: int
     busy: int = 0
+    version: str | None = None
     started_at: float
     seen_at: float
 

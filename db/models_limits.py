@@ -1,9 +1,7 @@
-"""The tables that guard the ways out: quotas, breakers, and what unchanged answers came to.
+"""The tables that guard the ways out: quotas and breakers.
 
 Like `db.models`: instants are UTC seconds, and no annotation is postponed.
 """
-
-from typing import Any
 
 from sqlmodel import Field, SQLModel
 
@@ -68,16 +66,3 @@ class Breaker(SQLModel, table=True):
     probe_at: float = 0.0
     probed_at: float = 0.0
     probes: int = 0
-
-
-class Validator(SQLModel, table=True):
-    """ETag or Last-Modified of a URL, kept with the value derived from that answer."""
-
-    __tablename__ = "validator"
-
-    source_id: int = Field(foreign_key="source.id", primary_key=True, ondelete="CASCADE")
-    url: str = Field(primary_key=True)
-    etag: str | None = None
-    last_modified: str | None = None
-    derived: dict[str, Any] = Field(default_factory=dict, sa_column=json_column())
-    seen_at: float = 0.0

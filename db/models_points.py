@@ -7,6 +7,7 @@ from sqlalchemy import Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from db import states
+from db.metadata import index_where
 
 
 class Day(SQLModel, table=True):
@@ -16,6 +17,9 @@ class Day(SQLModel, table=True):
     """
 
     __tablename__ = "day"
+    __table_args__ = (
+        index_where("ix_day_pinned", "feed_id", "daystamp", where="pinned", sqlite="pinned = 1"),
+    )
 
     feed_id: int = Field(foreign_key="feed.id", primary_key=True, ondelete="CASCADE")
     daystamp: str = Field(primary_key=True)
@@ -43,6 +47,8 @@ class Datapoint(SQLModel, table=True):
         UniqueConstraint("goal_id", "requestid"),
         Index("ix_datapoint_feed_id_state", "feed_id", "state"),
         Index("ix_datapoint_state_due_at", "state", "due_at"),
+        Index("ix_datapoint_feed_id_daystamp", "feed_id", "daystamp", "id"),
+        index_where("ix_datapoint_frozen", "feed_id", "daystamp", where="frozen IS NOT NULL"),
     )
 
     id: int | None = Field(default=None, primary_key=True)

@@ -3,17 +3,20 @@
 Whoever finds a reason raises it, as often as it is found; only the first time is news. When the
 reason is gone the notice is cleared, and a later raise is news again. Two workers may raise the
 same one at the same moment: the unique key (subject, kind, key) lets one of them be the first.
+
+A notice is told when messages are made of it (`tasks.telling_news`): `told_at` says when that was,
+and is None again when its end was told too, or there is nothing more to say.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import and_, delete, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import and_, delete, or_, text, update
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
-from db.models import Notice
+from db import engine
+from db.models import UNTOLD, Notice
 
 
 def raise_(
@@ -34,9 +37,8 @@ def raise_(
     """
     same = and_(col(Notice.subject) == subject, col(Notice.kind) == kind, col(Notice.key) == key)
     connection = session.connection()
-    dialect: Any = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
     made = connection.execute(
-        dialect.insert(Notice)
+        engine.insert(session, Notice)
         .values(
             user_id=user_id, subject=subject, kind=kind, key=key, message=message, created_at=now
         )
@@ -117,6 +119,36 @@ def open_for(session: Session, *, user_id: int | None = None) -> list[Notice]:
     if user_id is not None:
         asked = asked.where(col(Notice.user_id) == user_id)
     return list(session.exec(asked))
+
+
+def any_untold(session: Session, before: float, *, at_once: Collection[str] = ()) -> bool:
+    """Is there one of which a beginning or an end is to be told? See `untold`."""
+    return session.exec(_untold(before, at_once).limit(1)).first() is not None
+
+
+def untold(
+    session: Session, before: float, *, at_once: Collection[str] = (), limit: int
+) -> Sequence[Notice]:
+    """Those that were raised `before` and not told, and told ones that are over, locked.
+
+    Kinds that are told `at_once` wait for nothing. What is over before it was told never was.
+    """
+    found: Sequence[Notice] = session.exec(
+        _untold(before, at_once)
+        .order_by(col(Notice.created_at), col(Notice.id))
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    ).all()
+    return found
+
+
+def _untold(before: float, at_once: Collection[str]) -> Any:  # noqa: ANN401 -- SQLModel's select
+    ripe = or_(
+        col(Notice.created_at) <= before,
+        col(Notice.kind).in_(at_once),
+        col(Notice.cleared_at).is_not(None),
+    )
+    return select_rows(Notice).where(text(UNTOLD), ripe)
 
 
 def forget(session: Session, cleared_before: float) -> int:

@@ -7,8 +7,10 @@ not known there is looked up at Beeminder by somebody else (`db.events`).
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
-from sqlalchemy import and_, func, insert, or_, select
+from sqlalchemy import Select, and_, func, insert, or_, select
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
@@ -35,8 +37,12 @@ class Opened:
 
 def any_new(session: Session, now: float) -> bool:
     """Is there a callback that nobody has looked at?"""
-    found = session.connection().execute(select(col(Event.id)).where(_new(now)).limit(1))
-    return found.first() is not None
+    return session.connection().execute(_any_new(), {"now": now}).first() is not None
+
+
+@cache
+def _any_new() -> Select[Any]:
+    return select(col(Event.id)).where(_new(events.NOW)).limit(1)
 
 
 def _new(now: float) -> ColumnElement[bool]:

@@ -5,6 +5,7 @@ open, a feed counts only from the moment at which it might have gone. A gate tha
 is no excuse: work that is always too much for it has to be seen.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,11 +13,12 @@ from sqlalchemy import Row, and_, case, func, select
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 
-from db import breakers, quotas, resting
-from db.models import Event, Feed, Source
+from db import breakers, quotas, resting, workers
+from db.models import Event, Feed, Source, Worker
 from db.models_limits import Breaker, Quota
 from db.states import EventState, Lane
 
+PATIENCE_SECONDS = 60.0  # how long due work may wait while nothing else is done
 NOBODY = (0.0, 0.0)  # is in the way: of scheduled work, of a callback
 
 
@@ -24,6 +26,28 @@ def oldest(session: Session, now: float) -> float:
     """Seconds since the oldest work that nobody holds could have been done; 0.0: nothing waits."""
     found = [at for at in (_feeds(session, now), _events(session, now)) if at is not None]
     return max((now - at for at in found), default=0.0)
+
+
+def last_progress(session: Session, now: float) -> float:
+    """Seconds since a feed was synced, or since a worker that lives was started."""
+    synced = session.connection().execute(select(func.max(col(Feed.last_synced_at))))
+    started = session.connection().execute(
+        select(func.max(col(Worker.started_at))).where(
+            col(Worker.seen_at) > now - workers.ALIVE_SECONDS
+        )
+    )
+    known = [at for at in (synced.scalar_one(), started.scalar_one()) if at is not None]
+    return max(0.0, now - max(known)) if known else math.inf
+
+
+def moves(session: Session, now: float) -> bool:
+    """Does work move? After a long stop everything is overdue; whether it is worked off counts."""
+    return is_moving(oldest(session, now), last_progress(session, now))
+
+
+def is_moving(oldest_due: float, since_progress: float) -> bool:
+    """The same of what was asked already, in seconds."""
+    return min(oldest_due, since_progress) <= PATIENCE_SECONDS
 
 
 def _events(session: Session, now: float) -> float | None:

@@ -11,8 +11,8 @@ from typing import Any
 from sqlalchemy import Executable, RowMapping, Select, and_, func, or_, select
 from sqlmodel import Session, col
 
-from db import overdue, resting, waits
-from db.models import Event, Feed, Goal, Run, Source, User
+from db import overdue, resting, runs_listed, waits
+from db.models import Event, Feed, Goal, Source, User
 from db.models_points import Datapoint
 from db.names import feed_name
 from db.states import DatapointState, EventState
@@ -221,31 +221,36 @@ def datapoints(
     ]
 
 
-def runs(session: Session, *, limit: int = 50) -> list[dict[str, Any]]:
-    """Runs that are or were followed, the latest first; `progress` is 0 to 1, or None."""
-    rows = _rows(
-        session,
-        select(
-            *Run.__table__.columns,  # type: ignore[attr-defined] # set by SQLModel
-            col(Source.name).label("source_name"),
-        )
-        .join(Source, col(Run.source_id) == col(Source.id))
-        .order_by(func.coalesce(col(Run.started_at), 0.0).desc(), col(Run.id).desc())
-        .limit(limit),
-    )
-    return [
-        {
-            "run": row["run_id"],
-            "source": row["source_name"],
-            "state": row["state"],
-            "progress": row["progress"],
-            "attempt": row["attempt"],
-            "rows": row["counters"].get("rows"),
-            "started_at": iso(row["started_at"]),
-            "finished_at": iso(row["finished_at"]),
-        }
-        for row in rows
-    ]
+def runs(
+    session: Session, *, limit: int = 50, source_id: int | None = None
+) -> list[dict[str, Any]]:
+    """Runs that are or were followed, the latest first; see `run`."""
+    return [run(row) for row in runs_listed.rows(session, limit=limit, source_id=source_id)]
+
+
+def run(row: RowMapping) -> dict[str, Any]:
+    """One of `runs_listed.rows`; `progress` is 0 to 1, or None."""
+    return {
+        "run": row["run_id"],
+        "source": row["source_name"],
+        "project": row["project"],
+        "connector": row["connector"],
+        "pipeline": row["pipeline"],
+        "state": row["state"],
+        "progress": row["progress"],
+        "attempt": row["attempt"],
+        "rows": row["rows"],
+        "steps_done": row["counters"].get("steps_done"),
+        "steps_total": row["counters"].get("steps_total"),
+        "step": row["counters"].get("step"),
+        "stream": row["stream"],
+        "stream_error": row["stream_error"],
+        "reconnects": row["reconnects"],
+        "error": row["error"],
+        "seen_at": iso(row["seen_at"]),
+        "started_at": iso(row["started_at"]),
+        "finished_at": iso(row["finished_at"]),
+    }
 
 
 def _rows(session: Session, asked: Executable) -> Sequence[RowMapping]:

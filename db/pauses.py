@@ -4,12 +4,12 @@ A sync that is under way would write its result, and the state `active`, over th
 is raised, so that it can write nothing any more.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import case, exists, select, update
 from sqlmodel import Session, col
 
-from db import feeds, inbox, notices, sources
+from db import feeds, inbox, notices, resting, sources
 from db.models import Cover, Event, Feed, Goal
 from db.opening import no_such_feed
 from db.resting import NOTICE, SET_ASIDE
@@ -17,6 +17,30 @@ from db.states import EventState, FeedState, Lane
 
 # Why a feed does not run that runs again with a new token.
 ENDED_BY_TOKEN = ("deauthorized", "reauthorize", "auth_failed")
+BY_A_PERSON = "paused by a person"
+
+
+def pause(session: Session, found: Sequence[Feed], now: float) -> list[Feed]:
+    """A person pauses these feeds; returns those that were not asleep before.
+
+    What Waggle has paused or set aside is a person's pause from now on.
+    """
+    awake = [
+        feed
+        for feed in found
+        if resting.is_claimable(feed.state, feed.reason)
+        or resting.is_set_aside(feed.state, feed.reason)
+    ]
+    ids = [feed.id or 0 for feed in awake]
+    halt(session, ids, state=FeedState.PAUSED, reason=BY_A_PERSON, now=now)
+    return awake
+
+
+def resume(session: Session, found: Sequence[Feed], now: float) -> list[Feed]:
+    """A person has these feeds run; returns those that do. What is stopped needs to be linked."""
+    resumed = [feed for feed in found if feed.state != FeedState.STOPPED]
+    wake(session, [feed.id or 0 for feed in resumed], now)
+    return resumed
 
 
 def halt(
@@ -105,5 +129,19 @@ def wake_after_token(session: Session, user_id: int, now: float) -> int:
         )
     )
     feed_ids = [feed_id for feed_id in ended.scalars() if feed_id is not None]
+    wake(session, feed_ids, now)
+    return len(feed_ids)
+
+
+def wake_after_login(session: Session, source_id: int, now: float) -> int:
+    """A person linked this source, again perhaps: its feeds that had failed run; how many."""
+    failed = session.connection().execute(
+        select(col(Feed.id)).where(
+            col(Feed.source_id) == source_id,
+            col(Feed.state) == FeedState.FAILING,
+            resting.running(),
+        )
+    )
+    feed_ids = [feed_id for feed_id in failed.scalars() if feed_id is not None]
     wake(session, feed_ids, now)
     return len(feed_ids)

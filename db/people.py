@@ -1,5 +1,6 @@
 """Users and goals: their facts as Beeminder told them last, and their tokens."""
 
+import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -8,23 +9,22 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
-from db import feeds, inbox, notices, opening, outbox
+from db import feeds, inbox, notices, opening, outbox, searching
 from db.models import Cover, Feed, Goal, User
 from db.states import FeedState, UserState
 from db.vault import Vault
 
+HOOK_BYTES = 24
 NOT_TRUE_SECONDS = 60.0
 
 
 def user_named(session: Session, username: str) -> User | None:
     """The person with this Beeminder username, in any case of letters."""
     return session.exec(
-        select_rows(User).where(col(User.username).ilike(_literal(username), escape="\\"))
+        select_rows(User).where(
+            col(User.username).ilike(searching.literal(username), escape=searching.ESCAPE)
+        )
     ).first()
-
-
-def _literal(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
 def user_declared(session: Session, name: str) -> User | None:
@@ -52,6 +52,12 @@ def user_with_hook(session: Session, hashes: Sequence[str]) -> int | None:
         )
     )
     return found.scalars().first()
+
+
+def renew_hook(user: User, vault: Vault) -> None:
+    """A new reminder hook; the address that it was in before is unknown from now on."""
+    secret = secrets.token_urlsafe(HOOK_BYTES)
+    user.hook_cipher, user.hook_hash = vault.encrypt(secret), vault.fingerprint(secret)
 
 
 def set_token(user: User, vault: Vault, *, token: str, kind: str) -> None:

@@ -7,15 +7,14 @@ the gate is half open: one request goes, and nobody else before it was answered.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import and_, bindparam, case, literal, or_, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Float, and_, bindparam, case, literal, or_, update
+from sqlalchemy.sql.dml import ReturningUpdate
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
-from db import trail
+from db import engine, trail
 from db.models_limits import Quota
 from db.trail import Mark
 
@@ -63,9 +62,8 @@ def ensure(
     session: Session, key: str, *, vendor: str = "", title: str = "", endpoint: str = ""
 ) -> None:
     """Make the gate where there is none; the words are for people."""
-    dialect: Any = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
     session.connection().execute(
-        dialect.insert(Quota)
+        engine.insert(session, Quota)
         .values(key=key, vendor=vendor, title=title, endpoint=endpoint, trail=[])
         .on_conflict_do_nothing()
     )
@@ -87,28 +85,17 @@ def reserve(
     first request after a closing. The gate has to be there (`ensure`). `urgent`: it is, at a gate
     so slow that the others have to be left a share.
     """
-    free = case((col(Quota.next_free_at) > now, col(Quota.next_free_at)), else_=literal(now))
-    # The others are owed a slot until they have had it: they may not be looking just now.
-    in_a_row = case(
-        (col(Quota.urgent_in_a_row) < IN_A_ROW, col(Quota.urgent_in_a_row) + 1), else_=IN_A_ROW
-    )
     row = (
         session.connection()
         .execute(
-            update(Quota)
-            .where(
-                col(Quota.key) == key,
-                col(Quota.closed_until) <= now,
-                is_proven(),
-                col(Quota.next_free_at) <= now + tolerance + ahead,
-            )
-            .values(
-                next_free_at=free + interval,
-                tolerance=tolerance,
-                passed=col(Quota.passed) + 1,
-                urgent_in_a_row=in_a_row if urgent else 0,
-            )
-            .returning(col(Quota.next_free_at), col(Quota.passed), col(Quota.trail))
+            _RESERVING[urgent],
+            {
+                "of_key": key,
+                "at": now,
+                "step": interval,
+                "early": tolerance,
+                "until": now + tolerance + ahead,
+            },
         )
         .one_or_none()
     )
@@ -161,9 +148,47 @@ def _mark(session: Session, key: str, before: Sequence[Mark], at: float, count: 
     )
 
 
+def _reserving(*, urgent: bool) -> ReturningUpdate[float, int, list[Mark]]:
+    at: ColumnElement[float] = bindparam("at", type_=Float)
+    step: ColumnElement[float] = bindparam("step", type_=Float)
+    free = case((col(Quota.next_free_at) > at, col(Quota.next_free_at)), else_=at)
+    # The others are owed a slot until they have had it: they may not be looking just now.
+    in_a_row = case(
+        (col(Quota.urgent_in_a_row) < IN_A_ROW, col(Quota.urgent_in_a_row) + 1), else_=IN_A_ROW
+    )
+    return (
+        update(Quota)
+        .where(
+            col(Quota.key) == bindparam("of_key"),
+            col(Quota.closed_until) <= at,
+            is_proven(),
+            col(Quota.next_free_at) <= bindparam("until"),
+        )
+        .values(
+            next_free_at=free + step,
+            tolerance=bindparam("early"),
+            passed=col(Quota.passed) + 1,
+            urgent_in_a_row=in_a_row if urgent else 0,
+        )
+        .returning(col(Quota.next_free_at), col(Quota.passed), col(Quota.trail))
+    )
+
+
+def pass_less(session: Session, key: str) -> None:
+    """One that was counted did not go."""
+    session.connection().execute(
+        update(Quota)
+        .where(col(Quota.key) == key, col(Quota.passed) > 0)
+        .values(passed=col(Quota.passed) - 1)
+    )
+
+
 def is_proven() -> ColumnElement[bool]:
     """Has something been answered since the gate was closed last?"""
     return col(Quota.closed_until) <= col(Quota.proven_at)
+
+
+_RESERVING = {urgent: _reserving(urgent=urgent) for urgent in (False, True)}
 
 
 def prove(session: Session, key: str, *, now: float, turn: Turn) -> None:

@@ -7,8 +7,10 @@ holder of the feed's lease, and only to rows that are as they were when they wer
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
-from sqlalchemy import and_, exists, func, select, update
+from sqlalchemy import Select, and_, exists, func, select, update
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
@@ -36,9 +38,15 @@ class Subject:
 
 def any_overdue(session: Session, now: float, *, alone: bool = False) -> bool:
     """Is there a goal to reconcile? `alone`: for a feed that runs alone."""
-    overdue = and_(_overdue(now, alone=alone), ~breakers.blocked(now, at_source=False))
-    found = session.connection().execute(select(col(Feed.id)).where(overdue).limit(1))
+    found = session.connection().execute(_any_overdue(alone=alone), {"now": now})
     return found.first() is not None
+
+
+@cache
+def _any_overdue(*, alone: bool) -> Select[Any]:
+    overdue = _overdue(claiming.NOW, alone=alone)
+    blocked = breakers.blocked(claiming.NOW, at_source=False)
+    return select(col(Feed.id)).where(overdue, ~blocked).limit(1)
 
 
 def claim_overdue(session: Session, *, owner: str, now: float, alone: bool = False) -> list[Claim]:

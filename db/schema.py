@@ -10,7 +10,7 @@ from db.engine import Ledger
 if TYPE_CHECKING:  # importing it costs every process 11 MB, and most find nothing to do
     from alembic.config import Config
 
-HEAD = "0003"
+HEAD = "0006"
 MIGRATIONS = Path(__file__).parent / "migrations"
 ADVISORY_LOCK = 0x776167676C65  # "waggle": two processes that migrate at once take turns
 

@@ -2,6 +2,9 @@
 
 from enum import IntEnum, StrEnum
 
+# What is sent of a feed's days, in its `cursor["shape"]`, where one day builds on those before it.
+RUNNING_TOTAL, DIFFERENCE = "running_total", "difference"
+
 
 class Lane(IntEnum):
     """What goes first when rows are claimed; each lane is a queue of the same name."""
@@ -81,3 +84,59 @@ class BackfillState(StrEnum):
     DONE = "done"
     FAILED = "failed"
     CANCELLED = "cancelled"
+
+
+class RunState(StrEnum):
+    """How a run stands, in our words; all but the first are ends."""
+
+    RUNNING = "running"
+    COMPLETED = "completed"
+    PARTIALLY_FAILED = "partially_failed"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    CANCELLED = "cancelled"
+
+
+class Stream(StrEnum):
+    """What the socket of a run does."""
+
+    NONE = "none"  # none is set up: the run is read again and again
+    OPEN = "open"
+    RETRYING = "retrying"
+    GIVEN_UP = "given_up"  # reading goes on
+
+
+class ErrandKind(StrEnum):
+    """What a page asks of a vendor, or has done there."""
+
+    GOALS = "goals"
+    LOOK = "look"
+    CHECK = "check"
+    PREVIEW = "preview"
+    LINK = "link"
+    UNLINK = "unlink"
+    MANUAL = "manual"
+    UNDO = "undo"
+
+
+class ErrandState(StrEnum):
+    """How far an errand of a page has come."""
+
+    WAITING = "waiting"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class MessageState(StrEnum):
+    """How far a message to a person has come."""
+
+    PENDING = "pending"
+    SENT = "sent"
+    FAILED = "failed"
+
+
+class ChannelState(StrEnum):
+    """Whether messages arrive there."""
+
+    ACTIVE = "active"
+    FAILING = "failing"

@@ -1,9 +1,9 @@
 """Suspects: work at which a worker has died, tried again one by one and alone in a process.
 
 Usual claims pass them over; those that say `alone` take one of them (`db.claiming`, `db.backfills`,
-`db.reconciling`, `db.events`; `db.datasources` and `db.sources` for what has no lease). So that
-others go on serving callbacks, one process at a time makes room for them: it has the turn, a quota
-of our own.
+`db.reconciling`, `db.events`, `db.errands`; `db.datasources` and `db.sources` for what has no
+lease). So that others go on serving callbacks, one process at a time makes room for them: it has
+the turn, a quota of our own.
 """
 
 from collections.abc import Collection
@@ -15,6 +15,7 @@ from db import (
     backfills,
     claiming,
     datasources,
+    errands,
     events,
     quotas,
     reconciling,
@@ -34,6 +35,8 @@ def any_due(session: Session, kinds: Collection[EventKind], now: float) -> bool:
     if events.any_due(session, kinds, now, alone=True):
         return True
     if datasources.any_due(session, now, alone=True) or sources.expiring(session, now, alone=True):
+        return True
+    if errands.any_due(session, now, alone=True):
         return True
     known = session.connection().execute(
         select(col(Feed.id)).where(col(Feed.suspect).is_(True), resting.claimable()).limit(1)

@@ -6,6 +6,7 @@ from sqlmodel import Session, col
 from db.models import Worker
 
 ALIVE_SECONDS = 15.0
+LOST_SECONDS = 60.0  # whoever is silent for so long does not come back
 
 
 def register(session: Session, worker: Worker) -> None:
@@ -36,6 +37,24 @@ def alive(session: Session, now: float) -> int:
         select(func.count()).select_from(Worker).where(col(Worker.seen_at) > now - ALIVE_SECONDS)
     )
     return found.scalar_one()
+
+
+def lost(session: Session, now: float) -> list[tuple[str, float]]:
+    """Workers that fell silent without a word, and when they were heard of last."""
+    rows = session.connection().execute(
+        select(col(Worker.name), col(Worker.seen_at)).where(
+            col(Worker.seen_at) <= now - LOST_SECONDS
+        )
+    )
+    return [(row.name, row.seen_at) for row in rows]
+
+
+def anybody_on(session: Session, queue: str, now: float) -> bool:
+    """Does a living worker listen to this queue? Else its bells would only pile up."""
+    found = session.connection().execute(
+        select(col(Worker.queues)).where(col(Worker.seen_at) > now - ALIVE_SECONDS)
+    )
+    return any(queue in queues.split(",") for queues in found.scalars())
 
 
 def free_slots(session: Session, now: float) -> int:

@@ -3,7 +3,14 @@
 from alembic import context
 from sqlalchemy import Connection
 
-from db import models, models_limits, models_points  # noqa: F401 -- they fill METADATA
+from db import (  # noqa: F401 -- they fill METADATA
+    models,
+    models_limits,
+    models_notebook,
+    models_pages,
+    models_points,
+    models_runs,
+)
 from db.metadata import METADATA
 
 connection: Connection = context.config.attributes["connection"]

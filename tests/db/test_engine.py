@@ -5,6 +5,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import col, select, update
 
+from db import engine
 from db.engine import Ledger
 from db.models import User
 from tests.tasks.scenes import InThread, at_once
@@ -23,7 +24,7 @@ def names(ledger: Ledger) -> list[str]:
 
 
 def test_a_reader_can_not_write(ledger: Ledger) -> None:
-    """An INSERT through the reading way in is refused by the database itself."""
+    """An INSERT through the reading way in is refused."""
     with ledger.read() as session:
         session.add(User(username="mallory"))
         with pytest.raises(SQLAlchemyError):
@@ -76,6 +77,27 @@ def test_writers_take_turns(ledger: Ledger) -> None:
 
     with ledger.read() as session:
         assert session.exec(select(User)).one().token_version == 40
+
+
+def test_a_server_that_was_restarted_is_found_again(
+    postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It dropped every connection while none was in use: the next read and write work."""
+    monkeypatch.setattr(engine, "IDLE_SECONDS", 0.0)
+    ledger, other = Ledger(postgresql_url, pool=3), Ledger(postgresql_url)
+    add(ledger, "alice")
+    gone = text(
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    with other.write() as session:
+        assert session.connection().execute(gone).scalar_one() > 0
+
+    assert names(ledger) == ["alice"]
+    add(ledger, "bob")
+    assert names(ledger) == ["alice", "bob"]
+    ledger.close()
+    other.close()
 
 
 def test_commits_survive_a_power_cut(sqlite_url: str) -> None:

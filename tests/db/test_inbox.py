@@ -2,9 +2,12 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import select
+from sqlmodel import col
 
 from db import inbox
 from db.engine import Ledger
+from db.models import Event, User
 from db.states import EventKind, EventState
 
 NOW = 1_800_000_000.0
@@ -63,3 +66,30 @@ def test_an_end_is_final(ledger: Ledger) -> None:
         assert inbox.ended(session, ids) == set(ids)
     assert [found[one].state for one in ids] == ["done", "failed", "dead"]
     assert found[ids[1]].error == {"code": "x", "message": "y"}
+
+
+def test_the_latest_event_of_somebody_is_theirs(ledger: Ledger) -> None:
+    """Not a newer one of somebody else, nor one of another kind; None for who has none."""
+    with ledger.write() as session:
+        session.add_all(User(id=number, username=f"u{number}") for number in (1, 2, 3))
+    old, new, other, reminder = (
+        event(id=inbox.new_id(NOW + at), user_id=user, kind=kind)
+        for at, (user, kind) in enumerate(
+            (
+                (1, EventKind.AUTOFETCH),
+                (1, EventKind.AUTOFETCH),
+                (2, EventKind.AUTOFETCH),
+                (1, EventKind.REMINDER),
+            )
+        )
+    )
+    with ledger.write() as session:
+        inbox.store(session, [old, new, other, reminder])
+    with ledger.read() as session:
+        asked = select(
+            col(User.id),
+            inbox.latest(col(Event.user_id), col(User.id)),
+            inbox.latest(col(Event.user_id), col(User.id), col(Event.kind) == EventKind.AUTOFETCH),
+        )
+        found = {user_id: ids for user_id, *ids in session.connection().execute(asked)}
+    assert found == {1: [reminder.id, new.id], 2: [other.id, other.id], 3: [None, None]}

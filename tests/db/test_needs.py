@@ -68,3 +68,12 @@ def test_news_are_shown_for_two_weeks(ledger: Ledger) -> None:
     ):
         with ledger.read() as session:
             assert [need.kind for need in needs.of(session, now)] == kinds
+
+
+def test_kinds_that_are_told_elsewhere_are_left_out(ledger: Ledger) -> None:
+    """Those and no others."""
+    with ledger.write() as session:
+        for kind in ("login", "put_off"):
+            notices.raise_(session, user_id=1, subject="user:1", kind=kind, message="m", now=NOW)
+    with ledger.read() as session:
+        assert [one.kind for one in needs.of(session, NOW, without=needs.DEAD)] == ["put_off"]

@@ -3,9 +3,10 @@
 import pytest
 
 from db import inbox, opening, overview
-from db.models import Event, Feed, Goal, Run, Source, User
+from db.models import Event, Feed, Goal, Source, User
 from db.models_limits import Quota
 from db.models_points import Datapoint
+from db.models_runs import Run
 from db.states import EventKind, EventState, FeedState
 
 NOW = 1_793_880_000.0  # 2026-11-05T12:00:00Z
@@ -253,7 +254,18 @@ def test_runs_are_listed_latest_first(ledger, filled):
     add(
         ledger,
         Run(source_id=1, run_id="r1", started_at=NOW - 60, state="completed", progress=1.0),
-        Run(source_id=1, run_id="r2", started_at=NOW, counters={"rows": 5}),
+        Run(
+            source_id=1,
+            run_id="r2",
+            connector="c1",
+            started_at=NOW,
+            seen_at=NOW + 1,
+            rows=5,
+            counters={"steps_done": 1, "step": "load"},
+            stream="retrying",
+            stream_error="closed with code 1006",
+            reconnects=2,
+        ),
         Run(source_id=1, run_id="r0"),
     )
     with ledger.read() as session:
@@ -263,10 +275,21 @@ def test_runs_are_listed_latest_first(ledger, filled):
     assert found[0] == {
         "run": "r2",
         "source": "plant",
+        "project": None,
+        "connector": "c1",
+        "pipeline": None,
         "state": "running",
         "progress": None,
         "attempt": 1,
         "rows": 5,
+        "steps_done": 1,
+        "steps_total": None,
+        "step": "load",
+        "stream": "retrying",
+        "stream_error": "closed with code 1006",
+        "reconnects": 2,
+        "error": None,
+        "seen_at": "2026-11-05T12:00:01Z",
         "started_at": "2026-11-05T12:00:00Z",
         "finished_at": None,
     }

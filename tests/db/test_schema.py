@@ -35,7 +35,9 @@ def test_a_newer_database_is_refused(ledger: Ledger) -> None:
             schema.migrate(ledger)
     finally:
         with ledger.engine.begin() as connection:
-            connection.execute(text("UPDATE alembic_version SET version_num = '0003'"))
+            connection.execute(
+                text("UPDATE alembic_version SET version_num = :head"), {"head": schema.HEAD}
+            )
 
 
 def test_threads_that_migrate_at_once_take_turns(tmp_path: Path) -> None:

@@ -3,11 +3,11 @@
 import pytest
 from sqlmodel import select
 
-from db import sources
+from db import errands, sources, sources_removed
 from db.engine import Ledger
-from db.models import Source
+from db.models import Feed, Source
 from db.sources import SessionTokens
-from db.states import SourceState
+from db.states import ErrandKind, FeedState, SourceState
 from db.vault import Vault
 from tests.db.test_feeds import NOW, fill
 from tests.tasks.scenes import at_once
@@ -201,3 +201,34 @@ def test_what_was_met_with_other_credentials_is_not_marked(
         sources.mark_as_read(session, read, state=SourceState.REAUTHORIZE, error="x")
 
     assert only(ledger).state == expected
+
+
+def test_a_source_that_nobody_uses_is_removed(ledger: Ledger, linked: None) -> None:
+    """With what hangs on it; one that feeds use is left alone."""
+    with ledger.write() as session:
+        session.add(Source(id=2, user_id=1, name="roof", provider="bemserver"))
+        session.flush()
+        errands.ask(session, ErrandKind.LOOK, user_id=1, source_id=2, now=1.0)
+        assert sources_removed.remove(session, 2, 1.0) is True
+        assert sources_removed.remove(session, 1, 1.0) is None
+    with ledger.read() as session:
+        assert session.get(Source, 2) is None
+        assert session.get_one(Source, 1).name == "plant"
+        assert sources_removed.feeds_of(session, 1)[0] == ("alice/energy", "active")
+
+
+def test_a_source_that_stopped_feeds_remember_loses_its_secrets(
+    ledger: Ledger, linked: None
+) -> None:
+    """Its row stays, with nothing in it that could be used."""
+    with ledger.write() as session:
+        source = session.get_one(Source, 1)
+        source.credentials_cipher = source.session_cipher = "cipher"
+        for feed in session.exec(select(Feed)):
+            feed.state = FeedState.STOPPED
+        session.flush()
+        assert sources_removed.remove(session, 1, 1.0) is False
+    with ledger.read() as session:
+        left = session.get_one(Source, 1)
+        assert (left.credentials_cipher, left.session_cipher) == (None, None)
+        assert (left.state, left.token_version) == ("reauthorize", 1)

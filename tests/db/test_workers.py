@@ -41,3 +41,17 @@ def test_the_dead_are_forgotten_and_the_leaving_at_once(ledger: Ledger) -> None:
         workers.leave(session, "leaving")
         assert session.get(Worker, "old") is None
     assert counts(ledger, NOW) == (1, 1)
+
+
+def test_a_queue_that_nobody_listens_to_is_known(ledger: Ledger) -> None:
+    """By the whole name of it, and not from a worker that is dead."""
+    with ledger.write() as session:
+        for name, queues, at in (("a", "urgent,progress", NOW), ("b", "default", NOW - 60)):
+            workers.register(
+                session, Worker(name=name, queues=queues, slots=1, started_at=at, seen_at=at)
+            )
+    with ledger.read() as session:
+        assert workers.anybody_on(session, "progress", NOW)
+        assert not workers.anybody_on(session, "default", NOW)
+        assert not workers.anybody_on(session, "gent", NOW)
+        assert not workers.anybody_on(session, "progress", NOW + 60)

@@ -1,0 +1,77 @@
+"""Alerts: what the operator of this Waggle should know, each said once. Like `db.notices`."""
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import delete, or_, text, update
+from sqlmodel import Session, col
+from sqlmodel import select as select_rows
+
+from db import engine
+from db.models import UNTOLD
+from db.models_pages import Alert
+
+
+def set_of(session: Session, kind: str, found: Mapping[str, str], now: float) -> None:
+    """Open what was `found` of a kind (messages by key), and clear the others of it.
+
+    A key is `<kind>:<what>`, or the kind alone.
+    """
+    for key, message in sorted(found.items()):
+        _open(session, key, message, now)
+    session.connection().execute(
+        update(Alert)
+        .where(
+            or_(col(Alert.key) == kind, col(Alert.key).startswith(f"{kind}:", autoescape=True)),
+            col(Alert.key).not_in(found),
+            col(Alert.cleared_at).is_(None),
+        )
+        .values(cleared_at=now)
+    )
+
+
+def _open(session: Session, key: str, message: str, now: float) -> None:
+    new = {"message": message, "created_at": now, "cleared_at": None, "told_at": None}
+    session.connection().execute(
+        engine.insert(session, Alert)
+        .values(key=key, **new)
+        .on_conflict_do_update(
+            index_elements=["key"], set_=new, where=col(Alert.cleared_at).is_not(None)
+        )
+    )
+    session.connection().execute(
+        update(Alert)
+        .where(col(Alert.key) == key, col(Alert.message) != message)
+        .values(message=message)
+    )
+
+
+def open_now(session: Session) -> Sequence[Alert]:
+    """What is the matter, the oldest first."""
+    return session.exec(
+        select_rows(Alert)
+        .where(col(Alert.cleared_at).is_(None))
+        .order_by(col(Alert.created_at), col(Alert.key))
+    ).all()
+
+
+def untold(session: Session, before: float) -> Sequence[Alert]:
+    """Those that began `before` and were not told, and told ones that are over, locked."""
+    ripe = or_(col(Alert.created_at) <= before, col(Alert.cleared_at).is_not(None))
+    return session.exec(
+        select_rows(Alert)
+        .where(text(UNTOLD), ripe)
+        .order_by(col(Alert.created_at), col(Alert.key))
+        .with_for_update(skip_locked=True)
+    ).all()
+
+
+def any_untold(session: Session, before: float) -> bool:
+    """Is there any of these?"""
+    ripe = or_(col(Alert.created_at) <= before, col(Alert.cleared_at).is_not(None))
+    found = session.exec(select_rows(Alert).where(text(UNTOLD), ripe).limit(1))
+    return found.first() is not None
+
+
+def forget(session: Session, cleared_before: float) -> None:
+    """Delete what was over before then."""
+    session.connection().execute(delete(Alert).where(col(Alert.cleared_at) < cleared_before))
