@@ -17,12 +17,16 @@ from tasks import (
     datasource_change,
     deauthorize,
     deliver,
+    errands,
     housekeeping,
     reconcile,
     refresh,
+    runs,
     suspects,
     sweep,
     sync,
+    telling,
+    watch,
 )
 from tasks.runtime import Runtime
 
@@ -109,6 +113,13 @@ def reconcile_overdue() -> None:
     drain(rt, Lane.BULK, lambda: reconcile.run(rt), task="reconcile")
 
 
+@shared_task(name="waggle.errands")  # type: ignore[untyped-decorator]
+def do_errands() -> None:
+    """Do what pages wait for; never in all slots, so that callbacks come before them."""
+    rt = runtime()
+    drain(rt, Lane.DEFAULT, lambda: errands.run(rt), task=errands.TASK)
+
+
 @shared_task(name="waggle.suspects")  # type: ignore[untyped-decorator]
 def try_suspects() -> None:
     """Try work again at which a worker has died, with the process to itself."""
@@ -128,6 +139,34 @@ def refresh_tokens() -> None:
 def sweep_ledger() -> None:
     """Ring for everything that is due."""
     sweep.run(runtime())
+
+
+@shared_task(name="waggle.discover")  # type: ignore[untyped-decorator]
+def discover_runs() -> None:
+    """Look for runs that run at the sources whose turn it is."""
+    runs.discover(runtime())
+
+
+@shared_task(name="waggle.follow")  # type: ignore[untyped-decorator]
+def follow_runs() -> None:
+    """Take runs that nobody follows; they are followed on when this has ended."""
+    runs.follow(runtime())
+
+
+@shared_task(name="waggle.tell")  # type: ignore[untyped-decorator]
+def tell_people() -> None:
+    """Tell people, and the operator, what is new."""
+    rt = runtime()
+    drain(rt, Lane.BULK, lambda: telling.run(rt), task="tell")
+
+
+@shared_task(name="waggle.watch")  # type: ignore[untyped-decorator]
+def watch_over() -> None:
+    """Look whether work moves, say so to whoever listens, and find what is to be told."""
+    rt = runtime()
+    with rt.slots.enter(Lane.DEFAULT) as free:
+        if free:
+            watch.run(rt)
 
 
 @shared_task(name="waggle.housekeeping")  # type: ignore[untyped-decorator]

@@ -104,25 +104,25 @@ def _apply(
         )
         sources[source.name] = row
         if fresh[source.name].credentials:
-            _wake(session, row, now)
+            wake(session, row, now)
         changes.append(_change("source", source.name, fresh[source.name].details, new=new))
     goals = declare_goals.find(session, declaration.feeds, users, now=now, problems=problems)
     if problems:
         raise DeclarationError(problems)
     kept: set[int] = set()
-    for feed in declaration.feeds:
-        goal = goals[feed.username, feed.slug]
-        found, details, new = _feed(
+    for one in declaration.feeds:
+        goal = goals[one.username, one.slug]
+        found, details, new = feed(
             session,
-            feed,
+            one,
             goal=goal,
-            user=users[feed.username],
-            source=sources[feed.source],
-            fresh=fresh[feed.source],
+            user=users[one.username],
+            source=sources[one.source],
+            fresh=fresh[one.source],
             now=now,
         )
         kept.add(found)
-        changes.append(_change("feed", feed.name, details, new=new))
+        changes.append(_change("feed", one.name, details, new=new))
     others = _others(session, kept)
     if prune:
         changes += _stop(session, others, now)
@@ -138,7 +138,7 @@ def _change(
     return Change(kind, name, "changed" if details else "unchanged", tuple(details))
 
 
-def _feed(
+def feed(
     session: Session,
     declared: DeclaredFeed,
     *,
@@ -148,6 +148,10 @@ def _feed(
     fresh: Fresh,
     now: float,
 ) -> tuple[int, list[str], bool]:
+    """Make a feed what it is declared to be: (its id, what changed, whether it is new).
+
+    The feeds of its goal are locked by then.
+    """
     row = session.exec(
         select_rows(Feed).where(col(Feed.goal_id) == goal.id, col(Feed.label) == declared.label)
     ).first()
@@ -187,7 +191,7 @@ def _feed(
     return row.id or 0, ["source" if name == "source_id" else name for name in changed], False
 
 
-def _wake(session: Session, source: Source, now: float) -> None:
+def wake(session: Session, source: Source, now: float) -> None:
     """Credentials were changed: what had failed with the old ones runs, also if the file that
     changed them does not name it.
     """
@@ -222,9 +226,9 @@ def _others(session: Session, kept: set[int]) -> list[tuple[int, str]]:
         .order_by(col(User.username), col(Goal.slug), col(Feed.label))
     )
     return [
-        (feed.id or 0, feed_name(user.username, goal.slug, feed.label))
-        for feed, goal, user in rows
-        if feed.id not in kept
+        (row.id or 0, feed_name(user.username, goal.slug, row.label))
+        for row, goal, user in rows
+        if row.id not in kept
     ]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from tasks.declare_problems import DeclarationError, Problems, join, nearest
-from tasks.declare_sources import SourceReader
+from tasks.declare_sources import Addresses, SourceReader
 from tasks.declare_tables import FeedTable, UserTable, in_future
 from tasks.declared import (
     NAME,
@@ -32,7 +32,7 @@ def parse(
     file: str,
     env: Mapping[str, str],
     providers: Mapping[str, Provider],
-    allow_http: bool,
+    addresses: Addresses,
     now: float,
 ) -> Declaration:
     """A checked declaration, or `DeclarationError` with all that is wrong.
@@ -44,7 +44,7 @@ def parse(
     except tomllib.TOMLDecodeError as exc:
         raise DeclarationError([f"{file}: is not TOML: {exc}"]) from None
     problems = Problems(file)
-    sources = SourceReader(problems, env, providers, allow_http=allow_http, now=now)
+    sources = SourceReader(problems, env, providers, addresses=addresses, now=now)
     declaration = _Reader(problems, sources, providers, now=now).read(given)
     problems.raise_any()
     return declaration
@@ -68,7 +68,7 @@ class _Reader:
         # Names of tables that were there, right or wrong: a feed of a source with a mistake in
         # it is not a second mistake.
         self._usernames: set[str] = set()
-        self._source_names: set[str] = set()
+        self._source_tables: dict[str, dict[str, Any]] = {}
         self._sources: dict[str, DeclaredSource] = {}
 
     def read(self, given: dict[str, Any]) -> Declaration:
@@ -80,7 +80,7 @@ class _Reader:
             name = self._name("sources", key)
             if name is None:
                 continue
-            self._source_names.add(name)
+            self._source_tables[name] = table
             source = self._source_reader.read(key, table, self._usernames)
             if source is not None:
                 self._sources[name] = source
@@ -128,7 +128,7 @@ class _Reader:
         try:
             checked = UserTable.model_validate(resolved)
         except ValidationError as error:
-            self.problems.add_invalid(where, error, UserTable)
+            self.problems.add_invalid(where, error, UserTable, resolved)
             return None
         token = None if checked.token is None else checked.token.get_secret_value()
         if token is not None and (not token or token != token.strip() or " " in token):
@@ -147,15 +147,13 @@ class _Reader:
         try:
             checked = FeedTable.model_validate(table)
         except ValidationError as error:
-            self.problems.add_invalid(where, error, FeedTable)
+            self.problems.add_invalid(where, error, FeedTable, table)
             return None
         if checked.since is not None and in_future(checked.since, self._now):
             self.problems.add(join(where, "since"), f"{checked.since} is in the future")
         source = self._source_of(where, checked.source, username, known_user=known)
-        if source is None or not known:
-            return None
-        params = self._params(where, checked, source)
-        if params is None:
+        params = self._params(where, checked)
+        if source is None or not known or params is None:
             return None
         return DeclaredFeed(
             username=username,
@@ -173,19 +171,23 @@ class _Reader:
         self, where: str, name: str, username: str, *, known_user: bool
     ) -> DeclaredSource | None:
         where = join(where, "source")
-        if not self.problems.unless_known(where, name.lower(), self._source_names, kind="source"):
+        if not self.problems.unless_known(where, name.lower(), self._source_tables, kind="source"):
             return None
-        source = self._sources.get(name.lower())
-        if source is not None and known_user and source.username != username:
-            self.problems.add(where, f"{name!r} is a source of {source.username}, not {username}")
+        owner = self._source_tables[name.lower()].get("user")
+        owner = owner.lower() if isinstance(owner, str) else None
+        if owner in self._usernames and known_user and owner != username:
+            self.problems.add(where, f"{name!r} is a source of {owner}, not {username}")
             return None
-        return source
+        return self._sources.get(name.lower())
 
-    def _params(
-        self, where: str, checked: FeedTable, source: DeclaredSource
-    ) -> dict[str, Any] | None:
-        metrics = self._providers[source.provider].metrics
-        kind = f"metric of {source.provider} called"
+    def _params(self, where: str, checked: FeedTable) -> dict[str, Any] | None:
+        """The parameters, checked also where something else is wrong with the source."""
+        named = self._source_tables.get(checked.source.lower(), {}).get("provider")
+        provider = self._providers.get(named) if isinstance(named, str) else None
+        if provider is None:
+            return None
+        metrics = provider.metrics
+        kind = f"metric of {provider.name} called"
         if not self.problems.unless_known(
             join(where, "metric"), checked.metric, metrics, kind=kind
         ):
@@ -194,7 +196,7 @@ class _Reader:
         try:
             params = model.model_validate(checked.params)
         except ValidationError as error:
-            self.problems.add_invalid(join(where, "params"), error, model)
+            self.problems.add_invalid(join(where, "params"), error, model, checked.params)
             return None
         return params.model_dump(mode="json", exclude_none=True)
 

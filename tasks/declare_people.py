@@ -5,7 +5,6 @@ gone) counts as different: entering it again is the remedy.
 """
 
 import json
-import secrets
 from collections.abc import MutableSequence, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,13 +16,11 @@ from sqlmodel import select as select_rows
 from db import notices, people
 from db import sources as stored_sources
 from db.models import Source, User
-from db.models_limits import Validator
+from db.models_notebook import Validator
 from db.states import SourceState
 from db.vault import Vault, VaultError
 from tasks import key_ends
 from tasks.declared import DeclaredSource, DeclaredUser
-
-HOOK_BYTES = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +81,11 @@ def user(
             details.append("token_kind")
     if _decrypted(vault, row.hook_cipher) is None:
         details.append("reminder")
-        renew_hook(row, vault)
+        people.renew_hook(row, vault)
     if details:
         session.add(row)
         session.flush()
     return row, details, new
-
-
-def renew_hook(row: User, vault: Vault) -> None:
-    """Give a person a new secret for their reminder address."""
-    secret = secrets.token_urlsafe(HOOK_BYTES)
-    row.hook_cipher, row.hook_hash = vault.encrypt(secret), vault.fingerprint(secret)
 
 
 def hook(row: User, vault: Vault) -> str:
@@ -119,12 +110,16 @@ def source(
             settings=declared.settings,
             credentials_cipher=vault.encrypt(json.dumps(declared.credentials)),
             key_ends_at=_key_ends_at(declared, None, now),
+            public_only=declared.public_only,
             created_at=now,
         )
         session.add(row)
         session.flush()
         return row, Fresh(), True
     fresh = _compare(row, declared, vault)
+    if row.public_only != declared.public_only:
+        row.public_only = declared.public_only
+        session.add(row)
     if fresh.details:
         row.provider, row.settings = declared.provider, declared.settings
         if fresh.credentials:
@@ -194,7 +189,8 @@ def _log_in_again(session: Session, row: Source) -> None:
     row.state, row.last_error = SourceState.ACTIVE, None
     session.add(row)
     session.flush()
-    # What was derived from the answers to another account must not be believed.
+    # What was derived from the answers to another account must not be believed. What was counted
+    # stays: the records of another account are kept apart from those of this one.
     session.connection().execute(delete(Validator).where(col(Validator.source_id) == row.id))
 
 

@@ -1,8 +1,8 @@
 """The sources of a declaration: credentials looked up, settings checked by their provider."""
 
-import ipaddress
 import json
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from typing import Any
 from urllib.parse import urlsplit
@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import httpx
 from pydantic import SecretStr, ValidationError
 
+from clients import public
 from tasks import declare_tables
 from tasks.declare_problems import Problems, join
 from tasks.declared import DeclaredSource
@@ -18,6 +19,21 @@ from tasks.providers import Provider, SourceSettings
 DAY = 86400.0
 LONGEST_LABEL = 63  # characters between two dots of a host
 KEY_MADE = "key_made"  # a key of every source whose provider's keys end
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Addresses:
+    """Which addresses sources may have: plain `http` off this machine, `private` ones.
+
+    `loopback`: this machine, where private ones may not be called.
+    """
+
+    http: bool = False
+    private: bool = True
+    loopback: bool = False
+
+
+HTTPS = Addresses()
 
 
 class SourceReader:
@@ -29,13 +45,13 @@ class SourceReader:
         env: Mapping[str, str],
         providers: Mapping[str, Provider],
         *,
-        allow_http: bool,
+        addresses: Addresses,
         now: float,
     ) -> None:
         self._problems = problems
         self._env = env
         self._providers = providers
-        self._allow_http = allow_http
+        self._addresses = addresses
         self._now = now
 
     def read(
@@ -54,7 +70,7 @@ class SourceReader:
         try:
             settings = provider.settings.model_validate(resolved)
         except ValidationError as error:
-            self._problems.add_invalid(where, error, provider.settings)
+            self._problems.add_invalid(where, error, provider.settings, resolved)
             return None
         wrong = made is not None and key_made is None
         if not self._usable(where, settings) or username is None or wrong:
@@ -122,14 +138,17 @@ class SourceReader:
             if isinstance(value, str) and not value.strip():
                 self._problems.add(join(where, key), "is empty")
                 usable = False
-        url = settings.open_url()
-        wrong = None if url is None else wrong_address(url, allow_http=self._allow_http)
-        if wrong is not None:
-            self._problems.add(join(where, "url"), wrong)
-        return usable and wrong is None
+        for key, url in settings.addresses().items():
+            wrong = wrong_address(url, self._addresses)
+            if wrong is not None:
+                self._problems.add(join(where, key), wrong)
+                usable = False
+        return usable
 
 
-def wrong_address(url: str, *, allow_http: bool) -> str | None:
+def wrong_address(  # noqa: PLR0911 -- one for each thing that may be wrong
+    url: str, allowed: Addresses = HTTPS
+) -> str | None:
     """Why a source may not be called at this address, or None."""
     try:
         parts = urlsplit(url)
@@ -144,8 +163,10 @@ def wrong_address(url: str, *, allow_http: bool) -> str | None:
         return "may not hold a login: there are keys of their own for that"
     if parts.query or parts.fragment:
         return "may not hold a ? or a #"
-    if parts.scheme == "http" and not allow_http and not _is_loopback(host):
+    if parts.scheme == "http" and not allowed.http and not public.is_loopback_host(host):
         return "is plain http: passwords could be read on the way (https, or WAGGLE_ALLOW_HTTP=1)"
+    if not allowed.private and not public.is_public_host(host, loopback=allowed.loopback):
+        return f"{public.PRIVATE}; {public.REMEDY}"
     return None
 
 
@@ -160,15 +181,6 @@ def _as_clients_read_it(url: str) -> None:
         if not 0 < len(label) <= LONGEST_LABEL:
             message = "a part of the host is empty or too long"
             raise ValueError(message)
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _plain(settings: SourceSettings) -> dict[str, Any]:

@@ -23,7 +23,7 @@ class DeclaredSource:
     """A source; `settings` is what may be shown, `credentials` what may not.
 
     `key_seconds`: how long a key lives there, None for ever. `key_made`: when this one was made
-    (UTC seconds), None where the file does not say it.
+    (UTC seconds), None where the file does not say it. `public_only`: see `db.models.Source`.
     """
 
     name: str
@@ -34,6 +34,7 @@ class DeclaredSource:
     credentials: dict[str, Any] = field(repr=False)
     key_seconds: float | None = None
     key_made: float | None = None
+    public_only: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import assert_never
 
+from db import states
 from tasks.providers import ValueKind
 
 # https://help.beeminder.com/article/97-custom-goals#aggday: with a single point in a day each of
@@ -65,8 +66,8 @@ class Shape(StrEnum):
     """What of a metric is written to a goal."""
 
     AS_IS = "as_is"  # one point a day: the day's value
-    RUNNING = "running_total"  # one point a day: the sum of the day and all before it
-    DIFFERENCE = "difference"  # one point a day: the day's reading less the one before it
+    RUNNING = states.RUNNING_TOTAL  # one point a day: the sum of the day and all before it
+    DIFFERENCE = states.DIFFERENCE  # one point a day: the day's reading less the one before it
     EVENTS = "events"  # one point for each event
 
     @property

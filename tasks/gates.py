@@ -92,7 +92,7 @@ class LedgerGate:
         return LedgerPassage(self._rt, self._where, list(zip(through, found, strict=True)))
 
     def _way(self, quota: Quota, method: str, path: str) -> Way:
-        endpoint = limits.endpoint(method, path) if quota.per_endpoint else ""
+        endpoint = limits.endpoint(method, path, quota.routes) if quota.per_endpoint else ""
         return Way(
             self._rt,
             quota.key(self._vendor, endpoint),

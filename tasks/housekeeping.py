@@ -5,7 +5,7 @@ from pathlib import Path
 
 import structlog
 
-from db import events, notices, receipts, workers
+from db import alerts, errands_over, events, messages, notices, receipts, workers
 from tasks import key_ends, outages, put_off
 from tasks.runtime import Runtime
 
@@ -14,6 +14,8 @@ log = structlog.get_logger(__name__)
 DAY = 86400.0
 STALE_BELL_SECONDS = 600.0
 RECEIPT_DAYS = 60
+MESSAGE_DAYS = 60
+ERRAND_DAYS = 1
 
 
 def run(rt: Runtime) -> int:
@@ -30,6 +32,9 @@ def run(rt: Runtime) -> int:
         key_ends.tell(session, rt.providers, now)
         put_off.clear(session, now)
         notices.forget(session, too_old)
+        alerts.forget(session, too_old)
+        messages.forget(session, max(too_old, now - MESSAGE_DAYS * DAY))
+        errands_over.forget(session, now - ERRAND_DAYS * DAY)
         receipts.forget(session, max(too_old, now - RECEIPT_DAYS * DAY))
         forgotten = events.forget(session, too_old)
     if forgotten:

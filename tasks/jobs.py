@@ -1,10 +1,11 @@
 """A claimed feed with everything that decides how it is synced."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import httpx
 from pydantic import ValidationError
 from sqlalchemy import bindparam, func, select
 from sqlmodel import Session, col
@@ -17,13 +18,23 @@ from db.models import Feed, Goal, Source, User
 from db.models_points import Day
 from db.states import FeedState
 from db.vault import VaultError
-from tasks import bounds, days, decide, fit, identity
+from tasks import bounds, days, decide, fit, identity, tokens
 from tasks.corrections import Corrections, Stance
 from tasks.days import Window
 from tasks.decide import Rules
 from tasks.gates import LedgerGate
 from tasks.memory import Memory
-from tasks.providers import Connection, Link, Metric, MetricParams, Provider, SourceSettings
+from tasks.notebook import LedgerNotebook
+from tasks.providers import (
+    Authenticate,
+    Connection,
+    Link,
+    Metric,
+    MetricParams,
+    Provider,
+    SourceSettings,
+    Tokens,
+)
 from tasks.runtime import Runtime, UnreadableSecretError
 from tasks.tokens import SourceTokens
 
@@ -138,19 +149,20 @@ def settings_of(rt: Runtime, provider: Provider, source: Source) -> SourceSettin
 
 def connect(rt: Runtime, source: Source) -> Connection:
     """The reader of a source, made once per process and again when its credentials change."""
-    key = (source.id or 0, f"{source.credentials_cipher}{sorted(source.settings.items())}")
+    known_by = (source.credentials_cipher, source.public_only, sorted(source.settings.items()))
+    key = (source.id or 0, f"{known_by}")
     with rt.lock:
         known = rt.connections.get(key)
     if known is not None:
         return known
     provider = provider_of(rt, source)
     settings = settings_of(rt, provider, source)
-    link = Link(
-        settings=settings,
-        http=rt.http,
-        gate=gate_of(rt, source, settings),
-        tokens=lambda authenticate: SourceTokens(rt, source.id or 0, authenticate),
-        now=rt.clock.now,
+    remedy = login_remedy(provider, settings, source)
+    link = link_to(
+        rt,
+        source,
+        settings,
+        lend=lambda authenticate: SourceTokens(rt, source.id or 0, authenticate, remedy=remedy),
     )
     try:
         made = provider.connect(link)
@@ -168,6 +180,45 @@ def connect(rt: Runtime, source: Source) -> Connection:
             del rt.connections[other]  # its credentials are the old ones
         rt.connections[key] = made
     return made
+
+
+def login_remedy(provider: Provider, settings: SourceSettings, source: Source) -> str:
+    """What a person does whose login at this source is refused."""
+    if provider.code_flow is None or not provider.code_flow.offered(settings):
+        return tokens.REMEDY
+    where = linked_at(provider, source)
+    return f"sign in to the pages (`waggle login`) and open {where} there to link it"
+
+
+def linked_at(provider: Provider, source: Source) -> str:
+    """The path where the owner links a source by the code flow."""
+    return f"/{provider.name}/connect/{source.name}"
+
+
+def link_to(
+    rt: Runtime,
+    source: Source,
+    settings: SourceSettings,
+    *,
+    lend: Callable[[Authenticate], Tokens],
+) -> Link:
+    """What the provider of a source gets to connect with."""
+    return Link(
+        settings=settings,
+        http=http_of(rt, source),
+        gate=gate_of(rt, source, settings),
+        tokens=lend,
+        now=rt.clock.now,
+        notebook=LedgerNotebook(
+            rt.ledger, rt.clock, source_id=source.id or 0, account=settings.account()
+        ),
+    )
+
+
+def http_of(rt: Runtime, source: Source) -> httpx.Client:
+    """The client for what a source's settings name, which a stranger may have typed."""
+    usual = rt.sources_http or rt.http
+    return (rt.public_http or usual) if source.public_only else usual
 
 
 def gate_of(rt: Runtime, source: Source, settings: SourceSettings) -> Gate:

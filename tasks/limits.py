@@ -14,6 +14,7 @@ from dataclasses import dataclass
 BURST = 10  # requests that may leave together after a pause
 BURST_SHARE = 50  # never more than this part of a window
 UNEVEN_SECONDS = 0.05  # so unevenly requests arrive that left evenly
+LATE_SECONDS = UNEVEN_SECONDS / 2  # so late they may leave; the rest is for the way
 
 LEARN_FROM = 5  # requests between a mark and a refusal that tell something
 HEADROOM = 1.03
@@ -79,7 +80,9 @@ class Quota:
 
     `account` may hold anything but secrets; only a hash of it is stored, unless it is `plain`.
     `title` tells people which it is. `per_endpoint`: each kind of path is counted for itself.
-    `unknown`: there is a limit, and nobody says which; it is learned from refusals.
+    `routes`: the kinds that are known, a `*` for each id, such as `projects/*/connectors`: an id
+    may be a plain word, and only the place tells it. `unknown`: there is a limit, and nobody says
+    which; it is learned from refusals.
     """
 
     account: str
@@ -87,6 +90,7 @@ class Quota:
     limit: Limit | None = None
     unknown: bool = False
     per_endpoint: bool = False
+    routes: tuple[str, ...] = ()
     plain: bool = False
 
     def key(self, vendor: str, endpoint: str = "") -> str:
@@ -106,13 +110,27 @@ class Quota:
         return NO_PACE if self.limit is None else self.limit.pace()
 
 
-def endpoint(method: str, path: str) -> str:
-    """The kind of a path: `GET projects/*/connectors`; what looks like an id is left out."""
-    parts = [
+def endpoint(method: str, path: str, routes: Sequence[str] = ()) -> str:
+    """The kind of a path: `GET projects/*/connectors`.
+
+    That is the first of the `routes` that fits (see `Quota`). Of any other path what looks like an
+    id is left out.
+    """
+    parts = path.strip("/").split("/")
+    for route in routes:
+        if _fits(parts, route.split("/")):
+            return f"{method} {route}"
+    kinds = [
         "*" if _IDS.fullmatch(part) and not re.fullmatch(r"v[0-9]+", part) else part
-        for part in path.strip("/").split("/")
+        for part in parts
     ]
-    return f"{method} {'/'.join(parts)}"
+    return f"{method} {'/'.join(kinds)}"
+
+
+def _fits(parts: Sequence[str], route: Sequence[str]) -> bool:
+    return len(parts) == len(route) and all(
+        known in ("*", part) for part, known in zip(parts, route, strict=True)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,11 +177,12 @@ def nudged(taught: Learned, *, kept: float, window: float, seen: float) -> Learn
     `kept`: that interval, `window`: the one it was learned in, `seen`: for so long it was kept to.
     A window without a refusal says that it was nearly right: some requests came late, and with
     those that were due. The lesson, which may be a second wrong about the window, is no reason for
-    a crawl then.
+    a crawl then: the more windows went well, the less of one, since what was too much in each of
+    them came to no more than a bucket holds.
     """
     if kept <= 0.0 or window <= 0.0 or seen < window:
         return taught
-    return Learned(min(taught.interval, NUDGE * kept), window)
+    return Learned(min(taught.interval, min(NUDGE, 1.0 + 0.5 * window / seen) * kept), window)
 
 
 def _whole(seconds: float) -> float:

@@ -82,6 +82,14 @@ RECONCILE = Policy(
 )
 # Nothing waits for it: feeds have schedules of their own. Its tries are not counted.
 DATASOURCE = Policy(floor=MINUTE, first=15 * MINUTE, early=15 * MINUTE)
+# A message to a person: late it is still news, after a day it is none. All that waits is told in
+# one try.
+TELL = Policy(
+    floor=MINUTE, first=2 * MINUTE, early=5 * MINUTE, late=HOUR, dead_after=DAY, dead_tries=3
+)
+# Somebody looks at a page: soon or not at all, and nonsense is told at once. Its tries are counted
+# in `tasks.errands`.
+ERRAND = Policy(floor=1.0, first=3.0, early=10.0, late=10.0, garbled_tries=0, dead_after=2 * MINUTE)
 # The pause after a refusal without a usable hint, by how many there were in a row.
 LIMITED = Policy(floor=2.0, first=8.0)
 

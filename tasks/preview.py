@@ -10,6 +10,7 @@ from db.states import Lane
 from tasks import facts, jobs, reading, setbacks
 from tasks.beeminder import Access
 from tasks.decide import Verdict
+from tasks.jobs import Batch
 from tasks.reading import Question
 from tasks.runtime import Runtime
 
@@ -44,8 +45,17 @@ def preview(
         # A claim that was never made: it only names the feed, nothing is written with it.
         named = Claim(feed_id, feed.source_id, feed.epoch, feed.asked, "preview", Lane.URGENT)
         batch = jobs.load(session, [named])
-    job = batch.jobs[0]
     access = Access(rt, batch.user.id or 0)
+    know(rt, access, batch)
+    return plan(rt, access, batch, first=first, last=last)
+
+
+def know(rt: Runtime, access: Access, batch: Batch) -> None:
+    """Read the facts of the one goal of this batch, where they are out of date.
+
+    Raises `NotFound`, and `RestingError` where nothing would be sent.
+    """
+    (job,) = batch.jobs
     missing = facts.refresh(rt, access, batch.user, [job.goal])
     if missing:
         message = f"there is no goal {job.goal.slug!r} at Beeminder"
@@ -53,11 +63,23 @@ def preview(
     rests = facts.resting(job.goal)
     if rests is not None:
         raise RestingError(f"{job.goal.slug} {setbacks.RESTING[rests]}", reason=rests)
+
+
+def plan(
+    rt: Runtime,
+    access: Access,
+    batch: Batch,
+    *,
+    first: str | None = None,
+    last: str | None = None,
+) -> list[Planned]:
+    """What would be done about the one feed of this batch, which may be a draft; see `preview`."""
+    (job,) = batch.jobs
     windows = None
     if first is not None and last is not None:
         windows = reading.days_between(rt, batch, job, first, last)
     question = reading.prepare(rt, batch, job, access, windows=windows)
-    answer = reading.ask(rt, batch, [question]).get(feed_id, {})
+    answer = reading.ask(rt, batch, [question]).get(job.held.feed_id, {})
     outcome = reading.settle(rt, question, answer)
     judged = {one.point.requestid: one for one in outcome.judged}
     planned = []

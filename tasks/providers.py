@@ -8,7 +8,7 @@ somebody else's package joins it through the entry-point group `waggle.providers
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import httpx
 from pydantic import BaseModel, ConfigDict, SecretStr
@@ -17,6 +17,7 @@ from clients.errors import AuthFailed, ClientError
 from clients.gate import ClosedError, Gate
 from tasks.days import Window
 from tasks.limits import Quota
+from tasks.notebook import MemoryNotebook, Notebook
 
 ENTRY_POINT_GROUP = "waggle.providers"
 SHARED = 50  # `Provider.together` of a vendor that answers for many feeds in one request
@@ -40,6 +41,11 @@ class SourceSettings(BaseModel):
     def open_url(self) -> str | None:
         """The user-given address that is going to be called, to be checked before it is."""
         return None
+
+    def addresses(self) -> Mapping[str, str]:
+        """Every such address by the name of its setting, where there are more than `url`."""
+        url = self.open_url()
+        return {} if url is None else {"url": url}
 
     def quotas(self) -> tuple[Quota, ...]:
         """What the vendor counts by, the account first; by default it names no limit."""
@@ -133,6 +139,29 @@ class Connection(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Something at the source that a feed may name.
+
+    `kind` in the words of the vendor ("timeseries", "connector"), `id` as it stands in the file,
+    `detail` is for people: a unit, a state.
+    """
+
+    kind: str
+    id: str
+    name: str = ""
+    detail: str = ""
+
+
+@runtime_checkable
+class Looks(Protocol):
+    """A connection that can tell what is at the source, for `waggle source check`."""
+
+    def look(self) -> Sequence[Found]:
+        """Read one page of each list. Raises the tree of `clients.errors`, and `ClosedError`."""
+        ...
+
+
 def one_by_one(
     requests: Sequence[Request], ask: Callable[[Request], Mapping[str, Reading]]
 ) -> dict[int, Answer]:
@@ -182,13 +211,37 @@ under which one worker logs in for all ends soon after."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
-    """What a provider gets to connect with. Each of its requests goes through the `gate`."""
+    """What a provider gets to connect with. Each of its requests goes through the `gate`.
+
+    `notebook` is what it remembers of the source; see `tasks.notebook`.
+    """
 
     settings: SourceSettings
     http: httpx.Client
     gate: Gate
     tokens: Callable[[Authenticate], Tokens]
     now: Callable[[], float]
+    notebook: Notebook = field(default_factory=MemoryNotebook)
+
+
+NOT_LINKED = "not_linked"
+"""`AuthFailed.reason` of a source that its owner has not linked yet by the code flow."""
+
+
+class CodeFlow(Protocol):
+    """How a person lets us read by OAuth's code flow (RFC 6749, 4.1): `/<provider>/connect/…`."""
+
+    def offered(self, settings: SourceSettings) -> bool:
+        """Whether this source is linked that way."""
+        ...
+
+    def address(self, settings: SourceSettings, *, redirect_uri: str, state: str) -> str:
+        """Where the person is sent to allow it."""
+        ...
+
+    def exchange(self, link: Link, *, code: str, redirect_uri: str) -> Grant:
+        """What the code that came back is good for. Raises the tree of `clients.errors`."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,6 +251,7 @@ class Provider:
     `key_days`: the keys that people make there end after so many days; None where they don't.
     `together`: so many due feeds of an account one worker takes at once. As many as may share a
     request; where each is asked for by itself a few, or one of them waits for all the others.
+    `code_flow`: how a source is linked in the browser, where the vendor has that.
     """
 
     name: str
@@ -207,13 +261,15 @@ class Provider:
     connect: Callable[[Link], Connection]
     key_days: int | None = None
     together: int = SHARED
+    code_flow: CodeFlow | None = None
 
 
 def table() -> dict[str, Provider]:
     """Every provider by name: ours, then those of installed packages."""
-    from tasks.metrics import bemserver  # noqa: PLC0415 -- providers import this module's types
+    from tasks.metrics import bemserver, bime, bmparts, rime  # noqa: PLC0415 -- they import these
 
-    known = {provider.name: provider for provider in (bemserver.PROVIDER,)}
+    ours = (bemserver.PROVIDER, bime.PROVIDER, bmparts.PROVIDER, rime.PROVIDER)
+    known = {provider.name: provider for provider in ours}
     for point in entry_points(group=ENTRY_POINT_GROUP):
         provider: Provider = point.load()
         known.setdefault(provider.name, provider)

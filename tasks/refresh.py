@@ -13,7 +13,7 @@ from db.models import Source
 from db.states import Lane
 from tasks import gates, jobs, renewals
 from tasks.gates import DeferredError
-from tasks.providers import Authenticate, Link
+from tasks.providers import Authenticate
 from tasks.runtime import Runtime
 from tasks.tokens import SourceTokens
 
@@ -113,8 +113,5 @@ def _tokens(rt: Runtime, source: Source) -> SourceTokens | None:
 
     provider = jobs.provider_of(rt, source)
     settings = jobs.settings_of(rt, provider, source)
-    gate = jobs.gate_of(rt, source, settings)
-    provider.connect(
-        Link(settings=settings, http=rt.http, gate=gate, tokens=tokens, now=rt.clock.now)
-    )
+    provider.connect(jobs.link_to(rt, source, settings, lend=tokens))
     return made[0] if made else None

@@ -6,8 +6,9 @@ Nothing here is global: a test builds its own runtime with its own clock, ledger
 import contextlib
 import random
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import httpx
 import structlog
@@ -40,7 +41,12 @@ class UnreadableSecretError(Permanent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """The settings that decide what tasks do."""
+    """The settings that decide what tasks do.
+
+    `private_addresses`: sources may have some that are not public; `loopback_addresses`: or else
+    those of this machine. `public_url`: where the pages are, without a slash at its end. `notify`
+    and `heartbeat_url` are secrets.
+    """
 
     beeminder_url: str = "https://www.beeminder.com"
     beeminder_rate: float = 10.0
@@ -49,7 +55,12 @@ class Options:
     lookback_days: int = 2
     corrections: str = "careful"
     retention_days: int = 400
-    allow_http: bool = False
+    progress_runs: int = 1000
+    private_addresses: bool = True
+    loopback_addresses: bool = True
+    public_url: str = ""
+    notify: tuple[str, ...] = field(default=(), repr=False)
+    heartbeat_url: str | None = field(default=None, repr=False)
 
 
 class Leases:
@@ -83,6 +94,20 @@ class Leases:
                 for feed_id, since in self._held.items()
                 if now - since < HELD_AT_MOST_SECONDS
             ]
+
+
+class Desk(Protocol):
+    """What follows runs in this process; see `tasks.live.loop`."""
+
+    @property
+    def room(self) -> int:
+        """How many more runs may be taken."""
+
+    def take(self, held: Sequence[Any]) -> None:
+        """Follow these runs from now on."""
+
+    def stop(self) -> None:
+        """Give back what is not over."""
 
 
 class Closings:
@@ -121,7 +146,12 @@ class LoginTurn:
 
 @dataclass(slots=True, kw_only=True)
 class Runtime:
-    """One process's tools. `owner` names its leases; `trace` is told of every step."""
+    """One process's tools. `owner` names its leases; `trace` is told of every step.
+
+    `sources_http`: the client for addresses that people give, where it is another one than ours.
+    `clean` takes out of a text what logs may not show; `tellers`: how many may send messages.
+    `public_http`: the one for addresses that were typed on a page by somebody who is no operator.
+    """
 
     ledger: Ledger
     vault: Vault
@@ -131,11 +161,16 @@ class Runtime:
     owner: str
     providers: Mapping[str, Provider]
     options: Options = field(default_factory=Options)
+    sources_http: httpx.Client | None = None
+    public_http: httpx.Client | None = None
+    desk: "Desk | None" = None
     slots: Slots = field(default_factory=lambda: Slots(8))
     leases: Leases = field(default_factory=Leases)
     closings: Closings = field(default_factory=Closings)
     stopping: threading.Event = field(default_factory=threading.Event)
     rng: random.Random = field(default_factory=random.SystemRandom)
+    clean: Callable[[str], str] = lambda text: text
+    tellers: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(2))
     trace: Callable[[str], None] = lambda _step: None
     connections: dict[tuple[int, str], Connection] = field(default_factory=dict)
     logins: dict[int, LoginTurn] = field(default_factory=dict)

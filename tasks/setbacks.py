@@ -5,12 +5,15 @@ Nothing of a setback is lost: what landed before it is marked, what is still to 
 long as the feed does, and the callbacks that wait are told when there is nothing to wait for.
 """
 
+from collections.abc import Sequence
+
 import structlog
-from sqlmodel import Session
+from sqlmodel import Session, col
 
 from clients.errors import ClientError
 from db import covers, feeds, notices, outbox, people, resting
 from db.feeds import FencedError
+from db.models import Feed
 from db.states import FeedState, Lane
 from tasks import alarms, facts, policy, put_off
 from tasks.beeminder import WHERE
@@ -64,24 +67,69 @@ def not_now(
     try:
         with rt.ledger.write() as session:
             (pushed or Pushed()).mark(session, job.held, now)
-            garbled = policy.is_garbled(error)
-            decided = policy.decide(
-                policy.SYNC,
-                error,
-                _tried(session, job, now),
-                now=now,
-                rng=rt.rng,
-                every=job.feed.every,
-            )
-            stored = policy.as_json(error, where=where, decided=decided)
-            if isinstance(decided, Stop):
-                _stop(session, job, decided, stored, where=where, now=now, garbled=garbled)
-            else:
-                _again(rt, session, job, decided, stored, where=where, now=now, garbled=garbled)
+            _end(rt, session, job, error, where=where, now=now)
     except FencedError:
         fenced(rt, job, pushed or Pushed())
     finally:
         rt.leases.drop([job.held.feed_id])
+
+
+def none_now(
+    rt: Runtime, jobs: Sequence[Job], error: ClientError | DeferredError, *, where: str
+) -> None:
+    """The same setback for several feeds of which nothing was sent.
+
+    One transaction for all that no callback waits for: the events of the others would be locked
+    before further covers are.
+    """
+    with rt.ledger.read() as session:
+        awaited = covers.awaited(session, [job.held.feed_id for job in jobs])
+    for job in jobs:
+        if job.held.feed_id in awaited:
+            not_now(rt, job, error, where=where)
+    together = [job for job in jobs if job.held.feed_id not in awaited]
+    if not together:
+        return
+    ids, lost, now = [job.held.feed_id for job in together], [], rt.clock.now()
+    try:
+        with rt.ledger.write() as session:
+            feeds.lock(session, col(Feed.id).in_(ids))
+            for job in together:
+                try:
+                    feeds.hold(session, job.held, now)
+                except FencedError:  # nothing was changed yet, and the others are not concerned
+                    lost.append(job)
+                else:
+                    _end(rt, session, job, error, where=where, now=now)
+    finally:
+        rt.leases.drop(ids)
+    for job in lost:
+        fenced(rt, job, Pushed())
+
+
+def _end(
+    rt: Runtime,
+    session: Session,
+    job: Job,
+    error: ClientError | DeferredError,
+    *,
+    where: str,
+    now: float,
+) -> None:
+    garbled = policy.is_garbled(error)
+    decided = policy.decide(
+        policy.SYNC,
+        error,
+        _tried(session, job, now),
+        now=now,
+        rng=rt.rng,
+        every=job.feed.every,
+    )
+    stored = policy.as_json(error, where=where, decided=decided)
+    if isinstance(decided, Stop):
+        _stop(session, job, decided, stored, where=where, now=now, garbled=garbled)
+    else:
+        _again(rt, session, job, decided, stored, where=where, now=now, garbled=garbled)
 
 
 def _stop(

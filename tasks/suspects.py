@@ -18,6 +18,7 @@ from tasks import (
     datasource_change,
     deauthorize,
     deliver,
+    errands,
     reconcile,
     refresh,
     sync,
@@ -46,6 +47,7 @@ def run(rt: Runtime) -> bool:
         or datasource_change.run(rt, alone=True)
         or refresh.run(rt, alone=True) > 0
         or deliver.run(rt, alone=True)
+        or errands.run(rt, alone=True)
         or backfill.run(rt, alone=True)
         or reconcile.run(rt, alone=True)
     )

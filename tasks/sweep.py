@@ -6,16 +6,29 @@ expired leases and retries that have come due are all the same to it.
 
 import structlog
 
-from db import backfills, claiming, datasources, deferrals, opening, reconciling, workers
+from db import (
+    backfills,
+    claiming,
+    datasources,
+    deferrals,
+    messages,
+    opening,
+    reconciling,
+    runs_found,
+    workers,
+)
+from db import errands as stored_errands
 from db import events as inbox_events
+from db import runs as ledger_runs
 from db.events import ASKS_FOR_FEEDS
 from db.states import Lane
-from tasks import deaths, deauthorize, long_waits, policy, suspects
+from tasks import deaths, deauthorize, errands, long_waits, policy, runs, suspects, telling_news
 from tasks.runtime import Runtime
 
 log = structlog.get_logger(__name__)
 
 FEWEST_BELLS = 2
+PROGRESS = "progress"
 # Seconds after which an event that could not be finished is dead, by kind.
 AGES = {
     ASKS_FOR_FEEDS: policy.CALLBACK.dead_after,
@@ -27,6 +40,7 @@ def run(rt: Runtime) -> dict[str, int]:
     """Ring for everything that is due; returns how many bells were rung for what."""
     deaths.bury(rt)
     long_waits.tell(rt)
+    errands.give_up(rt)
     now = rt.clock.now()
     _count_waits(rt, now)
     rung: dict[str, int] = {}
@@ -40,11 +54,18 @@ def run(rt: Runtime) -> dict[str, int]:
         one_bell = {
             "push.default": claiming.has_outbox(session, now),
             "deauthorize.default": inbox_events.any_due(session, deauthorize.KINDS, now),
+            f"{errands.TASK}.urgent": stored_errands.any_due(session, now),
             "datasource.default": datasources.any_due(session, now),
             "backfill.bulk": backfills.any_due(session, now),
             "reconcile.bulk": reconciling.any_overdue(session, now),
             "suspects.default": suspects.any_due(session, now),
+            "tell.bulk": messages.any_due(session, now) or telling_news.any_news(session, now),
         }
+        if workers.anybody_on(session, PROGRESS, now):
+            one_bell |= {
+                f"discover.{PROGRESS}": runs_found.any_to_look_at(session, runs.PROVIDER, now),
+                f"follow.{PROGRESS}": ledger_runs.any_free(session, now),
+            }
         too_old = [
             (kinds, now - age)
             for kinds, age in AGES.items()

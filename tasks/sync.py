@@ -84,8 +84,7 @@ def alive(rt: Runtime, batch: Batch, access: Access) -> list[Job]:
     try:
         missing = facts.refresh(rt, access, batch.user, goals, seconds=seconds)
     except (ClientError, DeferredError) as error:
-        for job in batch.jobs:
-            setbacks.not_now(rt, job, error, where=WHERE)
+        setbacks.none_now(rt, batch.jobs, error, where=WHERE)
         return []
     awake = []
     for job in batch.jobs:
@@ -121,8 +120,7 @@ def _fetch(
         answers = outages.ask(rt, batch, questions)
     except (ClientError, DeferredError) as error:
         _source_failed(rt, batch, error)
-        for question in questions:
-            setbacks.not_now(rt, question.job, error, where=where)
+        setbacks.none_now(rt, [question.job for question in questions], error, where=where)
         return []
     rt.step("fetched")
     if rt.clock.now() - (batch.source.used_at or 0.0) > USED_TO_THE_MINUTE:

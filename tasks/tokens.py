@@ -35,6 +35,7 @@ class SourceTokens:
     """The tokens of one source; see `tasks.providers.Tokens`.
 
     `patience`: seconds to wait for a login that somebody else makes; after that `DeferredError`.
+    `remedy`: what a person does whose login is refused.
     """
 
     def __init__(
@@ -44,11 +45,13 @@ class SourceTokens:
         authenticate: Authenticate,
         *,
         patience: float = gates.SLEEP_AT_MOST,
+        remedy: str = REMEDY,
     ) -> None:
         self._rt = rt
         self._source_id = source_id
         self._authenticate = authenticate
         self._patience = patience
+        self._remedy = remedy
 
     def access(self) -> str:
         """A token that lives for a while yet."""
@@ -160,7 +163,7 @@ class SourceTokens:
         try:
             grant = self._grant(self._stored())
         except AuthFailed as error:
-            told = _with_remedy(error)
+            told = _with_remedy(error, self._remedy)
             with rt.ledger.write() as session:
                 sources.refused(session, self._source_id, version=version, error=str(told))
             raise told from None
@@ -197,9 +200,9 @@ class SourceTokens:
             raise self._busy()
 
 
-def _with_remedy(error: AuthFailed) -> AuthFailed:
+def _with_remedy(error: AuthFailed, remedy: str) -> AuthFailed:
     return AuthFailed(
-        f"{error}; {REMEDY}",
+        f"{error}; {remedy}",
         reason=error.reason,
         status=error.status,
         request_id=error.request_id,

@@ -10,7 +10,9 @@ from tasks import precedence
 from tasks.runtime import Runtime
 from tasks.ways import Way
 
+TO_LOOK = 0.02  # seconds before its time it is looked whether a slot still counts
 SHORTEST_SLEEP = 0.02  # before it is asked again; a slot is slept for to the point
+APART = 0.2  # that part of the time by which slots are taken ahead lies between those who ask
 
 
 def wait(rt: Runtime, ways: Sequence[Way], *, ends_at: float, lane: Lane) -> list[Turn] | float:
@@ -18,6 +20,7 @@ def wait(rt: Runtime, ways: Sequence[Way], *, ends_at: float, lane: Lane) -> lis
 
     Nothing is slept beyond `ends_at`. The account comes first among the `ways`.
     """
+    missed = False
     while True:
         now = rt.clock.now()
         at = max(rt.closings.until(way.key, now) for way in ways)
@@ -25,7 +28,10 @@ def wait(rt: Runtime, ways: Sequence[Way], *, ends_at: float, lane: Lane) -> lis
             found = _turns(rt, ways, now, ends_at=ends_at, lane=lane)
             at = _used(rt, ways, found) if isinstance(found, list) else found
             if isinstance(found, list) and at == 0.0:
-                return found
+                # Once: where everybody is late there are slots to spare, and no end to it.
+                if missed or not _missed(rt, ways, found):
+                    return found
+                missed, at = True, rt.clock.now()
         now = rt.clock.now()
         if at > max(ends_at, now):
             return at
@@ -58,7 +64,8 @@ def _turns(
                 turn = way.reserve(session, gate, now=now, ahead=ahead, lane=lane)
                 if not turn.granted:
                     session.rollback()  # what was taken under the others is given back
-                    return turn.at
+                    # Many may be told the same: not all of them have to ask for the one next slot.
+                    return turn.at + rt.rng.uniform(0.0, APART * ahead)
                 turns[way.key] = turn
     return [turns[way.key] for way in ways]
 
@@ -80,16 +87,27 @@ def _used(rt: Runtime, ways: Sequence[Way], turns: Sequence[Turn]) -> float:
     at, began = max(turn.at for turn in turns), rt.clock.now()
     if at <= began:
         return 0.0
-    rt.clock.sleep(at - began)
+    rt.clock.sleep(max(0.0, at - began - TO_LOOK))
     now = rt.clock.now()
     with rt.ledger.read() as session:
         gates = [quotas.look(session, way.key) for way in ways]
     closed = max(_closed_since(gate, turn, began) for gate, turn in zip(gates, turns, strict=True))
     if closed == 0.0:
+        rt.clock.sleep(max(0.0, at - rt.clock.now()))
         return 0.0
     for way, turn in zip(ways, turns, strict=True):
         way.lost(turn)
     return max(closed, now)
+
+
+def _missed(rt: Runtime, ways: Sequence[Way], turns: Sequence[Turn]) -> bool:
+    """Is it too late for one of these? Whoever leaves beside the next ones is one too many."""
+    now = rt.clock.now()
+    late = any(way.is_late(turn, now) for way, turn in zip(ways, turns, strict=True))
+    if late:
+        for way, turn in zip(ways, turns, strict=True):
+            way.missed(turn)
+    return late
 
 
 def _closed_since(gate: Row | None, turn: Turn, began: float) -> float:

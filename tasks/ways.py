@@ -189,6 +189,20 @@ class Way:
         tries = 1 + int(math.log2(1.0 + max(0.0, age) / policy.LIMITED.first))
         return policy.delay(policy.LIMITED, tries, age=age, rng=self._rt.rng)
 
+    def is_late(self, turn: Turn, now: float) -> bool:
+        """Is this slot over? A bucket forgives it, and nobody counts a pace that is only ours."""
+        limit = self._quota.limit
+        bucket = limit is not None and limit.bucket > 0
+        exact = self._quota.counts and not bucket and not turn.probe and turn.interval > 0.0
+        return exact and now > turn.at + limits.LATE_SECONDS
+
+    def missed(self, turn: Turn) -> None:
+        """The turn goes by unused: nothing is learned from it, and nobody waits for it."""
+        self.lost(turn)
+        if turn.free_at > 0.0 and not turn.probe:
+            with self._rt.ledger.write() as session:
+                quotas.pass_less(session, self.key)
+
     def lost(self, turn: Turn) -> None:
         """No answer: if it went first after a closing, somebody else may."""
         if turn.probe:

@@ -18,7 +18,7 @@ from clients.errors import AuthFailed, ClientError, NotFound, Permanent, Unavail
 from clients.gate import ClosedError
 from tasks.metrics import bemserver_days
 from tasks.metrics.bemserver_days import Aggregation
-from tasks.providers import Answer, Reading, Request
+from tasks.providers import Answer, Found, Reading, Request
 
 HOUR = 3600
 INTERNAL_ERROR = 500
@@ -52,7 +52,7 @@ class _Question:
     @property
     def span(self) -> tuple[float, float]:
         days = self.request.days
-        return days[0].starts_at, days[-1].ends_at
+        return min(day.starts_at for day in days), max(day.ends_at for day in days)
 
 
 @dataclass(slots=True)
@@ -92,6 +92,22 @@ class Reader:
                 except ClosedError as error:
                     answers |= {question.request.key: error for question in some}
         return answers
+
+    def look(self) -> Sequence[Found]:
+        """Campaigns, the first page of series with their units, and data states."""
+        campaigns = self.client.campaigns()
+        names = {campaign.id: campaign.name for campaign in campaigns}
+        found = [Found("campaign", str(campaign.id), campaign.name) for campaign in campaigns]
+        series, total = self.client.some_timeseries()
+        for one in series:
+            of = names.get(one.campaign_id or 0, "")
+            unit = f"in {one.unit_symbol}" if one.unit_symbol else "without a unit"
+            detail = f"{unit}, campaign {of}" if of else unit
+            found.append(Found("timeseries", str(one.id), one.name, detail))
+        if total > len(series):
+            found.append(Found("timeseries", "…", f"and {total - len(series)} more"))
+        states = sorted(self.client.data_states())
+        return [*found, *(Found("data state", name) for name in states)]
 
     def _ask(self, questions: list[_Question]) -> dict[int, Answer]:
         """One request for all of them; if it is refused, smaller ones, to find who is to blame."""

@@ -25,6 +25,7 @@ from tests.world import ManualClock
 UNKNOWN = Quota(account="someone", title="plant", unknown=True)
 TENANT = Quota(account="tenant", limit=Limit(requests=100, seconds=10.0))
 ENDPOINT = Quota(account="tenant endpoints", unknown=True, per_endpoint=True)
+ROUTED = Quota(account="routes", unknown=True, per_endpoint=True, routes=("things/*",))
 
 
 class House:

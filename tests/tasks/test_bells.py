@@ -15,6 +15,7 @@ TASKS = {
     "waggle.push": bells.push_pending,
     "waggle.deauthorize": bells.deauthorize_revoked,
     "waggle.datasource": bells.change_datasources,
+    "waggle.errands": bells.do_errands,
     "waggle.backfill": bells.backfill_due,
     "waggle.reconcile": bells.reconcile_overdue,
     "waggle.suspects": bells.try_suspects,

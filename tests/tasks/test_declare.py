@@ -9,12 +9,13 @@ from sqlmodel import select
 
 from db import outbox, people, sources
 from db.models import Feed, Goal, Source, User
-from db.models_limits import Validator
+from db.models_notebook import Validator
 from db.models_points import Datapoint
 from db.states import FeedState, Lane, SourceState
 from db.vault import Vault
 from tasks import declare, declare_file, providers
 from tasks.declare_problems import DeclarationError
+from tasks.declare_sources import HTTPS
 
 NOW = 1_793_880_000.0
 KEY = Fernet.generate_key().decode()
@@ -58,7 +59,7 @@ def apply(ledger, vault):
             file="waggle.toml",
             env={},
             providers=providers.table(),
-            allow_http=False,
+            addresses=HTTPS,
             now=now,
         )
         done = declare.apply(ledger, vault, declaration, now=now, **options)
@@ -117,12 +118,13 @@ def test_a_second_apply_writes_no_row(apply, ledger):
     apply()
     written = []
 
-    @event.listens_for(ledger.engine, "before_cursor_execute")
     def watch(_conn, _cursor, statement, *_):
         if statement.lstrip().upper().startswith(("INSERT", "UPDATE", "DELETE")):
             written.append(statement)
 
+    event.listen(ledger.engine, "before_cursor_execute", watch)
     assert {action for action, _ in apply(now=NOW + 60).values()} == {"unchanged"}
+    event.remove(ledger.engine, "before_cursor_execute", watch)
     assert written == []
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from tasks import declare_file, declare_sources, declared, providers
 from tasks.declare_problems import DeclarationError
+from tasks.declare_sources import HTTPS, Addresses
 
 NOW = 1_793_880_000.0  # 2026-11-05T12:00:00Z
 ENV = {"ALICE_TOKEN": "canary-token", "PLANT_PASSWORD": "canary-password", "EMPTY": ""}
@@ -29,14 +30,14 @@ corrections = "careful"
 """
 
 
-def parse(text, *, allow_http=False, env=None):
+def parse(text, *, addresses=HTTPS, env=None):
     """The declaration in this text."""
     return declare_file.parse(
         text,
         file="waggle.toml",
         env=ENV if env is None else env,
         providers=providers.table(),
-        allow_http=allow_http,
+        addresses=addresses,
         now=NOW,
     )
 
@@ -211,7 +212,7 @@ def test_plain_http_is_for_this_machine_or_by_leave():
     assert parse(changed("https://bem.example.org", "http://127.0.0.1:5000"))
     assert parse(changed("https://bem.example.org", "http://localhost:5000"))
     assert parse(changed("https://bem.example.org", "http://[::1]:5000"))
-    assert parse(changed("https://", "http://"), allow_http=True)
+    assert parse(changed("https://", "http://"), addresses=Addresses(http=True))
 
 
 @pytest.mark.parametrize(
@@ -219,7 +220,7 @@ def test_plain_http_is_for_this_machine_or_by_leave():
 )
 def test_hosts_that_only_look_like_this_machine_are_refused(url):
     """A name that begins like loopback is a host of somebody else."""
-    assert "plain http" in declare_sources.wrong_address(url, allow_http=False)
+    assert "plain http" in declare_sources.wrong_address(url)
 
 
 def test_a_date_of_today_is_fine_wherever_it_is_today():

@@ -10,6 +10,7 @@ from db.vault import Vault
 from tasks import declare, declare_file, providers
 from tasks.declare import Applied
 from tasks.declare_problems import DeclarationError
+from tasks.declare_sources import HTTPS
 from tests.tasks.test_declare import FILE, KEY, NOW
 
 BOB = '\n[users.bob]\ntoken = "canary-of-bob"\n'
@@ -18,7 +19,7 @@ BOB = '\n[users.bob]\ntoken = "canary-of-bob"\n'
 def apply(ledger: Ledger, text: str = FILE) -> Applied:
     """Make the ledger say what this file says."""
     declaration = declare_file.parse(
-        text, file="waggle.toml", env={}, providers=providers.table(), allow_http=False, now=NOW
+        text, file="waggle.toml", env={}, providers=providers.table(), addresses=HTTPS, now=NOW
     )
     return declare.apply(ledger, Vault([KEY]), declaration, now=NOW)
 

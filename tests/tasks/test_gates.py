@@ -13,7 +13,7 @@ from db.states import Lane
 from tasks import gates
 from tasks.gates import DeferredError, LedgerPassage
 from tasks.limits import Pace, Quota
-from tests.tasks.gated import ENDPOINT, TENANT, House, come_in, deferred, passed, refusal
+from tests.tasks.gated import ENDPOINT, ROUTED, TENANT, House, come_in, deferred, passed, refusal
 from tests.tasks.scenes import at_once
 from tests.world import CrashError, ManualClock
 
@@ -218,6 +218,17 @@ def test_a_refusal_closes_all_that_the_request_was_counted_by(house: House) -> N
     deferred(passed(come_in(gate)).refused(refusal(30), Limits(retry_after=30)))
     assert house.row(TENANT).closed_until == house.clock.at + 30
     assert house.row(ENDPOINT, "GET things/*").closed_until == house.clock.at + 30
+
+
+def test_ids_that_are_plain_words_share_a_gate_where_routes_are_known(house: House) -> None:
+    """A refusal of one is kept to by the others, and by no other kind of path."""
+    gate = house.gate(ROUTED)
+    deferred(passed(come_in(gate, "things/orders")).refused(refusal(30), Limits(retry_after=30)))
+    assert deferred(come_in(gate, "things/customers")).until >= house.clock.at + 30
+    passed(come_in(gate, "others/customers")).answered(Limits())
+
+    house.clock.advance(30)
+    passed(come_in(gate, "things/customers")).answered(Limits())
 
 
 def test_who_does_not_count_writes_nothing(house: House) -> None:

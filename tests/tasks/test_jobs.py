@@ -1,5 +1,6 @@
 """What a sync knows before it asks: settings, metric and rules, or a reason for a person."""
 
+import httpx
 import pytest
 from sqlmodel import delete
 
@@ -8,7 +9,7 @@ from db.models_points import Datapoint, Day
 from tasks import jobs
 from tasks.jobs import BadSettingsError
 from tests.tasks.scenes import all_rows, change_feed
-from tests.world import PASSWORD, World
+from tests.world import NO_TLS, PASSWORD, World
 
 
 def source(world: World, **columns: object) -> Source:
@@ -84,3 +85,17 @@ def test_the_same_facts_give_the_same_ids_after_a_lost_home(world: World) -> Non
     world.work()
 
     assert {point.requestid: point.id for point in world.points()} == before
+
+
+def test_an_address_that_a_stranger_typed_is_called_by_another_client(world: World) -> None:
+    """Also where the source was connected before it became one of those."""
+    with httpx.Client(verify=NO_TLS) as public:
+        rt = world.runtime(public_http=public)
+        with world.reading() as session:
+            source = session.get_one(Source, world.source_id)
+        before = jobs.connect(rt, source)
+        assert jobs.http_of(rt, source) is rt.http
+        source.public_only = True
+        assert jobs.http_of(rt, source) is public
+        assert jobs.connect(rt, source) is not before
+    assert jobs.http_of(world.runtime(), source) is not public

@@ -13,6 +13,7 @@ from db.states import FeedState
 from db.vault import Vault
 from tasks import declare, declare_file, housekeeping, key_ends, providers
 from tasks.declare_problems import DeclarationError
+from tasks.declare_sources import HTTPS
 from tasks.metrics import bemserver
 from tests.tasks.scenes import change_feed
 from tests.tasks.test_declare import FILE, KEY
@@ -36,7 +37,7 @@ def apply(ledger: Ledger, text: str = SHOP_FILE, *, now: float = NOW) -> tuple[s
         file="waggle.toml",
         env={},
         providers={**providers.table(), "shop": SHOP},
-        allow_http=False,
+        addresses=HTTPS,
         now=now,
     )
     done = declare.apply(ledger, Vault([KEY]), declaration, now=now)

@@ -216,6 +216,15 @@ def test_requests_that_came_a_little_late_make_no_crawl() -> None:
     assert learned == Learned(limits.NUDGE * kept, 1.0)
 
 
+def test_the_longer_a_pace_went_well_the_less_is_changed() -> None:
+    """A bucket hides a window's worth at most, so what was too much in each of many is little."""
+    after = [
+        limits.nudged(Learned(9.0, 1.0), kept=0.1, window=1.0, seen=seen).interval
+        for seen in (1.0, 2.5, 5.0, 50.0)
+    ]
+    assert after == pytest.approx([0.1 * limits.NUDGE, 0.1 * limits.NUDGE, 0.11, 0.101])
+
+
 def test_a_pace_that_was_not_kept_for_long_is_not_believed() -> None:
     """Before a window has passed, or without a pace of before, the lesson counts in full."""
     taught = Learned(0.5, 3.0)
@@ -258,6 +267,35 @@ def test_a_pace_is_loosened_and_forgotten_in_the_end(
 def test_the_kind_of_a_path_has_no_ids(path: str, kind: str) -> None:
     """What is counted by endpoint is counted once for all things that it is about."""
     assert limits.endpoint("GET", path) == kind
+
+
+ROUTES = ("things", "things/*", "things/*/parts", "{}/*/*/log", "things/all/parts")
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("things/orders/parts", "GET things/*/parts"),
+        ("things/things/parts/", "GET things/*/parts"),
+        ("things/parts", "GET things/*"),
+        ("things/a%20b.c~d", "GET things/*"),
+        ("things", "GET things"),
+        ("{}/ab/cd/log", "GET {}/*/*/log"),
+        ("things/all/parts", "GET things/*/parts"),  # the first that fits
+        ("things/orders/others", "GET things/orders/others"),
+        ("things/17/others", "GET things/*/others"),
+        ("others/things", "GET others/things"),
+        ("", "GET "),
+    ],
+)
+def test_the_kind_of_a_path_that_is_known_goes_by_its_place(path: str, kind: str) -> None:
+    """An id that is a plain word, or the name of a list, makes no kind of its own."""
+    assert limits.endpoint("GET", path, ROUTES) == kind
+
+
+def test_methods_are_kinds_of_their_own() -> None:
+    """A way to read and a way to write are counted apart, also on a path that is known."""
+    assert limits.endpoint("POST", "things/orders", ROUTES) == "POST things/*"
 
 
 def test_the_key_shows_nothing_of_the_account() -> None:

@@ -15,6 +15,7 @@ from db import approvals, datasources, outbox, pauses
 from db.states import FeedState
 from simulators.faults import Fault
 from tasks import deaths, declare, declare_file, deliver, providers, reconcile
+from tasks.declare_sources import Addresses
 from tasks.repairs import Repair
 from tests.tasks import differences, past_days
 from tests.tasks.scenes import LEASE_OVER, TODAY, TRIED_AGAIN, YESTERDAY, change_feed, die
@@ -191,7 +192,7 @@ def apply(world: World) -> None:
         file="waggle.toml",
         env={},
         providers=providers.table(),
-        allow_http=True,
+        addresses=Addresses(http=True),
         now=world.clock.at,
     )
     declare.apply(world.ledger, world.vault, declaration, now=world.clock.at, prune=True)

@@ -13,6 +13,7 @@ from tests.tasks.scenes import change_feed
 from tests.world import DAY, World
 
 SYNCS = 200
+SYNCS_ON_POSTGRESQL = 60  # the walk is about Beeminder's points; the ledger only has to be another
 
 
 def theirs(world: World) -> list[dict[str, object]]:
@@ -61,7 +62,8 @@ def test_two_hundred_random_syncs_touch_nobody_elses(world: World) -> None:
         world.beeminder.faults.add(fault)
     rt = with_options(world, lookback_days=4, corrections="always")
 
-    for _ in range(SYNCS):
+    syncs = SYNCS if world.ledger.is_sqlite else SYNCS_ON_POSTGRESQL
+    for _ in range(syncs):
         at = world.clock.at - rng.uniform(0, 4 * DAY)
         world.measure(world.series, {at: float(rng.randint(-3, 9))})
         if rng.random() < 0.1:
@@ -75,7 +77,7 @@ def test_two_hundred_random_syncs_touch_nobody_elses(world: World) -> None:
 
     assert theirs(world) == before
     writes = [change for change in world.beeminder.state.history if change.via is not None]
-    assert len(writes) > SYNCS / 2
+    assert len(writes) > syncs / 2
     assert all((change.requestid or "").startswith("wg-") for change in writes)
     assert not any(change.kind == "deleted" for change in writes)
     assert all(fault.hits for fault in trouble)

@@ -9,9 +9,11 @@ from sqlmodel import Session
 from clients.limits import Limits
 from db.engine import Ledger
 from db.states import Lane
+from tasks import limits, turns
 from tasks.gates import LedgerPassage
 from tasks.limits import Limit, Pace, Quota
-from tests.tasks.gated import ENDPOINT, TENANT, House, come_in, deferred, passed
+from tasks.ways import Way
+from tests.tasks.gated import ENDPOINT, TENANT, UNKNOWN, House, come_in, deferred, passed
 from tests.tasks.scenes import at_once
 from tests.world import ManualClock
 
@@ -176,3 +178,103 @@ def test_who_finds_a_closing_over_goes_first(ledger: Ledger) -> None:
     assert house.row().probe_until > house.clock.at
     first.answered(Limits())
     assert house.row().proven_at == house.clock.at
+
+
+class Drowsy(ManualClock):
+    """Wakes up late, as often as it is told."""
+
+    late: float = 0.0
+    times: int = 0
+
+    def sleep(self, seconds: float) -> None:
+        """The time goes by, and a little more."""
+        super().sleep(seconds)
+        if seconds > 0.0 and self.times > 0:
+            self.times -= 1
+            super().sleep(self.late)
+
+
+def drowsy(ledger: Ledger, *, late: float, times: int) -> House:
+    """A process that wakes up late."""
+    clock = Drowsy()
+    clock.late, clock.times = late, times
+    return House(ledger, clock)
+
+
+TOO_LATE = turns.TO_LOOK + 2 * limits.LATE_SECONDS
+STRICT = Quota(account="strict", limit=Limit(requests=10, seconds=1.0))
+STEP = STRICT.pace().interval
+
+
+@pytest.mark.parametrize(("late", "slots"), [(0.02, 1), (TOO_LATE, 2)])
+def test_a_slot_that_was_overslept_is_not_used(ledger: Ledger, late: float, slots: int) -> None:
+    """Beside the next one it would be one too many: another is taken, and one request counted."""
+    house = drowsy(ledger, late=late, times=1)
+    gate, began = house.gate(STRICT), house.clock.at
+    passed(come_in(gate))
+
+    passed(come_in(gate))
+
+    assert slots * STEP <= house.clock.at - began < slots * STEP + limits.LATE_SECONDS
+    assert house.row(STRICT).passed == 2
+
+
+def test_who_oversleeps_again_goes(ledger: Ledger) -> None:
+    """A process that is always late still gets its work done, at half the pace."""
+    house = drowsy(ledger, late=TOO_LATE, times=100)
+    gate = house.gate(STRICT)
+    for _ in range(5):
+        passed(come_in(gate))
+    assert house.row(STRICT).passed == 5
+
+
+@pytest.mark.parametrize("strict_first", [True, False])
+def test_who_oversleeps_one_quota_makes_way_under_another(
+    ledger: Ledger, *, strict_first: bool
+) -> None:
+    """It was to go first through a gate that was closed, and goes first all the same."""
+    house = drowsy(ledger, late=TOO_LATE, times=0)
+    both = (STRICT, UNKNOWN) if strict_first else (UNKNOWN, STRICT)
+    gate = house.gate(*both)
+    passed(come_in(gate)).answered(Limits())
+    house.close(0.01)
+    house.clock.advance(0.01)
+    house.clock.times = 1
+
+    passed(come_in(gate)).answered(Limits())
+
+    assert house.row().probe_until == 0.0
+    assert house.row(STRICT).passed == 2
+
+
+@pytest.mark.parametrize(
+    ("quota", "pace"),
+    [
+        (Quota(account="b", limit=Limit(requests=10, seconds=1.0, bucket=1)), None),
+        (Quota(account="ours"), Pace(0.1)),
+    ],
+    ids=["a bucket", "our own pace"],
+)
+def test_where_it_does_no_harm_a_late_request_goes(
+    ledger: Ledger, quota: Quota, pace: Pace | None
+) -> None:
+    """A bucket has only become fuller, and a pace that nobody counts is not kept to the point."""
+    house = drowsy(ledger, late=TOO_LATE, times=100)
+    gate, began = house.gate(quota, pace=pace), house.clock.at
+    for _ in range(3):
+        passed(come_in(gate))
+    assert house.clock.at - began < 0.35
+
+
+def test_those_who_wait_do_not_all_ask_at_once(house: House) -> None:
+    """Each is told another time to ask for the one slot that comes next, and none is lost by it."""
+    rt, pace = house.runtime(), Pace(0.4)
+    way = Way(rt, "vendor:slow", STRICT, pace=pace, vendor="vendor", endpoint="")
+    for _ in range(2):  # the second one has to wait, and the slot after it is not within reach
+        turns.wait(rt, [way], ends_at=house.clock.at + 1.0, lane=Lane.BULK)
+    free_at = house.clock.at + pace.interval
+
+    told = [turns.wait(rt, [way], ends_at=house.clock.at + 0.1, lane=Lane.BULK) for _ in range(8)]
+
+    assert len({at for at in told if isinstance(at, float)}) == 8
+    assert all(isinstance(at, float) and at < free_at for at in told)

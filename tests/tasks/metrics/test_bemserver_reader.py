@@ -6,7 +6,7 @@ from clients.errors import NotFound
 from db.models import Source
 from tasks import days, jobs
 from tasks.metrics.bemserver import Params
-from tasks.providers import Answer, Request
+from tasks.providers import Answer, Looks, Request
 from tests.tasks.scenes import all_rows
 from tests.world import DAY, NOON, World
 
@@ -74,6 +74,19 @@ def test_a_series_by_name(world: World) -> None:
     assert isinstance(ask(world, timeseries="Main", campaign="Home"), NotFound)
 
 
+@pytest.mark.parametrize("deadline", HOURS_AND_NOT)
+def test_days_may_come_in_any_order(world: World, deadline: int) -> None:
+    """The span of a request is that of all its days, not from its first to its last."""
+    utc = days.zone("UTC")
+    last = days.parse(days.day_of(NOON, utc, deadline))
+    asked = tuple(days.windows(last - days.ONE_DAY, last, utc, deadline))[::-1]
+    params = Params(timeseries=world.series)
+    (source,) = all_rows(world, Source)
+    request = Request(key=1, metric="timeseries_aggregate", params=params, days=asked, now=NOON)
+    answer = jobs.connect(world.runtime(), source).read([request])[1]
+    assert values(answer) == [2.5, 7.0]
+
+
 def test_another_state_is_other_data(world: World) -> None:
     """Raw is empty here: nothing was measured. An unknown state says which there are."""
     assert values(ask(world, data_state="Raw")) == [None, None]
@@ -111,3 +124,21 @@ def test_names_are_asked_for_once(world: World) -> None:
     world.work(rt)
     assert world.bemserver.faults.count("timeseries_data_states/") == 1
     assert world.bemserver.faults.count(r"timeseries/\d+") == 1
+
+
+def test_a_look_shows_one_page_and_says_how_many_more(world: World) -> None:
+    """Thousands of series are not read to show some."""
+    for number in range(120):
+        world.bemserver.state.add_series(f"Meter {number:03}", campaign="Home", unit="kWh")
+    (source,) = all_rows(world, Source)
+    connection = jobs.connect(world.runtime(), source)
+    assert isinstance(connection, Looks)
+
+    found = connection.look()
+
+    series = [one for one in found if one.kind == "timeseries"]
+    assert len(series) == 101
+    assert series[-1].name == "and 22 more"
+    assert "in kWh, campaign Home" in {one.detail for one in series}
+    asked = [request.path for request in world.bemserver.faults.requests]
+    assert asked.count("/timeseries/") == 1

@@ -5,7 +5,7 @@ import pytest
 from db import approvals
 from db.models import Backfill, Feed
 from db.models_points import Datapoint
-from tasks import approving, days
+from tasks import days
 from tests.tasks import past_days
 from tests.tasks.measured import look, say
 from tests.tasks.scenes import TODAY, YESTERDAY, all_rows
@@ -26,7 +26,7 @@ def approve(world: World) -> None:
     with world.ledger.write() as session:
         rows = approvals.approve(session, [world.feed_id], daystamp=None, now=now)
         feed = session.get_one(Feed, world.feed_id)
-        approving.read_on(session, feed, rows, now=now)
+        approvals.read_on(session, feed, rows, now=now)
 
 
 def go_on(world: World, said: dict[str, float]) -> None:

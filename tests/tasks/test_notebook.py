@@ -1,0 +1,78 @@
+"""A connection's notes: the same in the ledger and in memory, and of one account only."""
+
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy.exc import StatementError
+from sqlmodel import select
+
+from db.engine import Ledger
+from db.models import Source, User
+from db.models_notebook import Sighted, Validator
+from db.notebook import Sighting, Validated
+from tasks.notebook import LedgerNotebook, MemoryNotebook, Notebook
+from tests.world import ManualClock
+
+NOW = 1_800_000_000.0
+Make = Callable[[str], Notebook]
+
+
+@pytest.fixture(params=["ledger", "memory"])
+def make(request: pytest.FixtureRequest, ledger: Ledger) -> Make:
+    """Notebooks of accounts of one source."""
+    if request.param == "memory":
+        kept: dict[str, MemoryNotebook] = {}
+        return lambda account: kept.setdefault(account, MemoryNotebook())
+    with ledger.write() as session:
+        session.add(User(id=1, username="alice"))
+        session.flush()
+        session.add(Source(id=1, user_id=1, name="boards", provider="bime"))
+    clock = ManualClock(NOW)
+    return lambda account: LedgerNotebook(ledger, clock, source_id=1, account=account)
+
+
+def test_an_answer_and_its_records_are_there_together(make: Make) -> None:
+    """What a 304 stands for later is all of it: validators, value, records of both sorts."""
+    found = Validated('W/"a"', "Sun", {"count": 2})
+    make("a").write(
+        "/boards",
+        found,
+        once={"created": [Sighting("1", NOW), Sighting("1", NOW + 1), Sighting("2", NOW)]},
+        each={"updated": [Sighting("1", NOW), Sighting("1", NOW + 9)]},
+    )
+
+    notes = make("a")
+    assert notes.validated("/boards") == found
+    assert notes.count("created", NOW, NOW + 1) == 2
+    assert notes.count("created", NOW + 1, NOW + 2) == 0
+    assert notes.count("updated", NOW, NOW + 10) == 1
+    assert notes.count("updated", NOW + 9, NOW + 10) == 1
+
+
+def test_notes_of_another_account_are_not_ours(make: Make) -> None:
+    """Who declares another account under the same name gets none of the old one's counts."""
+    make("a").write("/boards", Validated('"a"', None, {}), once={"created": [Sighting("1", NOW)]})
+
+    other = make("b")
+    assert other.validated("/boards") is None
+    assert other.count("created", 0.0, NOW + 1) == 0
+
+
+def test_what_can_not_be_written_is_not_half_written(ledger: Ledger) -> None:
+    """Records without their validator would be harmless; a validator without its records not."""
+    notes = LedgerNotebook(ledger, ManualClock(NOW), source_id=1, account="a")
+    with ledger.write() as session:
+        session.add(User(id=1, username="alice"))
+        session.flush()
+        session.add(Source(id=1, user_id=1, name="boards", provider="bime"))
+
+    with pytest.raises((TypeError, StatementError)):
+        notes.write(
+            "/boards",
+            Validated('"a"', None, {"not json": object()}),
+            once={"created": [Sighting("1", NOW)]},
+        )
+
+    with ledger.read() as session:
+        assert session.exec(select(Sighted)).all() == []
+        assert session.exec(select(Validator)).all() == []
