@@ -9,47 +9,26 @@ import anyio.to_thread
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.routing import Route
 
 from db.clock import Clock
 from db.engine import Ledger
 from db.vault import Vault
-from webhooks import bodies, errors, health, login, oauth, pages
-from webhooks.autofetch import autofetch
+from webhooks import bodies, errors, feed_streams, routes, run_streams
 from webhooks.config import ReceiverConfig
-from webhooks.deauthorized import deauthorized
 from webhooks.door import Door
 from webhooks.holds import Holds
 from webhooks.metrics import Metrics
 from webhooks.middleware import RequestIds
 from webhooks.probe import Probe
 from webhooks.receiver import Receiver
-from webhooks.reminder import reminder
 from webhooks.ringer import Ring, Ringer
 from webhooks.services import Services
+from webhooks.streams import Streams
 from webhooks.writer import Writer
 
 IDENTIFY_AT_ONCE = 8
 # Fewer than the connections of a ledger's pool: pages never take the last one from the commits.
 PAGES_AT_ONCE = 6
-
-ROUTES = (
-    Route("/beeminder/autofetch/{secret}", autofetch, methods=["POST"]),
-    Route("/beeminder/deauthorized/{secret}", deauthorized, methods=["POST"]),
-    Route("/beeminder/reminder/{hook}", reminder, methods=["POST"]),
-    Route("/healthz", health.healthz),
-    Route("/readyz", health.readyz),
-    Route("/metrics", health.metrics),
-    Route("/beeminder/connect", oauth.connect),
-    Route(oauth.PATH, oauth.callback),
-    Route("/login/{secret}", login.login),
-    Route("/logout", login.logout, methods=["POST"]),
-    Route("/", pages.home),
-    Route("/events", pages.events),
-    Route("/feeds/{user}/{goal}", pages.goal),
-    Route("/runs", pages.runs),
-    Route("/static/{name}", pages.static),
-)
 
 
 def create_app(
@@ -80,11 +59,21 @@ def create_app(
         ringer=ringer,
         writer=Writer(ledger=ledger, clock=clock, ringer=ringer, metrics=metrics),
         holds=Holds(ledger=ledger, clock=clock, seconds=config.hold_seconds, metrics=metrics),
+        run_streams=Streams(
+            name="runs", ledger=ledger, read=run_streams.read, watching=metrics.watchers
+        ),
+        feed_streams=Streams(
+            name="feeds",
+            ledger=ledger,
+            read=feed_streams.read,
+            form=feed_streams.as_event,
+            watching=metrics.feed_watchers,
+        ),
         probe=Probe(ledger=ledger, clock=clock, ringer=ringer, broker_ok=broker_ok),
         identifying=anyio.CapacityLimiter(IDENTIFY_AT_ONCE),
     )
     app = Starlette(
-        routes=ROUTES,
+        routes=routes.ROUTES,
         middleware=[Middleware(RequestIds)],
         exception_handlers={
             bodies.TooLargeError: bodies.on_too_large,
@@ -105,13 +94,22 @@ async def _running(app: Starlette) -> AsyncIterator[None]:
     tasks = [
         asyncio.create_task(receiver.writer.run(), name="receiver-writer"),
         asyncio.create_task(receiver.holds.run(), name="receiver-holds"),
+        asyncio.create_task(receiver.run_streams.run(), name="receiver-runs"),
+        asyncio.create_task(receiver.feed_streams.run(), name="receiver-feeds"),
     ]
     try:
         yield
     finally:
-        receiver.holds.release()
+        receiver.release()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        for part in (receiver.writer, receiver.holds, receiver.probe, receiver.ringer):
+        for part in (
+            receiver.writer,
+            receiver.holds,
+            receiver.run_streams,
+            receiver.feed_streams,
+            receiver.probe,
+            receiver.ringer,
+        ):
             part.stop()

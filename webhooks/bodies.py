@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
+from starlette.datastructures import ImmutableMultiDict
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
@@ -91,6 +92,13 @@ async def fields(request: Request, *, limit: int) -> dict[str, Any]:
     return found | _form(_text(body))
 
 
+async def form(request: Request, *, limit: int) -> ImmutableMultiDict[str, str]:
+    """The fields of a form that a page sent; one that was ticked several times has several."""
+    _content_type(request, allowed=(FORM,))
+    body = await read(request, limit=limit)
+    return ImmutableMultiDict(_pairs(_text(body)))
+
+
 async def json_object(request: Request, *, limit: int) -> dict[str, Any]:
     """The JSON object that is the body."""
     _content_type(request, allowed=(JSON,))
@@ -157,13 +165,16 @@ def _text(body: bytes) -> str:
         raise malformed("the body is not UTF-8") from None
 
 
-def _form(text: str) -> dict[str, str]:
+def _pairs(text: str) -> list[tuple[str, str]]:
     try:
-        pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
+        return parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
     except ValueError:
         raise malformed("the form or query could not be read") from None
+
+
+def _form(text: str) -> dict[str, str]:
     found: dict[str, str] = {}
-    for name, value in pairs:
+    for name, value in _pairs(text):
         if found.setdefault(name, value) != value:
             raise malformed("a field is given twice", field=None)
     return found

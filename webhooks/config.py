@@ -13,8 +13,9 @@ class ReceiverConfig:
     `public_url` and `beeminder_url` carry no trailing slash. `hold_seconds`: how long an autofetch
     callback waits for fresh data, 0 for not at all. `failed_status`: the status of an autofetch
     answer when the data is not on the goal. `operators`: lower-case usernames that see
-    everything. `session_key` signs cookies. `trusted_proxies`: comma-separated addresses whose
-    `X-Forwarded-*` are believed. `max_body`: bytes.
+    everything. `linkable`: providers whose sources are linked in the browser. `session_key` signs
+    cookies. `trusted_proxies`: comma-separated addresses whose `X-Forwarded-*` are believed.
+    `max_body`: bytes. `operator_channels`: audience and kind of each address of the operator's.
     """
 
     public_url: str
@@ -26,8 +27,10 @@ class ReceiverConfig:
     hold_seconds: float = 25.0
     failed_status: int = DEFAULT_FAILED_STATUS
     operators: frozenset[str] = frozenset()
+    linkable: frozenset[str] = frozenset()
     trusted_proxies: str | None = None
     max_body: int = MAX_BODY
+    operator_channels: tuple[tuple[str, str], ...] = ()
 
     @property
     def secure(self) -> bool:

@@ -77,7 +77,7 @@ def envelope(code: str, message: str, details: Any = None) -> dict[str, Any]:  #
 
 def render(request: Request, error: AnswerError) -> Response:
     """The answer that tells of an error."""
-    if request.method in ("GET", "HEAD") and "text/html" in request.headers.get("accept", ""):
+    if "text/html" in request.headers.get("accept", ""):
         response: Response = rendering.page(
             "error.html", status=error.status, title=_phrase(error.status), message=error.message
         )

@@ -5,9 +5,8 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
+from db import overdue
 from webhooks.receiver import receiver_of
-
-PATIENCE_SECONDS = 60.0  # how long due work may wait while nothing else is done
 
 
 async def healthz(_request: Request) -> Response:
@@ -34,8 +33,7 @@ async def readyz(request: Request) -> Response:
         "workers": state.workers,
         "oldest_due_seconds": round(state.oldest_due, 3),
     }
-    # After a long stop everything is overdue; what counts is whether it is being worked off.
-    moving = min(state.oldest_due, state.last_progress) <= PATIENCE_SECONDS
+    moving = overdue.is_moving(state.oldest_due, state.last_progress)
     good = broker == "ok" and state.workers > 0 and moving
     return JSONResponse(found, status_code=200 if good else 503)
 
@@ -54,4 +52,7 @@ async def metrics(request: Request) -> Response:
         found = await receiver.probe.hindrances()
         if not isinstance(found, str):
             receiver.metrics.set_hindrances(found)
+        followed = await receiver.probe.runs()
+        if not isinstance(followed, str):
+            receiver.metrics.set_runs(followed)
     return Response(receiver.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")

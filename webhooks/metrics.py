@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from db.runs_listed import Figures
 from webhooks.queries import Hindrances
 
 KINDS = ("autofetch", "deauthorized", "reminder")
@@ -38,6 +39,12 @@ class Metrics:
             registry=self.registry,
         )
         self.held = Gauge("waggle_held", "Callbacks held now.", registry=self.registry)
+        self.watchers = Gauge(
+            "waggle_run_watchers", "Browsers and programs that watch runs.", registry=self.registry
+        )
+        self.feed_watchers = Gauge(
+            "waggle_feed_watchers", "Browsers that watch feeds.", registry=self.registry
+        )
         self.commits = Counter(
             "waggle_commits", "Commits of callbacks.", ["outcome"], registry=self.registry
         )
@@ -63,6 +70,7 @@ class Metrics:
         )
         self._workers = Gauge("waggle_workers", "Workers alive.", registry=self.registry)
         self._hindrances = HindranceGauges(self.registry)
+        self._runs = RunGauges(self.registry)
 
     def answered(self, kind: str, outcome: str) -> None:
         """Count one callback."""
@@ -87,6 +95,10 @@ class Metrics:
     def set_hindrances(self, found: Hindrances) -> None:
         """Take over what holds work up."""
         self._hindrances.set(found)
+
+    def set_runs(self, found: Figures) -> None:
+        """Take over how the following of runs goes."""
+        self._runs.set(found)
 
     def text(self) -> bytes:
         """The text format, version 0.0.4."""
@@ -137,3 +149,42 @@ class HindranceGauges:
         self._deferrals.set(found.deferrals)
         self._suspects.set(found.suspects)
         self._set_aside.set(found.set_aside)
+
+
+class RunGauges:
+    """Runs that go on: what their streams do, and whether anything is heard of them.
+
+    Reconnects are counted for each run that goes on, and leave with it when it ends: their sum is a
+    gauge, not a counter.
+    """
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._streams = Gauge(
+            "waggle_runs",
+            "Runs that are followed, by what their streams do.",
+            ["stream"],
+            registry=registry,
+        )
+        self._reconnects = Gauge(
+            "waggle_runs_reconnects",
+            "How often the streams of the runs that go on now were opened again.",
+            registry=registry,
+        )
+        self._stale = Gauge(
+            "waggle_runs_stale",
+            "Runs that go on, and of which nothing was heard for 5 minutes.",
+            registry=registry,
+        )
+        self._lag = Gauge(
+            "waggle_runs_lag_seconds",
+            "How long the quietest run with an open stream was not heard of.",
+            registry=registry,
+        )
+
+    def set(self, found: Figures) -> None:
+        """Take these figures over."""
+        for stream, count in found.streams.items():
+            self._streams.labels(stream).set(count)
+        self._reconnects.set(found.reconnects)
+        self._stale.set(found.stale)
+        self._lag.set(found.lag)

@@ -8,6 +8,7 @@ https://api.beeminder.com/#auth
 import hmac
 import re
 import secrets
+from typing import Any
 from urllib.parse import urlencode
 
 import anyio.to_thread
@@ -18,7 +19,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from webhooks import linking, rendering, sessions
+from webhooks import linking, places, rendering, sessions
 from webhooks.receiver import Receiver, receiver_of
 from webhooks.services import Identity, ServiceError
 
@@ -55,7 +56,11 @@ def connect(request: Request) -> Response:
     response = RedirectResponse(
         f"{config.beeminder_url}/apps/authorize?{query}", status_code=302, headers=rendering.HEADERS
     )
-    value = {"state": state, "issued": int(receiver.clock.now())}
+    value = {
+        "state": state,
+        "issued": int(receiver.clock.now()),
+        "next": places.ours(request.query_params.get("next")),
+    }
     response.set_cookie(
         COOKIE,
         str(_signer(receiver).dumps(value)),
@@ -91,7 +96,9 @@ async def callback(request: Request) -> Response:
     log.info("oauth.linked", user=linked.user.id, woken=linked.woken)
     if linked.woken:
         receiver.ringer.want([("sync", "default")])
-    response = RedirectResponse("/", status_code=303, headers=rendering.HEADERS)
+    response = RedirectResponse(
+        _place(receiver, request), status_code=303, headers=rendering.HEADERS
+    )
     response.delete_cookie(COOKIE, path=PATH, secure=receiver.config.secure, httponly=True)
     await run_in_threadpool(sessions.start, receiver, response, user=linked.user)
     return response
@@ -130,10 +137,23 @@ def _refusal(receiver: Receiver, request: Request) -> Response | None:
     return None
 
 
-def _state_fits(receiver: Receiver, request: Request) -> bool:
+def _began(receiver: Receiver, request: Request) -> dict[str, Any] | None:
+    """What this browser was given when it set out."""
     try:
-        value = _signer(receiver).loads(request.cookies.get(COOKIE, ""))
+        value: dict[str, Any] = _signer(receiver).loads(request.cookies.get(COOKIE, ""))
     except itsdangerous.BadData:
+        return None
+    return value
+
+
+def _place(receiver: Receiver, request: Request) -> str:
+    """The page that whoever signed in had asked for."""
+    return places.ours((_began(receiver, request) or {}).get("next"))
+
+
+def _state_fits(receiver: Receiver, request: Request) -> bool:
+    value = _began(receiver, request)
+    if value is None:
         return False
     in_time = receiver.clock.now() - float(value["issued"]) < SECONDS
     given = request.query_params.get("state", "")

@@ -12,9 +12,10 @@ from typing import Generic, TypeVar
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from db import overdue, workers
+from db import overdue, runs_listed, workers
 from db.clock import Clock
 from db.engine import Ledger
+from db.runs_listed import Figures
 from webhooks import queries
 from webhooks.queries import Hindrances
 from webhooks.ringer import Ringer
@@ -73,6 +74,7 @@ class Probe:
         self._thread = SoloThread("probe")
         self._ledger_state = Question(self._thread, self._look, fresh=LEDGER_FRESH_SECONDS)
         self._hindrances = Question(self._thread, self._hold_ups, fresh=LEDGER_FRESH_SECONDS)
+        self._runs = Question(self._thread, self._followed, fresh=LEDGER_FRESH_SECONDS)
         self._broker = Question(ringer.thread, broker_ok, fresh=BROKER_FRESH_SECONDS)
 
     async def ledger_state(self) -> LedgerState | str:
@@ -82,6 +84,10 @@ class Probe:
     async def hindrances(self) -> Hindrances | str:
         """What holds work up, or why that is not known: for figures only, it costs more."""
         return await _of_ledger(self._hindrances)
+
+    async def runs(self) -> Figures | str:
+        """How the following of runs goes, or why that is not known."""
+        return await _of_ledger(self._runs)
 
     async def broker_state(self) -> str:
         """`ok`, or what is wrong with the broker."""
@@ -101,13 +107,17 @@ class Probe:
                 inbox=queries.inbox_by_state(session),
                 outbox=queries.outbox_by_state(session),
                 oldest_due=overdue.oldest(session, now),
-                last_progress=queries.last_progress(session, now),
+                last_progress=overdue.last_progress(session, now),
                 workers=workers.alive(session, now),
             )
 
     def _hold_ups(self) -> Hindrances:
         with self._ledger.read() as session:
             return queries.hindrances(session, self._clock.now())
+
+    def _followed(self) -> Figures:
+        with self._ledger.read() as session:
+            return runs_listed.figures(session, self._clock.now())
 
 
 async def _of_ledger(question: Question[Answer]) -> Answer | str:

@@ -1,6 +1,5 @@
 """What the receiver reads from the ledger to show it."""
 
-import math
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -8,8 +7,8 @@ from sqlalchemy import case, func, or_, select
 from sqlalchemy.orm import Mapped
 from sqlmodel import Session, col
 
-from db import held_up, quotas, workers
-from db.models import Event, Feed, Worker
+from db import held_up, quotas
+from db.models import Event
 from db.models_limits import Breaker, Quota
 from db.models_points import Datapoint
 from db.states import DatapointState, EventState
@@ -49,18 +48,6 @@ def _by_state(session: Session, state: Mapped[str], every: type[StrEnum]) -> dic
     for name, count in session.connection().execute(select(state, func.count()).group_by(state)):
         found[name] = count
     return found
-
-
-def last_progress(session: Session, now: float) -> float:
-    """Seconds since a feed was synced, or since a worker that lives was started."""
-    synced = session.connection().execute(select(func.max(col(Feed.last_synced_at))))
-    started = session.connection().execute(
-        select(func.max(col(Worker.started_at))).where(
-            col(Worker.seen_at) > now - workers.ALIVE_SECONDS
-        )
-    )
-    known = [at for at in (synced.scalar_one(), started.scalar_one()) if at is not None]
-    return max(0.0, now - max(known)) if known else math.inf
 
 
 def hindrances(session: Session, now: float) -> Hindrances:

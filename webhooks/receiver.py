@@ -16,6 +16,7 @@ from webhooks.metrics import Metrics
 from webhooks.probe import Probe
 from webhooks.ringer import Ringer
 from webhooks.services import Services
+from webhooks.streams import Streams
 from webhooks.writer import Writer
 
 
@@ -33,8 +34,16 @@ class Receiver:
     ringer: Ringer
     writer: Writer
     holds: Holds
+    run_streams: Streams
+    feed_streams: Streams
     probe: Probe
     identifying: anyio.CapacityLimiter
+
+    def release(self) -> None:
+        """Let go of everybody who is held or watches, and of all who come later: it stops."""
+        self.holds.release()
+        self.run_streams.release()
+        self.feed_streams.release()
 
 
 def receiver_of(request: Request) -> Receiver:

@@ -8,58 +8,65 @@ import os
 import resource
 import signal
 import socket
-import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from types import FrameType
 
-import httpx
 import structlog
 import uvicorn
 
 import clients
+from clients import notifier
 from clients.errors import ClientError, Transient
-from db import schema
-from db.clock import LedgerClock
-from db.engine import Ledger
+from clients.notifier import Letter
+from db import messages
+from db.models import Feed, Goal, Source, User
 from db.vault import Vault
+from tasks import backfill_asked, days, source_links, telling
+from tasks.gates import DeferredError
+from tasks.providers import Provider
+from tasks.runtime import Runtime
 from webhooks.app import create_app
 from webhooks.config import ReceiverConfig
 from webhooks.protocol import BoundedProtocol
 from webhooks.receiver import Receiver
-from webhooks.services import Identity, ServiceError
+from webhooks.serve_forms import FormServices
+from webhooks.services import DayBounds, Identity, ServiceError
 from worker import app as celery_app
-from worker import logs
+from worker import interpreter, logs, runtime
 from worker.bells import Bells
 from worker.settings import Settings
 
 log = structlog.get_logger(__name__)
 
 BACKLOG = 4096
-# SQLite gives the interpreter up at every row; with Python's 5 ms a commit waits for the loop at
-# each of them.
-SWITCH_SECONDS = 0.0005
 OPEN_FILES = 65_536  # a held callback is one; the usual 1,024 are too few
 KEEP_ALIVE_SECONDS = 15
 GRACE_SECONDS = 2
 GONE_AFTER_SECONDS = 6.5
 IDENTIFY_SECONDS = 5.0
+EXAMINE_SECONDS = 5.0
 STOPS = (signal.SIGINT, signal.SIGTERM)
 
 
-class BeeminderServices:
-    """What the receiver asks of Beeminder."""
+class VendorServices(FormServices):
+    """What the receiver asks of Beeminder, of the vendors of sources, and of what tasks know."""
 
-    def __init__(self, *, http: httpx.Client, base_url: str) -> None:
-        self._http = http
-        self._base_url = base_url
+    def __init__(self, rt: Runtime, settings: Settings) -> None:
+        super().__init__(
+            rt.providers,
+            rt.vault,
+            operators=runtime.addresses(settings),
+            others=runtime.typed(settings),
+        )
+        self._rt = rt
 
     def identify(self, token: str) -> Identity:
         """Whose token this is. https://api.beeminder.com/#get-user."""
         client = clients.BeeminderClient(
-            http=self._http,
+            http=self._rt.http,
             token=clients.Token("oauth", token),
-            base_url=self._base_url,
+            base_url=self._rt.options.beeminder_url,
             deadline=IDENTIFY_SECONDS,
         )
         try:
@@ -70,9 +77,67 @@ class BeeminderServices:
             ) from None
         return Identity(user.id, user.username, user.timezone)
 
+    def day(
+        self, daystamp: str | None, *, timezone: str | None, deadline: int, now: float
+    ) -> DayBounds:
+        """A day of a goal (None: today) of somebody in this zone (None: UTC)."""
+        try:
+            zone = days.zone(timezone or "UTC")
+            date = days.parse(daystamp or days.day_of(now, zone, deadline))
+            window = days.window(date, zone, deadline)
+        except (ValueError, OverflowError) as error:
+            raise ServiceError("no_such_day", str(error), transient=False) from None
+        return DayBounds(window.daystamp, window.starts_at, window.ends_at)
+
+    def objection(self, feed_id: int, *, first: str, last: str, now: float) -> str | None:
+        """Why these days (YYYYMMDD) of a feed can't be read again."""
+        with self._rt.ledger.read() as session:
+            feed = session.get_one(Feed, feed_id)
+            source = session.get_one(Source, feed.source_id)
+            goal = session.get_one(Goal, feed.goal_id)
+            user = session.get_one(User, goal.user_id)
+        today = self.day(None, timezone=user.timezone, deadline=goal.deadline, now=now)
+        wrong = backfill_asked.wrong_span(first, last, today.daystamp)
+        if wrong is not None:
+            return wrong
+        return backfill_asked.objection(self._rt.providers, source.provider, feed, first)
+
+    def source_address(self, source_id: int, *, redirect_uri: str, state: str) -> str:
+        """Where the owner of a source is sent to let us read it."""
+        with _told():
+            return source_links.address(self._rt, source_id, redirect_uri=redirect_uri, state=state)
+
+    def link_source(self, source_id: int, *, code: str, redirect_uri: str) -> int:
+        """Take what the code is good for; how many feeds go on because of it."""
+        with _told():
+            return source_links.finish(self._rt, source_id, code=code, redirect_uri=redirect_uri)
+
+    def telling_service(self, url: str) -> str:
+        """The name of the service that an Apprise address of a person's is for."""
+        (found,) = notifier.examine(
+            [Letter("new", url)], guard=telling.guard_of(self._rt), seconds=EXAMINE_SECONDS
+        )
+        if not found.ok or found.service is None:
+            raise ServiceError(
+                "bad_address", f"this address {found.reason}", transient=not found.final
+            )
+        return found.service
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    """What goes wrong in the block, in the receiver's words."""
+    try:
+        yield
+    except DeferredError as error:
+        raise ServiceError("rate_limited", str(error), transient=True) from None
+    except ClientError as error:
+        transient = isinstance(error, Transient)
+        raise ServiceError(error.reason, error.message, transient=transient) from None
+
 
 class Server(uvicorn.Server):
-    """Ends all holds the moment it is told to stop; uvicorn alone would wait for each."""
+    """Ends holds and streams the moment it is told to stop; uvicorn alone would wait for each."""
 
     def __init__(self, config: uvicorn.Config, receiver: Receiver) -> None:
         super().__init__(config)
@@ -80,8 +145,9 @@ class Server(uvicorn.Server):
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Remember the loop that the holds live in."""
+        """Remember the loop that the holds live in; be on time from now on."""
         self._loop = asyncio.get_running_loop()
+        interpreter.be_on_time()
         await super().startup(sockets)
         for server in self.servers:
             for bound in server.sockets:
@@ -93,7 +159,7 @@ class Server(uvicorn.Server):
         super().handle_exit(sig, frame)
         # Nothing is logged here: the signal may have come in the middle of a log line.
         if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._receiver.holds.release)
+            self._loop.call_soon_threadsafe(self._receiver.release)
         _be_gone()
 
 
@@ -102,18 +168,15 @@ def run(settings: Settings, host: str, port: int) -> int:
     logs.configure(format=settings.log_format, level=settings.log_level)
     logs.hide(*settings.secrets())
     _allow_open_files()
-    sys.setswitchinterval(SWITCH_SECONDS)
-    ledger = Ledger(settings.database_url)
     bells = Bells(celery_app.make(settings))
-    with contextlib.closing(ledger), contextlib.closing(bells), httpx.Client() as http:
-        schema.migrate(ledger)
+    with contextlib.closing(bells), runtime.build(settings, ring=bells.ring) as rt:
         app = create_app(
-            config=configuration(settings),
-            ledger=ledger,
-            vault=Vault(settings.secret_keys),
-            clock=LedgerClock(ledger),
+            config=configuration(settings, rt.providers.values()),
+            ledger=rt.ledger,
+            vault=rt.vault,
+            clock=rt.clock,
             ring=bells.ring,
-            services=BeeminderServices(http=http, base_url=settings.beeminder_url),
+            services=VendorServices(rt, settings),
             broker_ok=bells.reachable,
         )
         proxies = settings.trusted_proxies
@@ -146,7 +209,7 @@ def run(settings: Settings, host: str, port: int) -> int:
     return 0 if server.started else 1
 
 
-def configuration(settings: Settings) -> ReceiverConfig:
+def configuration(settings: Settings, providers: Iterable[Provider] = ()) -> ReceiverConfig:
     """What the receiver has to know of the settings."""
     return ReceiverConfig(
         public_url=settings.public_url.rstrip("/"),
@@ -158,7 +221,20 @@ def configuration(settings: Settings) -> ReceiverConfig:
         hold_seconds=settings.hold_seconds,
         failed_status=settings.failed_status,
         operators=frozenset(name.lower() for name in settings.operators),
+        linkable=frozenset(
+            provider.name for provider in providers if provider.code_flow is not None
+        ),
         trusted_proxies=settings.trusted_proxies,
+        operator_channels=_operator_channels(settings),
+    )
+
+
+def _operator_channels(settings: Settings) -> tuple[tuple[str, str], ...]:
+    """Audience, and kind of service, of each address: all that pages may know of it."""
+    vault = Vault(settings.secret_keys)
+    return tuple(
+        (messages.operator(vault.fingerprint(url)), url.partition("://")[0].lower())
+        for url in settings.notify
     )
 
 

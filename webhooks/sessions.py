@@ -6,7 +6,9 @@ The cookie names a row, not a right: what somebody may see is decided by the row
 import hmac
 import secrets
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import itsdangerous
 from sqlmodel import Session
@@ -25,18 +27,32 @@ SECONDS = 30 * 24 * 3600
 class Viewer:
     """Somebody who is signed in. `user_id` is None for an operator who is nobody at Beeminder.
 
-    `csrf` goes into every form.
+    `csrf` goes into every form. `timezone` is an IANA name, in which times are shown; None: UTC.
     """
 
     user_id: int | None
     username: str
     operator: bool
     csrf: str
+    timezone: str | None = None
+
+    @property
+    def zone(self) -> tzinfo:
+        """The zone in which times are shown."""
+        return zone(self.timezone)
 
     @property
     def only_user_id(self) -> int | None:
         """Whose things to show: None for everybody's."""
         return None if self.operator else self.user_id
+
+
+def zone(timezone: str | None) -> tzinfo:
+    """The zone of this IANA name; UTC for none, and for one that this machine does not know."""
+    try:
+        return UTC if timezone is None else ZoneInfo(timezone)
+    except (ZoneInfoNotFoundError, ValueError):
+        return UTC
 
 
 def start(
@@ -85,6 +101,7 @@ def viewer(receiver: Receiver, request: Request, session: Session) -> Viewer | N
         username=user.username if user else "operator",
         operator=by_link or named,
         csrf=str(_csrf_signer(receiver).dumps(value["nonce"])),
+        timezone=user.timezone if user else None,
     )
 
 

@@ -30,6 +30,7 @@ PATIENCE_SECONDS = 15.0
 BELLS: Mapping[EventKind, Bell] = {
     EventKind.AUTOFETCH: ("sync", Lane.URGENT.name.lower()),
     EventKind.REMINDER: ("sync", Lane.URGENT.name.lower()),
+    EventKind.SYNC: ("sync", Lane.URGENT.name.lower()),
     EventKind.DEAUTHORIZED: ("deauthorize", Lane.DEFAULT.name.lower()),
 }
 
@@ -45,6 +46,7 @@ class Waiting:
     kind: EventKind
     payload: dict[str, Any]
     user_id: int | None
+    request_id: str | None
     stored: asyncio.Future[str]
 
 
@@ -73,7 +75,8 @@ class Writer:
             message = "too many callbacks are waiting to be stored"
             raise NotStoredError(message)
         stored: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self._waiting.append(Waiting(kind, payload, user_id, stored))
+        request_id = structlog.contextvars.get_contextvars().get("request_id")
+        self._waiting.append(Waiting(kind, payload, user_id, request_id, stored))
         self._some.set()
         return await stored
 
@@ -126,6 +129,7 @@ class Writer:
                 kind=waiting.kind,
                 payload=waiting.payload,
                 user_id=waiting.user_id,
+                request_id=waiting.request_id,
                 received_at=now,
             )
             for waiting in group

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from urllib.parse import urlencode
 
 import httpx
 import pytest
@@ -18,10 +19,14 @@ from db import inbox
 from db.engine import Ledger
 from db.models import Event
 from db.vault import Vault
+from tasks import providers
+from tasks.declare_sources import Addresses
 from webhooks.app import create_app
 from webhooks.config import ReceiverConfig
 from webhooks.protocol import BoundedProtocol
 from webhooks.receiver import Receiver
+from webhooks.serve import VendorServices
+from webhooks.serve_forms import FormServices
 from webhooks.services import Identity, ServiceError
 
 SECRET = "path-secret-1"
@@ -51,6 +56,47 @@ class FakeServices:
     people: dict[str, Identity] = dataclasses.field(default_factory=dict)
     error: ServiceError | None = None
     asked: list[str] = dataclasses.field(default_factory=list)
+    linked: list[tuple[int, str, str]] = dataclasses.field(default_factory=list)
+    woken: int = 0
+    asked_days: list[tuple[int, str, str]] = dataclasses.field(default_factory=list)
+    against: str | None = None
+    forms: FormServices | None = None
+
+    def day(self, daystamp, *, timezone, deadline, now):
+        """As a real one, which needs no vendor."""
+        return VendorServices.day(self, daystamp, timezone=timezone, deadline=deadline, now=now)
+
+    def objection(self, feed_id: int, *, first: str, last: str, now: float) -> str | None:
+        """What a test has against these days."""
+        self.asked_days.append((feed_id, first, last))
+        return self.against
+
+    def __getattr__(self, name: str):
+        """What asks no vendor is answered by the real thing."""
+        return getattr(self.forms, name)
+
+    def source_address(self, source_id: int, *, redirect_uri: str, state: str) -> str:
+        """Somewhere at the vendor's."""
+        if self.error is not None:
+            raise self.error
+        query = urlencode({"source": source_id, "redirect_uri": redirect_uri, "state": state})
+        return f"https://vendor.test/authorize?{query}"
+
+    def link_source(self, source_id: int, *, code: str, redirect_uri: str) -> int:
+        """Remember what was to be exchanged."""
+        if self.error is not None:
+            raise self.error
+        self.linked.append((source_id, code, redirect_uri))
+        return self.woken
+
+    def telling_service(self, url: str) -> str:
+        """The scheme, where it is one that is known here."""
+        if self.error is not None:
+            raise self.error
+        scheme = url.partition("://")[0]
+        if scheme not in ("ntfy", "json"):
+            raise ServiceError("bad_address", "this address is not understood", transient=False)
+        return scheme
 
     def identify(self, token: str) -> Identity:
         """Look the token up."""
@@ -169,13 +215,20 @@ def vault() -> Vault:
     return Vault([Fernet.generate_key().decode(), Fernet.generate_key().decode()])
 
 
-@pytest.fixture
-def serve(ledger: Ledger, vault: Vault) -> Iterator[Callable[..., Serving]]:
-    """Start a receiver; keyword arguments are settings of it."""
+@contextlib.contextmanager
+def starting(ledger: Ledger, vault: Vault) -> Iterator[Callable[..., Serving]]:
+    """What starts receivers on this ledger; keyword arguments are settings of them."""
     with contextlib.ExitStack() as stack:
 
         def start(*, broker_ok: Callable[[], bool] = lambda: True, **settings) -> Serving:
-            clock, services, bell = SetClock(), FakeServices(), Bell()
+            clock, bell = SetClock(), Bell()
+            forms = FormServices(
+                providers.table(),
+                vault,
+                operators=Addresses(private=True, loopback=True),
+                others=Addresses(private=False),
+            )
+            services = FakeServices(forms=forms)
             given = {
                 "public_url": "http://waggle.test",
                 "callback_secrets": (SECRET, "path-secret-2"),
@@ -183,6 +236,7 @@ def serve(ledger: Ledger, vault: Vault) -> Iterator[Callable[..., Serving]]:
                 "beeminder_url": "https://beeminder.test",
                 "client_id": "client-1",
                 "hold_seconds": 0.0,
+                "linkable": frozenset({"bime"}),
             }
             app = create_app(
                 config=ReceiverConfig(**(given | settings)),
@@ -194,7 +248,7 @@ def serve(ledger: Ledger, vault: Vault) -> Iterator[Callable[..., Serving]]:
                 broker_ok=broker_ok,
             )
             url = stack.enter_context(listening(app))
-            stack.callback(app.state.receiver.holds.release)
+            stack.callback(app.state.receiver.release)
             client = stack.enter_context(httpx.Client(base_url=url, timeout=BOUND_SECONDS))
             threads = stack.enter_context(ThreadPoolExecutor(64))
             stack.callback(bell.let.set)
@@ -202,6 +256,19 @@ def serve(ledger: Ledger, vault: Vault) -> Iterator[Callable[..., Serving]]:
                 app.state.receiver, url, client, ledger, clock, vault, services, bell, threads
             )
 
+        yield start
+
+
+@pytest.fixture(scope="session", name="starting")
+def _starting() -> Callable[..., contextlib.AbstractContextManager[Callable[..., Serving]]]:
+    """Start receivers on a ledger that several tests share."""
+    return starting
+
+
+@pytest.fixture
+def serve(ledger: Ledger, vault: Vault) -> Iterator[Callable[..., Serving]]:
+    """Start a receiver; keyword arguments are settings of it."""
+    with starting(ledger, vault) as start:
         yield start
 
 

@@ -1,7 +1,10 @@
 """Figures: what was received, what is in the ledger, and what holds work up."""
 
+from sqlmodel import select
+
 from db.models import Event, Feed, Source
 from db.models_limits import Breaker, Quota
+from db.models_runs import Run
 from tests.webhooks.test_health import add_feed, add_worker
 
 
@@ -120,3 +123,39 @@ def test_held_callbacks_are_counted_while_they_are_held(serve, until):
     text = serving.client.get("/metrics").text
     assert "waggle_held 0.0" in text
     assert "waggle_hold_seconds_count 1.0" in text
+
+
+def test_metrics_tell_how_runs_are_followed(serving, until):
+    """By stream with zeros, reconnects, silence and lag; back to zero at the end."""
+    now = serving.clock.now()
+    add_feed(serving)
+    with serving.ledger.write() as session:
+        for run, values in (
+            ("canary-1", {"stream": "open", "seen_at": now - 4, "reconnects": 2}),
+            ("canary-2", {"stream": "open", "seen_at": now - 9}),
+            ("canary-3", {"stream": "given_up", "seen_at": now - 301, "reconnects": 1}),
+            ("canary-4", {"seen_at": now - 900, "reconnects": 7, "finished_at": now - 800}),
+        ):
+            session.add(Run(source_id=1, run_id=run, **values))
+    text = serving.client.get("/metrics").text
+    for line in (
+        'waggle_runs{stream="open"} 2.0',
+        'waggle_runs{stream="given_up"} 1.0',
+        'waggle_runs{stream="none"} 0.0',
+        "waggle_runs_reconnects 3.0",
+        "waggle_runs_stale 1.0",
+        "waggle_runs_lag_seconds 9.0",
+    ):
+        assert line in text
+    assert "# TYPE waggle_runs_reconnects gauge" in text
+    assert "canary" not in text
+
+    with serving.ledger.write() as session:
+        for run in session.exec(select(Run)):
+            run.finished_at = now
+
+    def over() -> bool:
+        text = serving.client.get("/metrics").text
+        return 'waggle_runs{stream="open"} 0.0' in text and "waggle_runs_lag_seconds 0.0" in text
+
+    until(over)

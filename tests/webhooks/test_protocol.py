@@ -1,6 +1,7 @@
 """Connections: nobody stays without asking, and no head grows for ever."""
 
 import socket
+import time
 from urllib.parse import urlsplit
 
 import pytest
@@ -20,6 +21,12 @@ def _rest(connection: socket.socket) -> bytes:
     while part := connection.recv(65536):
         received += part
     return received
+
+
+def _send_on(connection: socket.socket) -> None:
+    ends_at = time.monotonic() + 10
+    while time.monotonic() < ends_at:
+        connection.sendall(b"a" * 1000)
 
 
 @pytest.mark.parametrize(
@@ -67,3 +74,13 @@ def test_pipelined_requests_are_answered_in_order(serving):
         received = _rest(connection)
 
     assert received.index(b" 200 ") < received.index(b" 404 ")
+
+
+def test_who_is_refused_can_not_stay_by_sending_on(serving, monkeypatch):
+    """What still comes is thrown away for a moment, and then the connection is gone."""
+    monkeypatch.setattr(protocol, "LINGER_SECONDS", 0.2)
+    with _connect(serving) as connection:
+        connection.sendall(HEAD + b"X-A: " + b"a" * protocol.LARGEST_HEAD)
+        assert _rest(connection).startswith(b"HTTP/1.1 431 ")
+        with pytest.raises(ConnectionError):
+            _send_on(connection)

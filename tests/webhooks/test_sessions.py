@@ -81,11 +81,11 @@ def test_operator_is_decided_by_the_settings_of_now(serve):
     """A name in the settings is an operator; the same cookie without it is not."""
     serving = serve(operators=frozenset({"alice"}))
     _sign_in(serving, name="Alice")
-    before = "(operator)" in serving.client.get("/").text
+    before = ">operator<" in serving.client.get("/").text
     _change(serving, username="renamed")
 
     assert before
-    assert "(operator)" not in serving.client.get("/").text
+    assert ">operator<" not in serving.client.get("/").text
 
 
 @pytest.mark.parametrize("salt", ["form", "oauth state", "itsdangerous", "session"])

@@ -6,7 +6,8 @@ from db import inbox, opening
 from db.models import Feed, Goal, LoginLink, Source, User
 from db.models_limits import Quota
 from db.states import EventKind
-from webhooks import shown
+from webhooks import shown_feeds
+from webhooks.shown_feeds import Wanted
 
 
 @pytest.fixture
@@ -61,7 +62,8 @@ def test_each_feed_and_each_event_says_what_it_waits_for(page):
     """In its row, on its own page with when it is looked at next, and among the events."""
     told = "waits for a limit: p:alice-plant, until "
     assert page("/").count(told) == 3  # two feeds and one event
-    assert f"Next: in 1 min. It {told}" in page("/feeds/alice/energy")
+    assert "Next look: in 1 min." in page("/feeds/alice/energy")
+    assert f"It {told}" in page("/feeds/alice/energy")
     assert page("/events").count(told) == 1
 
 
@@ -75,8 +77,9 @@ def test_an_open_gate_is_not_told(page, serving):
 def test_nobody_sees_what_others_wait_for(serving, limited):
     """A person's page tells of their own feeds only."""
     with serving.ledger.read() as session:
-        feeds = shown.feeds(session, serving.clock.now(), user_id=2)
-    assert [(wait.gate, count) for wait, count in shown.limits(feeds)] == [("p:bob-plant", 1)]
+        now = serving.clock.now()
+        feeds = shown_feeds.page(session, now, Wanted(user_id=2), limit=25)
+    assert [(wait.gate, count) for wait, count in shown_feeds.limits(feeds)] == [("p:bob-plant", 1)]
 
 
 @pytest.mark.parametrize(
@@ -94,4 +97,4 @@ def test_what_is_not_tried_any_more_has_no_next_look(page, serving, columns, loo
         feed = session.get_one(Feed, 1)
         for name, value in columns.items():
             setattr(feed, name, value)
-    assert ("Next: " in page("/feeds/alice/energy")) == looked_at
+    assert ("Next look: " in page("/feeds/alice/energy")) == looked_at
