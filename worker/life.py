@@ -8,12 +8,13 @@ ends. What a killed worker held is claimed by others when its leases end.
 import os
 import threading
 import time
+from importlib import metadata
 from pathlib import Path
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from db import feeds, workers
+from db import errands, feeds, workers
 from db.models import Worker
 from tasks import housekeeping
 from tasks.runtime import Runtime
@@ -48,6 +49,7 @@ class Life:
                     name=rt.owner,
                     queues=self._queues,
                     slots=rt.slots.total,
+                    version=metadata.version("waggle-server"),
                     started_at=now,
                     seen_at=now,
                 ),
@@ -72,6 +74,7 @@ class Life:
         try:
             with rt.ledger.write() as session:
                 handed = feeds.hand_back(session, owner=rt.owner)
+                handed += errands.hand_back(session, owner=rt.owner)
                 workers.leave(session, rt.owner)
         except SQLAlchemyError as error:
             log.warning("worker.leases_left", error=type(error).__name__)

@@ -10,7 +10,7 @@ from celery.exceptions import SecurityWarning
 
 from tasks import bells as tasks_bells
 from worker import app as celery_app
-from worker import logs, runtime
+from worker import interpreter, logs, runtime
 from worker.bells import Bells
 from worker.life import Life
 from worker.settings import Settings
@@ -48,6 +48,7 @@ def worker(
         service = _embedded_beat(app) if with_beat else None
 
         def ready(**_: object) -> None:
+            interpreter.be_on_time()
             life.start()
             if service is not None:
                 service.start()
@@ -72,6 +73,8 @@ def worker(
             quiet=True,
         ).start()
         rt.stopping.set()
+        if rt.desk is not None:
+            rt.desk.stop()
         life.leave()
         tasks_bells.bind(None)
     bells.close()

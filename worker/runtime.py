@@ -4,17 +4,22 @@ import contextlib
 import os
 import secrets
 import socket
+import ssl
 from collections.abc import Callable, Iterator
+from urllib.parse import urlsplit
 
 import httpx
 
+from clients.public import PublicOnly, is_loopback_host
 from db import schema
 from db.clock import LedgerClock
 from db.engine import Ledger
 from db.vault import Vault
 from tasks import providers
+from tasks.declare_sources import Addresses
 from tasks.runtime import Options, Runtime
 from tasks.slots import Slots
+from worker import redaction
 from worker.settings import Settings
 
 SLOTS = 16
@@ -32,24 +37,70 @@ def build(
 ) -> Iterator[Runtime]:
     """A runtime for the block; the database is migrated if it is behind."""
     ledger = Ledger(settings.database_url)
-    # One client for the process: a TLS context costs more than a callback.
-    with contextlib.closing(ledger), httpx.Client(limits=HTTP_LIMITS) as http:
+    # One for the process: it takes longer than a callback, and more memory than a hundred of them.
+    tls = httpx.create_ssl_context()
+    with (
+        contextlib.closing(ledger),
+        httpx.Client(verify=tls, limits=HTTP_LIMITS) as http,
+        _for_sources(addresses(settings), tls) as sources_http,
+        _for_sources(typed(settings), tls) as public_http,
+    ):
         schema.migrate(ledger)
         yield Runtime(
             ledger=ledger,
             vault=Vault(settings.secret_keys),
             clock=LedgerClock(ledger),
             http=http,
+            sources_http=sources_http,
+            public_http=public_http,
             ring=ring,
             owner=name(),
             providers=providers.table(),
             slots=Slots(slots),
             options=options(settings),
+            clean=redaction.text,
         )
+
+
+@contextlib.contextmanager
+def _for_sources(allowed: Addresses, tls: ssl.SSLContext) -> Iterator[httpx.Client | None]:
+    """The client for addresses that people give; None where they may be any."""
+    if allowed.private:
+        yield None
+        return
+    inner = httpx.HTTPTransport(verify=tls, limits=HTTP_LIMITS)
+    guarded = PublicOnly(inner, loopback=allowed.loopback)
+    # Not through a proxy of the environment's: it would look the name up once more.
+    with httpx.Client(transport=guarded, trust_env=False) as http:
+        yield http
+
+
+def addresses(settings: Settings) -> Addresses:
+    """Which addresses sources may have.
+
+    This machine's own are no one's secret where Waggle itself is only reached there; and as long as
+    nothing is said, they are the operator's, who alone writes the file.
+    """
+    here = urlsplit(settings.public_url).hostname or ""
+    return Addresses(
+        http=settings.allow_http,
+        private=not settings.refuses_private,
+        loopback=settings.private_addresses is None or is_loopback_host(here),
+    )
+
+
+def typed(settings: Settings) -> Addresses:
+    """Which addresses may be typed on a page by somebody who is no operator: public ones only.
+
+    Unless the operator has said that any may be.
+    """
+    anywhere = settings.private_addresses == "allow"
+    return Addresses(http=settings.allow_http, private=anywhere, loopback=anywhere)
 
 
 def options(settings: Settings) -> Options:
     """The settings that decide what tasks do."""
+    allowed = addresses(settings)
     return Options(
         beeminder_url=settings.beeminder_url,
         beeminder_rate=settings.beeminder_rate,
@@ -58,5 +109,10 @@ def options(settings: Settings) -> Options:
         lookback_days=settings.lookback_days,
         corrections=settings.corrections,
         retention_days=settings.retention_days,
-        allow_http=settings.allow_http,
+        progress_runs=settings.progress_runs,
+        private_addresses=allowed.private,
+        loopback_addresses=allowed.loopback,
+        public_url=settings.public_url.rstrip("/"),
+        notify=settings.notify,
+        heartbeat_url=settings.heartbeat_url,
     )

@@ -17,5 +17,6 @@ def _bell(task: str, queue: str, every: float) -> dict[str, Any]:
 BELLS = {
     "sweep": _bell("sweep", "urgent", SWEEP_SECONDS),
     "refresh_tokens": _bell("refresh_tokens", "default", 30.0),
+    "watch": _bell("watch", "default", 60.0),
     "housekeeping": _bell("housekeeping", "default", 3600.0),
 }

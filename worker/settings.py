@@ -154,6 +154,13 @@ class Settings(BaseSettings):
         example="1",
         default=False,
     )
+    private_addresses: Literal["allow", "refuse"] | None = _setting(
+        "WAGGLE_PRIVATE_ADDRESSES",
+        "`allow` or `refuse`: may a source have an address that is not public; default: where an "
+        "app is registered (it serves several people) private and link-local ones are refused",
+        example="refuse",
+        default=None,
+    )
     log_format: Literal["console", "json"] = _setting(
         "WAGGLE_LOG_FORMAT", "`console` or `json`", example="json", default="console"
     )
@@ -199,6 +206,14 @@ class Settings(BaseSettings):
         ge=1,
         le=36500,
     )
+    progress_runs: int = _setting(
+        "WAGGLE_PROGRESS_RUNS",
+        "how many runs one process follows live; more processes share more",
+        example="1000",
+        default=1000,
+        ge=1,
+        le=100_000,
+    )
     trusted_proxies: setting_types.Proxies | None = _setting(
         "WAGGLE_TRUSTED_PROXIES",
         "comma-separated addresses or networks whose `X-Forwarded-*` are believed",
@@ -236,6 +251,13 @@ class Settings(BaseSettings):
     def warnings(self) -> tuple[str, ...]:
         """What is odd but no reason to stop, one line each; for stderr."""
         return self._warnings
+
+    @property
+    def refuses_private(self) -> bool:
+        """Whether private addresses of sources are refused."""
+        if self.private_addresses is None:
+            return self.beeminder_client_id is not None
+        return self.private_addresses == "refuse"
 
     @property
     def queue_folder(self) -> Path:

@@ -37,11 +37,16 @@ def test_every_task_is_named_by_what_it_does(app):
         "waggle.deauthorize",
         "waggle.backfill",
         "waggle.datasource",
+        "waggle.errands",
         "waggle.reconcile",
         "waggle.suspects",
         "waggle.refresh_tokens",
         "waggle.sweep",
+        "waggle.discover",
+        "waggle.follow",
         "waggle.housekeeping",
+        "waggle.tell",
+        "waggle.watch",
     }
 
 

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from importlib import metadata
 
 import pytest
 from sqlalchemy.exc import OperationalError
@@ -71,6 +72,7 @@ def test_a_worker_says_that_it_is_there(world, rt, life):
 
     (worker,) = known(world)
     assert (worker.name, worker.queues, worker.slots) == (rt.owner, "urgent,default", 4)
+    assert worker.version == metadata.version("waggle-server")
     with world.reading() as session:
         assert workers.alive(session, world.clock.at) == 1
         assert workers.free_slots(session, world.clock.at) == 4

@@ -44,7 +44,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def log_message(self, *_):
         pass
 server = http.server.HTTPServer(("127.0.0.1", port), Handler)
-(folder / "web.pid").write_text(str(os.getpid()))
+(folder / "web.new").write_text(str(os.getpid()))
+(folder / "web.new").rename(folder / "web.pid")
 server.serve_forever()
 """
 
@@ -61,6 +62,16 @@ signal.signal(signal.SIGTERM, stop)
 (folder / "worker.new").rename(folder / "worker.pid")
 while True:
     time.sleep(60)
+"""
+
+# Dies only when the other one runs: a supervisor ends a sibling that has not written its pid yet.
+DOOMED = """
+import sys, time
+from pathlib import Path
+
+while not (Path(sys.argv[1]) / "web.pid").exists():
+    time.sleep(0.01)
+sys.exit("the disk is full")
 """
 
 
@@ -180,7 +191,7 @@ def test_a_stop_while_starting_is_a_stop(up, worker, tmp_path):
 
 def test_a_child_that_dies_before_ready_ends_it_all(up, tmp_path):
     """A port that is taken, a database out of reach: its own message, and exit status 1."""
-    process = up(sys.executable, "-c", "import sys; sys.exit('the disk is full')")
+    process = up(sys.executable, "-c", DOOMED, str(tmp_path))
     pid = pid_of(tmp_path, "web")
 
     out, err = process.communicate(timeout=20)

@@ -2,12 +2,12 @@
 
 import click
 
-from db import inbox, pauses, resting
+from db import inbox, pauses, replaying
 from db.models import Event
-from db.states import EventKind, FeedState
+from db.states import EventKind
+from tasks.linking import UNLINKED
 from worker.cli import failures, ringing
 from worker.cli.house import House, feeds_of, opened
-from worker.cli.links import UNLINKED
 
 
 @click.command()
@@ -25,21 +25,12 @@ def pause(*, name: str) -> None:
         now = house.now()
         with house.ledger.write() as session:
             found = feeds_of(session, name)
-            awake = [
-                named
-                for named in found
-                if resting.is_claimable(named.feed.state, named.feed.reason)
-                or resting.is_set_aside(named.feed.state, named.feed.reason)
-            ]
-            pauses.halt(
-                session,
-                [named.feed.id or 0 for named in awake],
-                state=FeedState.PAUSED,
-                reason="paused by a person",
-                now=now,
-            )
+            paused = pauses.pause(session, [named.feed for named in found], now)
+            for named in found:
+                if named.feed in paused:
+                    house.did(session, "pause", named.name, user_id=named.user.id)
     for named in found:
-        already = "" if named in awake else f" {named.feed.state} already"
+        already = "" if named.feed in paused else f" {named.feed.state} already"
         click.echo(f"{named.name} is{already or ' paused'}")
 
 
@@ -60,12 +51,16 @@ def resume(*, name: str) -> None:
         now = house.now()
         with house.ledger.write() as session:
             found = feeds_of(session, name)
-            stopped = [named for named in found if named.feed.state == FeedState.STOPPED]
-            resumed = [named for named in found if named not in stopped]
-            pauses.wake(session, [named.feed.id or 0 for named in resumed], now)
-    for named in resumed:
-        click.echo(f"{named.name} is active")
-    for named in stopped:
+            resumed = pauses.resume(session, [named.feed for named in found], now)
+            for named in found:
+                if named.feed in resumed:
+                    house.did(session, "resume", named.name, user_id=named.user.id)
+    for named in found:
+        if named.feed in resumed:
+            click.echo(f"{named.name} is active")
+    for named in found:
+        if named.feed in resumed:
+            continue
         unlinked = named.feed.reason == UNLINKED
         back = f"`waggle link {named.name}`" if unlinked else "`waggle apply` or a new connection"
         click.echo(
@@ -89,30 +84,24 @@ def replay(*, event_ids: tuple[str, ...]) -> None:
     with opened() as house:
         now = house.now()
         with house.ledger.write() as session:
-            rows = [session.get(Event, event_id) for event_id in ids]
-            for event_id, row in zip(ids, rows, strict=True):
+            rows = []
+            for event_id in ids:
+                row = session.get(Event, event_id)
                 if row is None:
                     raise failures.Refused(
                         f"there is no event {event_id!r}; `waggle events` lists them"
                     )
                 if row.state not in inbox.ENDED:
                     raise failures.Refused(f"event {event_id} has not ended yet: it is {row.state}")
-            new = [_again(row, now) for row in rows if row is not None]
-            inbox.store(session, new)
+                rows.append(row)
+            new = replaying.replay(session, rows, now)
+            for made in new:
+                house.did(
+                    session, "replay", f"event {made.replay_of}", user_id=made.user_id, made=made.id
+                )
         _ring(house, new)
     for event in new:
         click.echo(f"{event.id} replays {event.replay_of}")
-
-
-def _again(row: Event, now: float) -> inbox.NewEvent:
-    return inbox.NewEvent(
-        kind=EventKind(row.kind),
-        payload=row.payload,
-        received_at=now,
-        user_id=row.user_id,
-        goal_id=row.goal_id,
-        replay_of=row.id,
-    )
 
 
 def _ring(house: House, events: list[inbox.NewEvent]) -> None:

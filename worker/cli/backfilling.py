@@ -9,14 +9,13 @@ from sqlmodel import Session, col
 from db import backfills, feeds, names, resting
 from db.backfills import OtherBackfillError
 from db.models import Backfill, Feed, Source
+from db.names_of_feeds import Named
 from db.states import BackfillState
 from tasks import days
 from worker.cli import backfill_progress, backfill_waiting, daystamps, failures, output
 from worker.cli.backfill_progress import Tracked
-from worker.cli.house import House, Named
+from worker.cli.house import House
 from worker.cli.previewing import Span
-
-MOST_DAYS = 3660
 
 
 def span(house: House, found: list[Named], first: str, last: str | None) -> Span:
@@ -24,25 +23,16 @@ def span(house: House, found: list[Named], first: str, last: str | None) -> Span
 
     Raises `Refused`.
     """
+    from tasks import backfill_asked  # noqa: PLC0415 -- slow to import, only needed here
+
     user, goal, now = found[0].user, found[0].goal, house.now()
     begin, end, today = (
         daystamps.chosen(text, user=user, goal=goal, now=now).daystamp
         for text in (first, last or "today", "today")
     )
-    if begin > end:
-        raise failures.Refused(
-            f"--from {names.dashed(begin)} is later than --to {names.dashed(end)}"
-        )
-    if end > today:
-        raise failures.Refused(
-            f"{names.dashed(end)} has not begun: today is {names.dashed(today)} there; "
-            "choose no later day"
-        )
-    if (days.parse(end) - days.parse(begin)).days >= MOST_DAYS:
-        raise failures.Refused(
-            f"--from {names.dashed(begin)} is more than ten years before "
-            f"{names.dashed(end)}: is the year right? Ask for ten years at a time"
-        )
+    wrong = backfill_asked.wrong_span(begin, end, today, called=("--from", "--to"))
+    if wrong is not None:
+        raise failures.Refused(wrong)
     with house.ledger.read() as session:
         for named in found:
             _check(session, named, begin)
@@ -50,13 +40,13 @@ def span(house: House, found: list[Named], first: str, last: str | None) -> Span
 
 
 def _check(session: Session, named: Named, first: str) -> None:
-    from tasks import backfill, providers  # noqa: PLC0415 -- slow to import, only needed here
+    from tasks import backfill_asked, providers  # noqa: PLC0415 -- slow to import, only needed here
 
-    provider = providers.table().get(session.get_one(Source, named.feed.source_id).provider)
-    metric = None if provider is None else provider.metrics.get(named.feed.metric)
-    if metric is None:
+    provider = session.get_one(Source, named.feed.source_id).provider
+    table = providers.table()
+    if backfill_asked.metric_of(table, provider, named.feed) is None:
         raise failures.Failed(f"{named.name}: metric {named.feed.metric!r} is not installed")
-    why_not = backfill.objection(metric, named.feed, first)
+    why_not = backfill_asked.objection(table, provider, named.feed, first)
     if why_not is not None:
         raise failures.Refused(f"{named.name}: {why_not}")
 

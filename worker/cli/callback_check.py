@@ -18,6 +18,7 @@ import clients
 from clients.errors import ClientError
 from db import inbox, workers
 from db.models import Event
+from db.names_of_feeds import Named
 from db.states import EventKind, EventState
 from tasks import datasource
 from tasks.beeminder import Access
@@ -26,7 +27,7 @@ from tasks.runtime import Runtime
 from worker import runtime
 from worker.cli import output
 from worker.cli.findings import Finding
-from worker.cli.house import House, Named, feeds_of, opened
+from worker.cli.house import House, feeds_of, opened
 from worker.settings import Settings
 
 T = TypeVar("T")

@@ -33,7 +33,7 @@ def metrics(*, as_json: bool) -> None:
             click.echo(f"    {metric['description']}")
             past = "" if metric["history"] else "; past days can't be asked for"
             click.echo(f"    a day's value is a {metric['kind']}{past}")
-            click.echo("    params")
+            click.echo("    params" if metric["params"] else "    no params")
             _fields(metric["params"])
         click.echo()
 

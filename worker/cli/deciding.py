@@ -8,11 +8,11 @@ from sqlmodel import Session, col
 from db import approvals, feeds, names, workers
 from db.models import Feed
 from db.models_points import Datapoint
+from db.names_of_feeds import Named
 from db.states import DatapointState, FeedState
-from tasks import approving
 from tasks.days import Window
 from worker.cli import daystamps, failures, output, ringing
-from worker.cli.house import Named, feeds_of, opened
+from worker.cli.house import feeds_of, opened
 
 ASLEEP = (FeedState.PAUSED, FeedState.STOPPED)
 
@@ -122,7 +122,7 @@ def pin(*, name: str, day: str, off: bool) -> None:
 
 
 def _read_on(session: Session, named: Named, rows: list[Datapoint], now: float) -> str | None:
-    wanted = approving.read_on(session, named.feed, rows, now=now)
+    wanted = approvals.read_on(session, named.feed, rows, now=now)
     if wanted is None:
         return None
     first = names.dashed(wanted.next_day)

@@ -6,7 +6,7 @@ import click
 
 from tasks import declare, declare_file, providers
 from tasks.declare_problems import DeclarationError
-from worker import settings
+from worker import runtime, settings
 from worker.cli import failures, output
 from worker.cli.house import House, opened
 
@@ -34,7 +34,7 @@ def apply(*, file: Path, dry_run: bool, prune: bool, as_json: bool) -> None:
             file=str(file),
             env=settings.environment(),
             providers=providers.table(),
-            allow_http=house.settings.allow_http,
+            addresses=runtime.addresses(house.settings),
             now=house.now(),
         )
         try:

@@ -14,10 +14,10 @@ from db.models import Feed, Goal, Source, User
 from db.names import feed_name
 from db.states import UserState
 from db.vault import VaultError
-from tasks import advice, days, jobs, key_ends
+from tasks import advice, days, jobs, key_ends, reaching
 from tasks.beeminder import Access
 from tasks.gates import DeferredError
-from tasks.providers import Authenticate, Connection, Link, Request, Tokens
+from tasks.providers import Connection, Request
 from tasks.runtime import Runtime
 from worker import runtime
 from worker.cli import output
@@ -40,24 +40,6 @@ class Case:
     odd: bool = False
 
 
-class _Lent:
-    """Tokens of one login that is thrown away: what the workers hold is left alone."""
-
-    def __init__(self, authenticate: Authenticate) -> None:
-        self._authenticate = authenticate
-        self._access: str | None = None
-
-    def access(self) -> str:
-        if self._access is None:
-            self._access = self._authenticate(None).access
-        return self._access
-
-    def renew(self, rejected: str) -> str:
-        if self._access == rejected:
-            self._access = None
-        return self.access()
-
-
 def examine(settings: Settings) -> Iterator[Case]:
     """One case per source and per person, each called for real."""
     with runtime.build(settings, ring=lambda _task, _queue: False) as rt:
@@ -76,30 +58,12 @@ def examine(settings: Settings) -> Iterator[Case]:
 
 def _source(rt: Runtime, source: Source) -> Case:
     what = f"source {source.name}"
-    lent: list[Tokens] = []
-
-    def lend(authenticate: Authenticate) -> Tokens:
-        lent.append(_Lent(authenticate))
-        return lent[0]
-
     try:
-        provider = jobs.provider_of(rt, source)
-        settings = jobs.settings_of(rt, provider, source)
-        connection = provider.connect(
-            Link(
-                settings=settings,
-                http=rt.http,
-                gate=jobs.gate_of(rt, source, settings),
-                tokens=lend,
-                now=rt.clock.now,
-            )
-        )
-        if lent:
-            lent[0].access()
+        provider, connection = reaching.reach(rt, source)
         feeds = _feeds(rt, source)
         refused = _read(rt, source, connection, feeds)
     except (ClientError, DeferredError, VaultError, httpx.HTTPError) as exc:
-        return _failed(what, exc, ADDRESS_REMEDY)
+        return failed(what, exc, ADDRESS_REMEDY)
     if refused:
         return _not_read(what, refused)
     said = f"{len(feeds)} read" if feeds else "no feed reads it now"
@@ -174,19 +138,19 @@ def _user(rt: Runtime, user: User) -> Case:
     try:
         told = Access(rt, user.id or 0).call(lambda client: client.me(), deadline=DEADLINE_SECONDS)
     except (ClientError, DeferredError, VaultError) as exc:
-        return _failed(what, exc, "is WAGGLE_BEEMINDER_URL right?")
+        return failed(what, exc, "is WAGGLE_BEEMINDER_URL right?")
     if told.username.lower() != user.username.lower():
         text = f"the token is {told.username}'s"
         return Case(what, bad=True, text=text, remedy="give each person their own token")
     return Case(what, bad=False, text="answers, the token works")
 
 
-def _failed(what: str, exc: Exception, remedy: str) -> Case:
+def failed(what: str, exc: Exception, remedy: str) -> Case:
     """What went wrong with a call; a limit that keeps us from asking is no failure."""
     if isinstance(exc, DeferredError):
         return _not_asked(what, exc)
-    if isinstance(exc, AuthFailed):
-        remedy = LOGIN_REMEDY
+    if isinstance(exc, AuthFailed):  # one whose login is kept says itself what to do
+        remedy = "" if advice.COMMAND in str(exc) else LOGIN_REMEDY
     if isinstance(exc, VaultError | jobs.BadSettingsError):
         remedy = ""  # they say themselves what to do
     return Case(what, bad=True, text=str(exc), remedy=remedy)

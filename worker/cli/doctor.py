@@ -11,12 +11,12 @@ from pathlib import Path
 import click
 from sqlalchemy.exc import SQLAlchemyError
 
-from db import held_up, schema, workers
+from db import alerts, held_up, runs_listed, schema, workers
 from db.clock import JUMP_SECONDS, LedgerClock
 from db.engine import Ledger
 from db.schema import SchemaError
 from worker import logs, redaction
-from worker.cli import diagnosis, gates, output, ringing, status
+from worker.cli import diagnosis, gates, live_progress, output, ringing, status
 from worker.cli.findings import Finding, State
 from worker.cli.house import read_settings
 from worker.settings import Settings
@@ -96,6 +96,7 @@ def _examine(settings: Settings) -> Iterator[Finding]:
     except (OSError, SQLAlchemyError, SchemaError) as exc:
         yield Finding("database", "red", _why(exc), "is DATABASE_URL right, does it run?")
     yield _broker(settings)
+    yield from _telling(settings)
     if answers:  # who is to be called stands in the database
         for case in diagnosis.examine(settings):
             state: State = "red" if case.bad else "odd" if case.odd else "ok"
@@ -148,6 +149,10 @@ def _held_up(ledger: Ledger) -> Iterator[Finding]:
         ]
         broken = held_up.broken(session)
         suspects, set_aside = held_up.dangerous(session)
+        stale, given_up = runs_listed.troubles(session, now)
+        house = alerts.open_now(session)
+    for alert in house:
+        yield Finding("alert", "odd", alert.message)
     for gate in shut:
         opening = f"`waggle gates --open {shlex.quote(gate.account)}`"
         remedy = "wait"
@@ -163,6 +168,12 @@ def _held_up(ledger: Ledger) -> Iterator[Finding]:
     if set_aside:
         text = f"{output.some(set_aside)}: {status.SET_ASIDE}"
         yield Finding("set aside", "red", text, status.try_again(set_aside))
+    for runs, what, remedy in (
+        (stale, live_progress.STALE, live_progress.STALE_REMEDY),
+        (given_up, live_progress.GIVEN_UP, live_progress.GIVEN_UP_REMEDY),
+    ):
+        if runs:
+            yield Finding("live progress", "odd", live_progress.told(runs, what), remedy)
 
 
 def _broker(settings: Settings) -> Finding:
@@ -171,6 +182,20 @@ def _broker(settings: Settings) -> Finding:
         if bells.reachable():
             return Finding("broker", "ok", kind)
     return Finding("broker", "red", f"{kind} does not answer", "is BROKER_URL right, does it run?")
+
+
+def _telling(settings: Settings) -> Iterator[Finding]:
+    """Are the operator's addresses understood? Nothing is sent."""
+    if not settings.notify:
+        return
+    from worker.cli import notifying  # noqa: PLC0415 -- only needed here
+
+    for place, found in enumerate(notifying.examine(settings.notify), start=1):
+        if found.ok:
+            yield Finding("WAGGLE_NOTIFY", "ok", f"address {place}: {found.service}")
+            continue
+        text = f"address {place} {found.reason}"
+        yield Finding("WAGGLE_NOTIFY", "red", text, "`waggle notify --test` sends to each")
 
 
 def _why(exc: Exception) -> str:

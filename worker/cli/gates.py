@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from db import held_up, overview, quotas, quotas_closing, waking
+from db import gate_opening, held_up, overview, quotas
 from db.breakers import Open
 from db.held_up import Gate
 from tasks import limits
@@ -89,9 +89,9 @@ def _open(house: House, name: str, *, as_json: bool) -> None:
             known = {each for gate in found for each in _names(gate)}
             raise failures.Refused(f"there is no gate {name!r}{_nearest(name, known)}")
         waited_for = [gate for gate in chosen if _makes_wait(gate, now)]
-        accounts = {gate.account for gate in waited_for}
-        quotas_closing.open_now(session, [gate.key for gate in waited_for])
-        waking.behind(session, [gate.key for gate in found if gate.account in accounts], now)
+        gate_opening.open_gates(session, waited_for, found, now)
+        for gate in waited_for:
+            house.did(session, "open gate", gate.name)
     if as_json:
         output.document({"opened": [gate.name for gate in waited_for]})
         return

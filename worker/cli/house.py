@@ -8,16 +8,19 @@ from dataclasses import dataclass, field
 import click
 from sqlmodel import Session, col, select
 
-from db import schema
+from db import deeds, schema
 from db.clock import LedgerClock
 from db.engine import Ledger
 from db.models import Feed, Goal, User
 from db.names import feed_name
+from db.names_of_feeds import Named
 from db.vault import Vault
 from tasks.declared import split_name
 from worker import logs, settings
 from worker.cli import failures
 from worker.settings import Settings
+
+COMMAND_LINE = "command line"  # who does what commands do: nobody is signed in there
 
 
 @dataclass(slots=True)
@@ -33,19 +36,26 @@ class House:
         """UTC seconds by the database's clock."""
         return self.clock.now()
 
-
-@dataclass(frozen=True, slots=True)
-class Named:
-    """A feed with the rows that name it."""
-
-    feed: Feed
-    goal: Goal
-    user: User
-
-    @property
-    def name(self) -> str:
-        """user/goal or user/goal:label."""
-        return feed_name(self.user.username, self.goal.slug, self.feed.label)
+    def did(
+        self,
+        session: Session,
+        action: str,
+        subject: str,
+        *,
+        user_id: int | None = None,
+        **details: object,
+    ) -> None:
+        """Keep what a command does, in the transaction that does it; no secret goes in."""
+        deeds.record(
+            session,
+            at=self.now(),
+            actor=COMMAND_LINE,
+            as_operator=True,
+            user_id=user_id,
+            action=action,
+            subject=subject,
+            details=dict(details),
+        )
 
 
 def read_settings(*, host: str | None = None, port: int | None = None) -> Settings:

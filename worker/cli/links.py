@@ -2,41 +2,19 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import click
-from sqlmodel import col, select
 
-import clients
 from clients.errors import ClientError
-from db.models import Source
-from db.models_points import Day
-from db.states import FeedState
-from tasks import datasource, fit, jobs
-from tasks.beeminder import Access
-from tasks.fit import Fit
+from db.names_of_feeds import Named
+from tasks import datasource, fit, linking
 from tasks.gates import DeferredError
-from tasks.providers import ValueKind
+from tasks.linking import Link
 from tasks.runtime import Runtime
 from worker import runtime
 from worker.cli import failures, output
-from worker.cli.house import House, Named, feeds_of, opened
-
-CALL_SECONDS = 15.0
-UNLINKED = "unlinked"
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """A goal as it is at Beeminder, and how the values of its feeds would be sent to it."""
-
-    name: str
-    goal: clients.GoalWithRoad
-    feeds: Sequence[Named]
-    kinds: Sequence[ValueKind]
-    fits: Sequence[Fit]
-    units: Sequence[str | None]
+from worker.cli.house import House, feeds_of, opened
 
 
 @contextmanager
@@ -59,12 +37,8 @@ def whole_goal(house: House, found: Sequence[Named]) -> list[Named]:
 
 
 def linkable(found: Sequence[Named]) -> list[Named]:
-    """The feeds that are active, or were unlinked by a person, who wants them back."""
-    active = [
-        named
-        for named in found
-        if named.feed.state != FeedState.STOPPED or named.feed.reason == UNLINKED
-    ]
+    """`linking.linkable`, of which there has to be one at least."""
+    active = linking.linkable(found)
     if not active:
         named = found[0]
         raise failures.Failed(
@@ -72,43 +46,6 @@ def linkable(found: Sequence[Named]) -> list[Named]:
             "brings it back"
         )
     return active
-
-
-def look(rt: Runtime, access: Access, feeds: Sequence[Named]) -> Link:
-    """Read the goal at Beeminder. Raises `Failed`, `clients.errors` and `DeferredError`."""
-    slug = feeds[0].goal.slug
-    goal = access.call(lambda client: client.goal_with_road(slug), deadline=CALL_SECONDS)
-    if feeds[0].goal.beeminder_id not in (None, goal.id):
-        raise failures.Failed(
-            f"{slug} is another goal now: it was renamed at Beeminder, and the next sync finds it"
-        )
-    name = f"{feeds[0].user.username}/{slug}"
-    kinds, fits, units = [], [], []
-    for named in feeds:
-        with rt.ledger.read() as session:
-            source = session.get_one(Source, named.feed.source_id)
-            unit = session.exec(
-                select(Day.unit)
-                .where(col(Day.feed_id) == named.feed.id, col(Day.unit).is_not(None))
-                .order_by(col(Day.daystamp).desc())
-            ).first()
-        _, params = jobs.metric_of(jobs.provider_of(rt, source), named.feed)
-        kinds.append(params.value_kind())
-        units.append(unit)
-        fits.append(
-            fit.fit(
-                kind=kinds[-1],
-                kyoom=goal.kyoom,
-                aggday=goal.aggday,
-                odom=goal.odom,
-                feeds=len(feeds),
-                accept=named.feed.options.get("accept_aggday", False),
-                unit=unit,
-                gunits=goal.gunits,
-                name=name,
-            )
-        )
-    return Link(name, goal, feeds, kinds, fits, units)
 
 
 def show(rt: Runtime, looked: Link) -> None:

@@ -1,4 +1,4 @@
-"""Commands that only look: events, event, datapoints, runs."""
+"""Commands that only look: events, event, datapoints."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -130,38 +130,4 @@ def datapoints(*, name: str, as_json: bool, limit: int | None) -> None:
             for row in found
         ],
         empty=f"nothing was sent to {name} yet",
-    )
-
-
-@click.command()
-@as_json
-@at_most(50)
-def runs(*, as_json: bool, limit: int) -> None:
-    """Runs that are or were followed, the latest first.
-
-    \b
-    Example:
-      waggle runs --limit 5
-    """  # noqa: D301 -- \b is click's mark
-    with opened() as house, house.ledger.read() as session:
-        found = overview.runs(session, limit=limit)
-    if as_json:
-        output.document(found)
-        return
-    output.table(
-        ("run", "source", "state", "progress", "attempt", "rows", "started", "finished"),
-        [
-            (
-                row["run"],
-                row["source"],
-                row["state"],
-                None if row["progress"] is None else f"{row['progress']:.0%}",
-                row["attempt"],
-                row["rows"],
-                output.when(row["started_at"]),
-                output.when(row["finished_at"]),
-            )
-            for row in found
-        ],
-        empty="no run was followed yet",
     )

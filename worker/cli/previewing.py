@@ -8,10 +8,11 @@ import click
 
 from db import names
 from db.models import User
+from db.names_of_feeds import Named
 from db.overview import iso
 from tasks import days
 from worker.cli import failures, output
-from worker.cli.house import House, Named
+from worker.cli.house import House
 
 if TYPE_CHECKING:
     from tasks.preview import Planned

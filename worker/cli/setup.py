@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from db import people
 from db.models import LoginLink
 from tasks import declare_people
 from worker import keyfiles, settings
@@ -120,7 +121,7 @@ def hook(*, user: str) -> None:
         with house.ledger.write() as session:
             row = user_named(session, user)
             if row.hook_cipher is None:  # connected by OAuth, never in a file
-                declare_people.renew_hook(row, house.vault)
+                people.renew_hook(row, house.vault)
                 session.add(row)
             secret = declare_people.hook(row, house.vault)
         click.echo(reminder_url(house, secret))

@@ -5,9 +5,9 @@ from typing import Any
 
 import click
 
-from db import held_up, needs, overview, workers
+from db import held_up, needs, overview, runs_listed, workers
 from db.needs import Need
-from worker.cli import backfilling, gates, output
+from worker.cli import backfilling, gates, live_progress, output
 from worker.cli.house import opened
 from worker.cli.looking import as_json, at_most, in_the_way
 
@@ -38,6 +38,7 @@ def status(*, as_json: bool, limit: int | None) -> None:
             broken = held_up.broken(session)
             suspects, set_aside = held_up.dangerous(session)
             deferred, callbacks = held_up.deferred(session, now - DAY)
+            stale, given_up = runs_listed.troubles(session, now)
     limited = [gate for gate in limited if gate.since is not None or gates.slowed(gate, now)]
     rate = house.settings.beeminder_rate
     if as_json:
@@ -50,6 +51,10 @@ def status(*, as_json: bool, limit: int | None) -> None:
                 "suspects": suspects,
                 "set_aside": set_aside,
                 "deferred": {"callbacks": callbacks, "times": deferred},
+                "runs": {
+                    "stale": live_progress.document(stale),
+                    "given_up": live_progress.document(given_up),
+                },
             }
         )
         return
@@ -86,6 +91,12 @@ def status(*, as_json: bool, limit: int | None) -> None:
         click.echo(f"{'suspect':8} {output.some(suspects)}: {SUSPECT}")
     if set_aside:
         click.echo(f"{'aside':8} {output.some(set_aside)}: {SET_ASIDE}; {try_again(set_aside)}")
+    for runs, what, remedy in (
+        (stale, live_progress.STALE, live_progress.STALE_REMEDY),
+        (given_up, live_progress.GIVEN_UP, live_progress.GIVEN_UP_REMEDY),
+    ):
+        if runs:
+            click.echo(f"{'runs':8} {live_progress.told(runs, what)}; {remedy}")
     late = found["inbox"]["oldest_due_seconds"]
     click.echo(f"{'due':8} oldest work waits for {late:.1f} s")
     hint = "" if alive else ": nothing is synced (`waggle up`)"

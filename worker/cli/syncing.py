@@ -3,17 +3,18 @@
 import contextlib
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import click
 from rich.console import Console
 
-from db import inbox, names, resting, workers
+from db import asking, inbox, names, workers
 from db.inbox import NewEvent, Outcome
-from db.states import EventKind, EventState, Lane
+from db.names_of_feeds import Named
+from db.states import EventState, Lane
 from worker.cli import backfilling, failures, output, previewing, ringing, working
-from worker.cli.house import House, Named, feeds_of, opened
+from worker.cli.house import House, feeds_of, opened
 
 POLL_SECONDS = 0.1
 SYNC_SECONDS = 300.0
@@ -83,18 +84,7 @@ def sync(
                 as_json=as_json,
             )
             return
-        asleep = [
-            named
-            for named in found
-            if not resting.is_claimable(named.feed.state, named.feed.reason)
-        ]
-        if len(asleep) == len(found):
-            named = asleep[0]
-            raise failures.Failed(
-                f"{named.name} is {named.feed.state} ({named.feed.reason}); "
-                f"`waggle resume {named.name}` first"
-            )
-        event = _ask(house, found[0])
+        event = _ask(house, found)
         if not wait:
             _rung(house, event, found[0], alive=alive, as_json=as_json)
             return
@@ -104,17 +94,14 @@ def sync(
     _end(event, found[0], outcome, as_json=as_json)
 
 
-def _ask(house: House, named: Named) -> NewEvent:
-    event = NewEvent(
-        kind=EventKind.SYNC,
-        payload={"username": named.user.username, "slug": named.goal.slug},
-        received_at=house.now(),
-        user_id=named.user.id,
-        goal_id=named.goal.id,
-    )
-    with house.ledger.write() as session:
-        inbox.store(session, [event])
-    return event
+def _ask(house: House, found: Sequence[Named]) -> NewEvent:
+    user, goal, now = found[0].user, found[0].goal, house.now()
+    try:
+        with house.ledger.write() as session:
+            return asking.sync(session, user, goal, [named.feed for named in found], now)
+    except asking.AsleepError as exc:
+        name = next(named.name for named in found if named.feed is exc.feed)
+        raise failures.Failed(f"{name} is {exc}; `waggle resume {name}` first") from exc
 
 
 def _rung(house: House, event: NewEvent, named: Named, *, alive: int, as_json: bool) -> None:

@@ -2,10 +2,9 @@
 
 import click
 
-from db import datasources, outbox, pauses
 from db.models import Goal
 from db.states import FeedState
-from tasks import datasource, datasource_change
+from tasks import datasource, linking
 from worker.cli import failures, links, output, questions
 
 
@@ -22,7 +21,7 @@ def unlink(*, name: str, yes: bool) -> None:
     Example:
       waggle unlink alice/energy
     """  # noqa: D301 -- \b is click's mark
-    with links.working(name) as (house, rt, found):
+    with links.working(name) as (_, rt, found):
         awake = [named for named in found if named.feed.state != FeedState.STOPPED]
         if not awake:
             raise failures.Failed(f"{name} is stopped already ({found[0].feed.reason})")
@@ -30,19 +29,10 @@ def unlink(*, name: str, yes: bool) -> None:
         if not all(questions.agreed([f"Stop feeding {names}?"], yes=yes)):
             click.echo("nothing was changed")
             return
-        ids = [named.feed.id or 0 for named in awake]
-        goal = awake[0].goal
-        with house.ledger.write() as session:
-            pauses.halt(
-                session, ids, state=FeedState.STOPPED, reason=links.UNLINKED, now=house.now()
-            )
-            outbox.withdraw(session, ids)
-            given = datasources.give_back(session, [goal.id or 0], house.now())
+        given = linking.unlink(rt, awake)
         click.echo(f"{names}: not fed any more; `waggle link` or `waggle apply` brings it back")
-        if given:
-            with house.ledger.read() as session:
-                want = session.get_one(Goal, goal.id or 0).datasource_want
-            _told(datasource_change.make(rt, goal.id or 0, want or "", asked=False))
+        if given is not None:
+            _told(given)
 
 
 @click.command()
@@ -57,14 +47,8 @@ def manual(*, name: str) -> None:
     Example:
       waggle manual alice/energy
     """  # noqa: D301 -- \b is click's mark
-    with links.working(name) as (house, rt, found):
-        goal = found[0].goal
-        if goal.datasource_before is None:  # so that syncs know that it is a person's choice
-            with house.ledger.write() as session:
-                app = rt.options.app_name
-                before = "" if datasource.same(goal.autodata, app) else goal.autodata or ""
-                datasources.remember(session, goal.id or 0, before)
-        _told(datasource_change.make(rt, goal.id or 0, ""))
+    with links.working(name) as (_, rt, found):
+        _told(linking.manual(rt, found[0].goal))
 
 
 def _told(goal: Goal) -> None:

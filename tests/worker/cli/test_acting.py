@@ -5,6 +5,7 @@ from sqlmodel import select
 
 from db import events, inbox, notices, opening
 from db.models import Event, Feed, User
+from db.models_pages import Deed
 from db.states import EventKind, FeedState
 
 NOW = 1_793_880_000.0
@@ -186,6 +187,27 @@ def test_what_was_given_up_can_be_replayed(applied, ledger):
     assert dead.state == "dead"
     command = dead.error["message"].split("`")[1]
     assert applied(*command.split()[1:]).stdout.endswith(f" replays {old}\n")
+
+
+def test_what_commands_change_is_kept(applied, ledger):
+    """Each deed with its owner; who asks in vain has done nothing."""
+    old = store(ledger, user_id=1)
+    applied("replay", old, status=2)
+    with ledger.write() as session:
+        inbox.finish(session, [old], NOW)
+    new = applied("replay", old).stdout.split()[0]
+    applied("pause", "alice/energy:roof")
+    applied("pause", "alice/energy:roof")
+    applied("resume", "alice/energy:roof")
+    with ledger.read() as session:
+        kept = session.exec(select(Deed).order_by(Deed.id)).all()
+    assert [(deed.action, deed.subject, deed.user_id) for deed in kept] == [
+        ("replay", f"event {old}", 1),
+        ("pause", "alice/energy:roof", 1),
+        ("resume", "alice/energy:roof", 1),
+    ]
+    assert {(deed.actor, deed.as_operator) for deed in kept} == {("command line", True)}
+    assert kept[0].details == {"made": new}
 
 
 @pytest.mark.parametrize("other", ["nope", "unfinished"])

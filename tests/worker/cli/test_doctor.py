@@ -7,6 +7,7 @@ import pytest
 from db import sources
 from db.models import Feed, Source, User, Worker
 from db.models_limits import Breaker, Quota
+from db.models_runs import Run
 from tasks.metrics import bemserver
 
 
@@ -153,6 +154,21 @@ def test_what_was_set_aside_is_red_and_suspects_are_odd(diagnose, staffed, ledge
     assert found["set aside"]["text"].startswith("alice/output: ")
     for command in ("waggle sync alice/output --preview", "waggle resume alice/output"):
         assert command in found["set aside"]["remedy"]
+
+
+def test_runs_without_live_progress_are_odd(here, staffed, ledger):
+    """Which, why, and what to do: they are read all the same, or will be, so nothing is red."""
+    with ledger.write() as session:
+        session.add(Run(source_id=1, run_id="r1", seen_at=1.0))
+        session.add(
+            Run(source_id=1, run_id="r2", seen_at=9e9, stream="given_up", stream_error="403")
+        )
+    found = [one for one in here.json("doctor", status=0) if one["what"] == "live progress"]
+    assert [one["state"] for one in found] == ["odd", "odd"]
+    assert "run r1 of source plant of alice: not heard of" in found[0]["text"]
+    assert "waggle up" in found[0]["remedy"]
+    assert "run r2 of source plant of alice (403): the stream was given up" in found[1]["text"]
+    assert "progress_auth" in found[1]["remedy"]
 
 
 def test_a_dead_broker_is_red_and_soon_told(diagnose, staffed, here):

@@ -3,9 +3,11 @@
 import time
 
 import pytest
+from sqlmodel import select
 
 from db.models import Event, Feed, Source, User
 from db.models_limits import Breaker, Quota
+from db.models_pages import Deed
 from simulators.faults import Fault
 
 KEY = "bemserver:0123456789abcdef01234567"
@@ -138,6 +140,17 @@ def test_all_gates_are_opened_at_once(limited, ledger):
     assert limited("gates", "--open", "--all").stdout == (
         "no gate is closed or slowed down: nothing was changed\n"
     )
+
+
+def test_who_opened_a_gate_is_kept(limited, ledger):
+    """Once for each gate that was opened, and not for one that had not to be."""
+    limited("gates", "--open", "--all")
+    limited("gates", "--open", "--all")
+    with ledger.read() as session:
+        kept = session.exec(select(Deed)).all()
+    assert [(deed.actor, deed.action, deed.subject) for deed in kept] == [
+        ("command line", "open gate", "bemserver:plant")
+    ]
 
 
 def test_an_open_gate_need_not_be_opened(limited, ledger):

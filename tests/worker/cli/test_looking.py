@@ -4,7 +4,7 @@ import pytest
 from sqlmodel import select
 
 from db import inbox
-from db.models import Event, Feed, Run, Source
+from db.models import Event, Feed
 from db.models_points import Datapoint
 from db.states import EventKind
 from simulators.faults import Fault
@@ -120,16 +120,6 @@ def test_an_unknown_feed_is_told_with_the_nearest(applied, name, told):
     """Exit status 2 and what was probably meant, in every command that takes a goal."""
     for command in ("datapoints", "pause", "resume", "sync"):
         assert told in applied.refusal(command, name)
-
-
-def test_runs(applied, ledger):
-    """As JSON and as a table."""
-    assert "no run" in applied("runs").stdout
-    with ledger.write() as session:
-        source = session.exec(select(Source)).one()
-        session.add(Run(source_id=source.id, run_id="r1", progress=0.5, started_at=NOW))
-    assert applied.json("runs")[0]["run"] == "r1"
-    assert "50%" in applied("runs").stdout
 
 
 def test_looking_changes_nothing(applied, ledger, event_id):

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[3]
 BY_CONTRACT = [
     *("init", "apply", "up", "status", "sync", "events", "event", "replay", "datapoints", "runs"),
     *("pause", "resume", "metrics", "login", "hook", "doctor", "simulate", "demo", "migrate"),
-    *("web", "worker", "beat", "progress", "keys"),
+    *("web", "worker", "beat", "progress", "keys", "provider"),
 ]
 
 

@@ -4,6 +4,7 @@ from sqlmodel import select
 
 from db import notices
 from db.models import Feed, Worker
+from db.models_runs import Run
 from simulators.faults import Fault
 
 NOW = 1_793_880_000.0
@@ -23,8 +24,9 @@ def test_status_has_the_keys_of_the_contract(applied):
     found = applied.json("status")
     assert found.keys() == {
         "users", "sources", "feeds", "inbox", "outbox", "notices", "gates", "breakers",
-        "suspects", "set_aside", "deferred",
+        "suspects", "set_aside", "deferred", "runs",
     }  # fmt: skip
+    assert found["runs"] == {"stale": [], "given_up": []}
     assert found["notices"] == []
     assert [feed["feed"] for feed in found["feeds"]] == ["alice/energy", "alice/energy:roof"]
     assert found["sources"] == [{"name": "plant", "provider": "bemserver", "state": "active"}]
@@ -68,3 +70,35 @@ def test_a_feed_behind_a_closed_gate_says_so_in_its_row(here, world):
     assert feed["next_sync_at"] >= feed["waits_for"]["until"]
     (line,) = [row for row in here("status").stdout.splitlines() if row.startswith("alice/energy")]
     assert "waits for a limit: bemserver:plant, until 20" in line
+
+
+def test_runs_that_nobody_hears_of_are_told_with_what_to_do(applied, ledger):
+    """Stale ones and streams that were given up, with the reasons; else there is no such line."""
+    assert "\nruns " not in applied("status").stdout
+    with ledger.write() as session:
+        session.add(Run(source_id=1, run_id="r1", seen_at=NOW, error="503 \x1b[31mof RIME"))
+        session.add(
+            Run(
+                source_id=1,
+                run_id="r2",
+                found_at=NOW,
+                seen_at=9e9,
+                stream="given_up",
+                stream_error="the stream refuses our login",
+            )
+        )
+    stale, given_up = [
+        line for line in applied("status").stdout.splitlines() if line.startswith("runs ")
+    ]
+    assert "run r1 of source plant of alice (503  [31mof RIME): not heard of for 5 min" in stale
+    assert "waggle progress" in stale
+    assert "run r2 of source plant of alice (the stream refuses our login): the str" in given_up
+    assert "progress_url" in given_up
+    assert applied.json("status")["runs"]["stale"] == [
+        {
+            "run": "r1",
+            "source": "source plant of alice",
+            "reason": "503 \x1b[31mof RIME",
+            "since": "2026-11-05T12:00:00Z",
+        }
+    ]
