@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from bench.vendor import LATENCY, Vendor, late
 from simulators.beeminder import Beeminder
 from simulators.server import LocalServer
+from worker import interpreter
 
 USER = "bench"
 TOKEN = "token-of-the-bench"  # noqa: S105 -- made up, for loopback only
@@ -66,6 +67,7 @@ def running(*, accounts: int, feeds: int, latency: float = LATENCY) -> Iterator[
     state.add_user(USER, timezone=_noon_zone(), token=TOKEN)
     for account in range(accounts):
         state.add_goal(USER, world.goal(account), kyoom=True, aggday="sum")
+    interpreter.be_on_time()  # a vendor that stalls would seem to be asked by many at once
     with LocalServer(vendor.app) as near, LocalServer(late(beeminder.limiter, latency)) as far:
         world.vendor_url, world.beeminder_url = near.url, far.url
         yield world
