@@ -2,12 +2,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
+ROOM_KB := 2000000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench up check lock format
+.PHONY: help setup demo test bench screenshots up check lock format
 
 help: ## what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## make .venv with everything, hash-pinned
 
@@ -23,11 +24,21 @@ $(STAMP): requirements-dev.lock pyproject.toml
 demo: setup ## Waggle and its simulators, real callbacks; ONCE=1 ends by itself, REAL=1 reads a real BEMServer
 	@$(BIN)/waggle demo $(if $(filter 1,$(ONCE)),--once) $(if $(filter 1,$(REAL)),--real)
 
+# Tests wait for other processes a good part of their time, hence one worker more than there are
+# cores; those of `tests/blackbox` wait longest, so files go out in their order and not by size.
+# Commits to a file system in memory need not wait for a disk.
 test: setup ## all tests; rings without their server are skipped by name
-	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+	@shm=/dev/shm; test -w $$shm && test "$$(df -Pk $$shm | awk 'END { print $$4 }')" -gt $(ROOM_KB) || shm=; \
+	  TMPDIR=$${TMPDIR:-$$shm} $(BIN)/python -m pytest --numprocesses $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )) \
+	  --dist loadfile --no-loadscope-reorder
 
 bench: setup ## the figures of the README beside a peer's, half an hour; ONLY="--scenarios known --workers 2"
 	@$(BIN)/python -m bench $(ONLY)
+	$(if $(ONLY),,@$(BIN)/python -m bench.live)
+	$(if $(ONLY),,@$(BIN)/python -m bench.pages)
+
+screenshots: setup ## pictures of the pages into docs/screenshots (needs Chromium)
+	@$(BIN)/python -m tests.browser.screenshots $(if $(ONLY),--only $(ONLY))
 
 up: setup ## waggle up
 	@$(BIN)/waggle up

@@ -5,6 +5,7 @@ import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 import structlog
 
@@ -13,6 +14,11 @@ from db.engine import Ledger
 from tests.services import postgresql
 from tests.world import World
 
+# A busy machine is no mistake of what is tested.
+hypothesis.settings.register_profile(
+    "waggle", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("waggle")
 PURGED = ("WAGGLE_", "DATABASE_URL", "BROKER_URL", "CLOUDAMQP_URL", "RABBITMQ_URL", "REDIS_URL")
 
 
@@ -64,10 +70,17 @@ def pytest_runtest_makereport(
     return report
 
 
+@pytest.fixture(scope="session")
+def _sqlite_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("ledger")
+
+
 @pytest.fixture
-def sqlite_url(tmp_path: Path, _migrated: bytes) -> str:
-    """The URL of an empty ledger in a file."""
-    path = tmp_path / "waggle.db"
+def sqlite_url(_sqlite_folder: Path, _migrated: bytes) -> str:
+    """The URL of an empty ledger in a file, always the same one."""
+    for left in _sqlite_folder.iterdir():
+        left.unlink()
+    path = _sqlite_folder / "waggle.db"
     path.write_bytes(_migrated)
     return f"sqlite:///{path}"
 
@@ -90,10 +103,18 @@ def database_url(sqlite_url: str) -> str:
     return sqlite_url
 
 
+@pytest.fixture(scope="session")
+def _ledgers() -> dict[str, Ledger]:
+    """The ledgers by URL: what an engine has compiled once, no later test compiles again."""
+    return {}
+
+
 @pytest.fixture
-def ledger(database_url: str) -> Iterator[Ledger]:
-    """An empty ledger."""
-    made = Ledger(database_url)
+def ledger(database_url: str, _ledgers: dict[str, Ledger]) -> Iterator[Ledger]:
+    """An empty ledger, without a connection that an earlier test had."""
+    if database_url not in _ledgers:
+        _ledgers[database_url] = Ledger(database_url)
+    made = _ledgers[database_url]
     yield made
     made.close()
 

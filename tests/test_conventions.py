@@ -29,6 +29,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "db": {"db"},
     # The entry point: it puts the door and the process together.
     "webhooks.serve": {"webhooks", "db", "tasks", "clients", "worker"},
+    "webhooks.serve_forms": {"webhooks", "db", "tasks"},
     "webhooks": {"webhooks", "db"},
     "tasks": {"tasks", "db", "clients"},
     "worker": {"worker", "webhooks", "tasks", "db", "clients", "simulators"},
@@ -45,9 +46,13 @@ LEAF_MODULES = {
 # Tested through the module that puts them together.
 TESTED_WITH = {
     "tasks/declared.py": "tests/tasks/test_declare.py",
+    "db/leasing.py": "tests/db/test_events.py",
     "db/metadata.py": "tests/db/test_schema.py",
     "db/models.py": "tests/db/test_schema.py",
     "db/models_limits.py": "tests/db/test_schema.py",
+    "db/models_notebook.py": "tests/db/test_schema.py",
+    "db/models_pages.py": "tests/db/test_schema.py",
+    "db/models_runs.py": "tests/db/test_schema.py",
     "db/models_points.py": "tests/db/test_schema.py",
     "db/states.py": "tests/db/test_schema.py",
 }

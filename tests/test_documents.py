@@ -67,8 +67,11 @@ WORK = {
     "BACKFILL": "past days",
     "RECONCILE": "a comparison with Beeminder",
     "DATASOURCE": "a goal's data source",
+    "TELL": "a message to a person",
+    "ERRAND": "what a page asks",
     "LIMITED": "a refusal that names no time",
 }
+ENDED = (policy.CALLBACK, policy.BACKFILL, policy.TELL, policy.ERRAND)  # by what has to be mended
 
 
 def seconds(value):
@@ -97,7 +100,7 @@ def in_words(how):
         f"{seconds(how.floor)} to {seconds(how.first)}",
         grows,
         free,
-        "ends it" if how in (policy.CALLBACK, policy.BACKFILL) else mend,
+        "ends it" if how in ENDED else mend,
         given_up,
     ]
 

@@ -18,6 +18,10 @@ SLEEPERS = {
     "db/engine.py": "two processes that open a new SQLite file: a hundredth of a second",
     "tasks/turns.py": "the turn of a request, when it comes at once",
     "tasks/tokens.py": "somebody else's login that is about to end",
+    "tasks/live/follow.py": "the next read of a run and the next try of its stream, under a lease",
+    "tasks/live/loop.py": "what is known of runs, written once a second",
+    "webhooks/streams.py": "browsers that are told of what changed, once a second",
+    "worker/kit/bending.py": "a vendor that is slow on purpose",
     "webhooks/holds.py": "a held request, until its data is there",
     "worker/life.py": "the heartbeat, and the end of a process",
     "worker/supervisor.py": "processes that end",
@@ -30,6 +34,12 @@ SLEEPING_PLACES = ("worker/cli/", "simulators/")
 LOOPS = {
     ("tasks/push.py", "send"): "one smaller batch after a 500",
     ("tasks/suspects.py", "run_alone"): "one suspect after the other, for a slice of time",
+    (
+        "tasks/runs.py",
+        "discover",
+    ): "one source after the other; the ledger has the next turn of each",
+    ("clients/notifier.py", "_talk"): "the pipes of a process, to its end or that of its time",
+    ("webhooks/streams.py", "parts"): "an event stream: when nothing came it says so",
     ("webhooks/solo.py", "_work"): "one job after the other; whoever waits for it has its error",
 }
 OF_CELERY = {"autoretry_for", "countdown", "eta", "retry_backoff"}
@@ -159,7 +169,7 @@ def test_nobody_is_named_who_is_gone() -> None:
     """The lists above say what there is."""
     for name in (*SLEEPERS, *(path for path, _ in LOOPS)):
         assert (ROOT / name).exists()
-    assert loops("tasks") | loops("webhooks") >= set(LOOPS)
+    assert loops("clients") | loops("tasks") | loops("webhooks") >= set(LOOPS)
 
 
 @pytest.mark.parametrize("package", ["clients", "db", "tasks", "webhooks"])

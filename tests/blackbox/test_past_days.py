@@ -23,12 +23,14 @@ def first_day(house: House) -> str:
 
 
 def history(house: House) -> None:
-    """A sample in each of those days, and a source that takes its time."""
+    """A sample in each of those days, and a source that answers late from the fourth chunk on.
+
+    So late that whoever interrupts it then is in time, on a busy machine too.
+    """
     now = time.time()
     house.measure({now - ago * DAY: 2.0 + ago for ago in range(1, DAYS + 1)})
-    house.sims.bemserver.faults.add(
-        Fault(action="delay", path="timeseries_data", delay=0.3, times=None)
-    )
+    late = Fault(action="delay", path="timeseries_data/", after=3, delay=5.0, times=None)
+    house.sims.faults.add(late)
 
 
 def expect_every_day_once(house: House) -> None:
@@ -48,6 +50,7 @@ def test_a_killed_waggle_goes_on_where_it_was(house: House) -> None:
     house.run("sync", "alice/energy", "--from", first_day(house))
     house.wait(lambda: len(house.ours("energy")) > 40)
     house.kill()
+    house.sims.faults.clear()
     assert len(house.ours("energy")) < DAYS
     assert "backfill alice/energy" in house.run("status").stdout
     house.up()
@@ -67,6 +70,7 @@ def test_ctrl_c_leaves_the_rest_to_whoever_comes_next(home: House) -> None:
     begun = home.start(*command)
     home.wait(lambda: len(home.ours("energy")) > 40)
     begun.send_signal(signal.SIGINT)
+    home.sims.faults.clear()
     assert begun.wait(20) == 1
     assert "`waggle up` goes on with it" in home.log()
     assert len(home.ours("energy")) < DAYS
