@@ -8,7 +8,9 @@ from db.needs import Need
 from webhooks import standing
 from webhooks.standing import CONNECT, SOURCES, Todo
 
+# What the commands are told and the pages have a button for.
 COMMAND = re.compile(r"[;,.]?\s*(?:and\s+)?`waggle approve [^`]*` sends it.*$")
+FILE = re.compile(r"[;,.]?\s*correct the credentials in the file, then `waggle apply`.*$")
 OF_SOURCES = ("key_ends", "breaker", "recovered", sources.RENEWAL)
 
 
@@ -69,7 +71,7 @@ def refused(name: str, username: str, error: str | None) -> Needed:
     """A source refuses what we log in with."""
     return Needed(
         subject=names.source_name(username, name),
-        text=error or "it refuses its login, so nothing is read from it.",
+        text=FILE.sub("", error or "") or "it refuses its login, so nothing is read from it.",
         path=SOURCES,
         urgent=True,
         todo=Todo("Give it its login again", SOURCES),

@@ -3,6 +3,7 @@
 import pytest
 
 from db.needs import Need
+from tasks import tokens
 from webhooks import choices, needed, standing
 from webhooks.shown_feeds import Call
 
@@ -90,3 +91,12 @@ def test_without_an_app_nobody_is_sent_to_sign_in():
     told = needed.signed_out("alice", can_connect=False)
     assert told.todo is None
     assert "waggle apply" in told.text
+
+
+def test_what_a_button_does_is_not_told_as_work_on_a_file():
+    """Why a source refuses stays, and only the way by the file goes, as the button is beside it."""
+    told = needed.refused("plant", "alice", f"it is wrong; {tokens.REMEDY}")
+
+    assert told.text == "it is wrong"
+    assert needed.refused("plant", "alice", tokens.REMEDY).text.startswith("it refuses")
+    assert told.todo is not None
