@@ -68,9 +68,9 @@ class Bells:
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     def _within_deadline(self, act: Callable[[], None], *, task: str, queue: str) -> bool:
-        began = self._clock()
-        if self._given_up(began):
+        if self._given_up(self._clock()):
             return False
+        began = time.monotonic()
         try:
             future = self._thread.submit(act)
         except RuntimeError:  # the process is going down
@@ -85,7 +85,7 @@ class Bells:
             return False
         except self._errors as error:
             # The client library has a deadline too, and may be the first to lose its patience.
-            if self._clock() - began >= self._deadline / 2:
+            if time.monotonic() - began >= self._deadline / 2:
                 self._quiet_until = self._clock() + self._pause
             log.warning("bell.failed", task=task, queue=queue, error=type(error).__name__)
             return False

@@ -6,6 +6,7 @@ from db.models import Feed
 from tasks import backfill_asked
 from tests.world import World
 from webhooks.serve import VendorServices
+from worker import settings
 
 
 @pytest.mark.parametrize(
@@ -40,7 +41,7 @@ def test_what_is_not_installed_can_not_be_read() -> None:
 
 def test_pages_ask_with_the_goals_own_today(world: World) -> None:
     """Days before `since` and days that have not begun there are refused; others are not."""
-    services = VendorServices(world.runtime())
+    services = VendorServices(world.runtime(), settings.load({}, None))
     now = world.clock.at
     with world.ledger.write() as session:
         session.get_one(Feed, world.feed_id).since = "20261101"

@@ -50,8 +50,9 @@ def test_two_hundred_random_syncs_touch_nobody_elses(world: World) -> None:
     a_crowd(world)
     before = theirs(world)
     assert len(before) == 7 * 6
+    share = 0.1 if world.ledger.is_sqlite else 0.3  # each kind has to come up in fewer syncs too
     trouble = [
-        Fault(method=method, path="datapoints", probability=0.1, times=None, **how)
+        Fault(method=method, path="datapoints", probability=share, times=None, **how)
         for method, how in (
             ("POST", {"status": 500}),
             ("POST", {"action": "lose_reply"}),
