@@ -29,7 +29,7 @@ def wait(rt: Runtime, ways: Sequence[Way], *, ends_at: float, lane: Lane) -> lis
             at = _used(rt, ways, found) if isinstance(found, list) else found
             if isinstance(found, list) and at == 0.0:
                 # Once: where everybody is late there are slots to spare, and no end to it.
-                if missed or not _missed(rt, ways, found):
+                if missed or not _missed(rt, ways, found, ends_at=ends_at):
                     return found
                 missed, at = True, rt.clock.now()
         now = rt.clock.now()
@@ -100,10 +100,12 @@ def _used(rt: Runtime, ways: Sequence[Way], turns: Sequence[Turn]) -> float:
     return max(closed, now)
 
 
-def _missed(rt: Runtime, ways: Sequence[Way], turns: Sequence[Turn]) -> bool:
+def _missed(rt: Runtime, ways: Sequence[Way], turns: Sequence[Turn], *, ends_at: float) -> bool:
     """Is it too late for one of these? Whoever leaves beside the next ones is one too many."""
     now = rt.clock.now()
-    late = any(way.is_late(turn, now) for way, turn in zip(ways, turns, strict=True))
+    late = any(
+        way.is_late(turn, now, ends_at=ends_at) for way, turn in zip(ways, turns, strict=True)
+    )
     if late:
         for way, turn in zip(ways, turns, strict=True):
             way.missed(turn)

@@ -189,12 +189,19 @@ class Way:
         tries = 1 + int(math.log2(1.0 + max(0.0, age) / policy.LIMITED.first))
         return policy.delay(policy.LIMITED, tries, age=age, rng=self._rt.rng)
 
-    def is_late(self, turn: Turn, now: float) -> bool:
-        """Is this slot over? A bucket forgives it, and nobody counts a pace that is only ours."""
+    def is_late(self, turn: Turn, now: float, *, ends_at: float) -> bool:
+        """Is this slot over? A bucket forgives it, and nobody counts a pace that is only ours.
+
+        Where the next one comes after `ends_at` a slot is good for half of the time until then: who
+        came back for that one might be late again, and again, since a ledger may be far away.
+        """
         limit = self._quota.limit
         bucket = limit is not None and limit.bucket > 0
         exact = self._quota.counts and not bucket and not turn.probe and turn.interval > 0.0
-        return exact and now > turn.at + limits.LATE_SECONDS
+        late = now - turn.at
+        if late < turn.interval / 2 and turn.at + turn.interval > ends_at:
+            return False
+        return exact and late > limits.LATE_SECONDS
 
     def missed(self, turn: Turn) -> None:
         """The turn goes by unused: nothing is learned from it, and nobody waits for it."""

@@ -10,7 +10,7 @@ from clients.limits import Limits
 from db.engine import Ledger
 from db.states import Lane
 from tasks import limits, turns
-from tasks.gates import LedgerPassage
+from tasks.gates import DeferredError, LedgerPassage
 from tasks.limits import Limit, Pace, Quota
 from tasks.ways import Way
 from tests.tasks.gated import ENDPOINT, TENANT, UNKNOWN, House, come_in, deferred, passed
@@ -278,3 +278,37 @@ def test_those_who_wait_do_not_all_ask_at_once(house: House) -> None:
 
     assert len({at for at in told if isinstance(at, float)}) == 8
     assert all(isinstance(at, float) and at < free_at for at in told)
+
+
+class Distant(Ledger):
+    """A commit takes its time: the ledger is on another machine."""
+
+    def __init__(self, like: Ledger, clock: ManualClock, seconds: float) -> None:
+        super().__init__(like.url.render_as_string(hide_password=False))
+        self._clock, self._seconds = clock, seconds
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator[Session]:
+        """The answer to a commit comes after so long."""
+        with super().write() as session:
+            yield session
+        self._clock.advance(self._seconds)
+
+
+SLOW = Quota(account="slow", limit=Limit(requests=10, seconds=60.0))
+
+
+@pytest.mark.parametrize("lane", [Lane.URGENT, Lane.BULK])
+def test_a_distant_ledger_makes_nobody_late_for_ever(ledger: Ledger, lane: Lane) -> None:
+    """Each slot is there too late for its time, and the next one too far to wait for: they go."""
+    clock = ManualClock()
+    with contextlib.closing(Distant(ledger, clock, 4 * limits.LATE_SECONDS)) as distant:
+        gate = House(distant, clock).gate(SLOW)
+        for number in range(4):
+            asked = 0
+            while isinstance(found := come_in(gate, lane=lane), DeferredError):
+                asked += 1
+                assert asked < 4, f"request {number} is put off again and again"
+                clock.at = found.until + 1.0  # until a sweep finds it due
+            found.answered(Limits())
+            clock.advance(60.0)
