@@ -37,10 +37,24 @@ class Life:
         self._bells = bells
         self._ended = threading.Event()
         self._leaving = threading.Lock()
+        self._registered = False
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
 
     def start(self) -> None:
-        """Say that this worker is there, and keep saying it."""
+        """Say that this worker is there, and keep saying it.
+
+        Where the ledger does not answer just now the heartbeat says it later: without one the
+        leases of this worker would end under its hands for as long as it lives.
+        """
+        try:
+            self._register()
+        except SQLAlchemyError as error:
+            log.warning("worker.not_registered", error=type(error).__name__)
+        self._thread.start()
+        # Whatever was left by the last run is due: do not wait for the first sweep.
+        self._rt.ring("sweep", "urgent")
+
+    def _register(self) -> None:
         rt, now = self._rt, self._rt.clock.now()
         with rt.ledger.write() as session:
             workers.register(
@@ -54,9 +68,7 @@ class Life:
                     seen_at=now,
                 ),
             )
-        self._thread.start()
-        # Whatever was left by the last run is due: do not wait for the first sweep.
-        rt.ring("sweep", "urgent")
+        self._registered = True
 
     def stop(self) -> None:
         """Stop claiming now; end what can end, hand the rest back. Returns at once."""
@@ -97,6 +109,8 @@ class Life:
         while not self._ended.wait(HEARTBEAT_SECONDS):
             count += 1
             try:
+                if not self._registered:
+                    self._register()
                 now = self._rt.heartbeat()
                 with self._rt.ledger.write() as session:
                     workers.beat(

@@ -213,3 +213,23 @@ def test_a_database_that_is_away_does_not_keep_a_worker(world, rt, life, exits, 
     life.stop()
 
     assert exits.wait(5)
+
+
+def test_a_worker_that_starts_without_its_ledger_lives_all_the_same(rt, life, monkeypatch):
+    """It says that it is there as soon as it can; without a heartbeat no lease would last."""
+    real, away = rt.ledger.write, [OperationalError("no ledger", None, OSError())] * 3
+
+    def write():
+        if away:
+            raise away.pop()
+        return real()
+
+    monkeypatch.setattr(rt.ledger, "write", write)
+    life.start()
+
+    def there():
+        with rt.ledger.read() as session:
+            return session.exec(select(Worker)).one_or_none()
+
+    until(there)
+    assert there().name == rt.owner
