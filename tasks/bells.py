@@ -10,6 +10,8 @@ from collections.abc import Callable
 
 import structlog
 from celery import Task, shared_task
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from db.states import Lane
 from tasks import (
@@ -33,6 +35,8 @@ from tasks.runtime import Runtime
 log = structlog.get_logger(__name__)
 
 SLICE_SECONDS = 5.0
+AWAY = (OperationalError, InterfaceError, PoolTimeoutError)
+"""The ledger does not answer, or its disk is full; whatever was begun is as it was committed."""
 _bound: list[Runtime] = []
 
 
@@ -70,7 +74,22 @@ def drain(rt: Runtime, lane: Lane, once: Callable[[], bool], *, task: str) -> No
         suspects.run_alone(rt)
 
 
-@shared_task(name="waggle.sync", bind=True)  # type: ignore[untyped-decorator]
+class LedgerTask(Task):  # type: ignore[misc] # celery ships no types
+    """A task that ends with one line while the ledger is away: the next sweep rings again."""
+
+    abstract = True
+
+    def __call__(self, *args: object, **kwargs: object) -> None:
+        """Do the work."""
+        try:
+            super().__call__(*args, **kwargs)
+        except AWAY as error:
+            # Its first line: what follows repeats the statement.
+            reason = str(error).partition("\n")[0]
+            log.warning("ledger.away", task=self.name, error=type(error).__name__, reason=reason)
+
+
+@shared_task(name="waggle.sync", base=LedgerTask, bind=True)  # type: ignore[untyped-decorator]
 def sync_due(self: Task) -> None:
     """Sync due feeds; the queue that the bell came from says how urgent."""
     rt = runtime()
@@ -78,55 +97,55 @@ def sync_due(self: Task) -> None:
     drain(rt, lane, lambda: sync.run(rt, lane), task="sync")
 
 
-@shared_task(name="waggle.push")  # type: ignore[untyped-decorator]
+@shared_task(name="waggle.push", base=LedgerTask)  # type: ignore[untyped-decorator]
 def push_pending() -> None:
     """Push what waits in the outbox."""
     rt = runtime()
     drain(rt, Lane.DEFAULT, lambda: deliver.run(rt), task="push")
 
 
-@shared_task(name="waggle.deauthorize")  # type: ignore[untyped-decorator]
+@shared_task(name="waggle.deauthorize", base=LedgerTask)  # type: ignore[untyped-decorator]
 def deauthorize_revoked() -> None:
     """Confirm and carry out de-authorizations."""
     rt = runtime()
     drain(rt, Lane.DEFAULT, lambda: deauthorize.run(rt), task="deauthorize")
 
 
-@shared_task(name="waggle.backfill")  # type: ignore[untyped-decorator]
+@shared_task(name="waggle.backfill", base=LedgerTask)  # type: ignore[untyped-decorator]
 def backfill_due() -> None:
     """Read past days again that somebody asked for."""
     rt = runtime()
     drain(rt, Lane.BULK, lambda: backfill.run(rt), task="backfill")
 
 
-@shared_task(name="waggle.datasource")  # type: ignore[untyped-decorator]
+@shared_task(name="waggle.datasource", base=LedgerTask)  # type: ignore[untyped-decorator]
 def change_datasources() -> None:
     """Become the data source of goals, and give that back."""
     rt = runtime()
     drain(rt, Lane.DEFAULT, lambda: datasource_change.run(rt), task="datasource")
 
 
-@shared_task(name="waggle.reconcile")  # type: ignore[untyped-decorator]
+@shared_task(name="waggle.reconcile", base=LedgerTask)  # type: ignore[untyped-decorator]
 def reconcile_overdue() -> None:
     """Compare goals with what Beeminder holds, once a day each."""
     rt = runtime()
     drain(rt, Lane.BULK, lambda: reconcile.run(rt), task="reconcile")
 
 
-@shared_task(name="waggle.errands")  # type: ignore[untyped-decorator]
+@shared_task(name="waggle.errands", base=LedgerTask)  # type: ignore[untyped-decorator]
 def do_errands() -> None:
     """Do what pages wait for; never in all slots, so that callbacks come before them."""
     rt = runtime()
     drain(rt, Lane.DEFAULT, lambda: errands.run(rt), task=errands.TASK)
 
 
-@shared_task(name="waggle.suspects")  # type: ignore[untyped-decorator]
+@shared_task(name="waggle.suspects", base=LedgerTask)  # type: ignore[untyped-decorator]
 def try_suspects() -> None:
     """Try work again at which a worker has died, with the process to itself."""
     suspects.begin(runtime())
 
 
-@shared_task(name="waggle.refresh_tokens")  # type: ignore[untyped-decorator]
+@shared_task(name="waggle.refresh_tokens", base=LedgerTask)  # type: ignore[untyped-decorator]
 def refresh_tokens() -> None:
     """Renew tokens of sources in use before they end."""
     rt = runtime()
@@ -135,32 +154,32 @@ def refresh_tokens() -> None:
             refresh.run(rt)
 
 
-@shared_task(name="waggle.sweep")  # type: ignore[untyped-decorator]
+@shared_task(name="waggle.sweep", base=LedgerTask)  # type: ignore[untyped-decorator]
 def sweep_ledger() -> None:
     """Ring for everything that is due."""
     sweep.run(runtime())
 
 
-@shared_task(name="waggle.discover")  # type: ignore[untyped-decorator]
+@shared_task(name="waggle.discover", base=LedgerTask)  # type: ignore[untyped-decorator]
 def discover_runs() -> None:
     """Look for runs that run at the sources whose turn it is."""
     runs.discover(runtime())
 
 
-@shared_task(name="waggle.follow")  # type: ignore[untyped-decorator]
+@shared_task(name="waggle.follow", base=LedgerTask)  # type: ignore[untyped-decorator]
 def follow_runs() -> None:
     """Take runs that nobody follows; they are followed on when this has ended."""
     runs.follow(runtime())
 
 
-@shared_task(name="waggle.tell")  # type: ignore[untyped-decorator]
+@shared_task(name="waggle.tell", base=LedgerTask)  # type: ignore[untyped-decorator]
 def tell_people() -> None:
     """Tell people, and the operator, what is new."""
     rt = runtime()
     drain(rt, Lane.BULK, lambda: telling.run(rt), task="tell")
 
 
-@shared_task(name="waggle.watch")  # type: ignore[untyped-decorator]
+@shared_task(name="waggle.watch", base=LedgerTask)  # type: ignore[untyped-decorator]
 def watch_over() -> None:
     """Look whether work moves, say so to whoever listens, and find what is to be told."""
     rt = runtime()
@@ -169,7 +188,7 @@ def watch_over() -> None:
             watch.run(rt)
 
 
-@shared_task(name="waggle.housekeeping")  # type: ignore[untyped-decorator]
+@shared_task(name="waggle.housekeeping", base=LedgerTask)  # type: ignore[untyped-decorator]
 def keep_house() -> None:
     """Keep the ledger small."""
     housekeeping.run(runtime())

@@ -21,6 +21,8 @@ from worker.redaction import hide
 __all__ = ["configure", "hide"]
 
 # Chatty libraries that log addresses, queries or arguments.
+LIBRARIES = ("celery", "kombu", "amqp")
+LOST = (*LIBRARIES, "redis")  # whose errors say that the broker is away
 QUIET = ("httpx", "httpcore", "celery", "kombu", "amqp", "alembic", "uvicorn.access", "asyncio")
 
 
@@ -77,6 +79,7 @@ def configure(
             foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                _in_one_line,
                 *_renderer(format, colors=stream.isatty()),
             ],
         )
@@ -107,6 +110,20 @@ def _renderer(format: str, *, colors: bool) -> list[Processor]:  # noqa: A002 --
         _clean_values,
         structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=plain),
     ]
+
+
+def _in_one_line(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """A library that lost its broker says so without a traceback: nothing in it is to be mended."""
+    trouble = event.get("exc_info")
+    if not isinstance(trouble, tuple) or trouble[0] is None:
+        return event
+    homes = {kind.__module__.partition(".")[0] for kind in trouble[0].__mro__}
+    lost = issubclass(trouble[0], OSError) or not homes.isdisjoint(LOST)
+    if lost and str(event.get("logger")).partition(".")[0] in LIBRARIES:
+        text = str(event["event"]).partition("\n")[0]
+        event = {**event, "event": text, "error": trouble[0].__name__}
+        del event["exc_info"]
+    return event
 
 
 def _clean_values(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

@@ -3,10 +3,12 @@
 from collections.abc import Callable
 
 import pytest
+import structlog
 from celery import Task
+from sqlalchemy.exc import OperationalError
 
 from db.states import Lane
-from tasks import bells
+from tasks import bells, sweep
 from tests.tasks.scenes import TODAY
 from tests.world import World
 
@@ -98,3 +100,23 @@ def test_every_task_does_its_work_when_called(world: World) -> None:
         bells.bind(None)
     assert world.event(event_id).state == "done"
     assert world.values()[TODAY] == 2.5
+
+
+def test_a_ledger_that_is_away_is_one_line(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every task ends quietly and can be rung again; any other mistake is still shown."""
+    bells.bind(world.runtime())
+
+    def away(_rt: object) -> None:
+        raise OperationalError("SELECT secrets", None, OSError("gone\nwith the wind"))
+
+    monkeypatch.setattr(sweep, "run", away)
+    with structlog.testing.capture_logs() as lines:
+        bells.sweep_ledger()
+    assert [line["event"] for line in lines] == ["ledger.away"]
+    assert lines[0]["task"] == "waggle.sweep"
+    assert "\n" not in lines[0]["reason"]
+
+    monkeypatch.setattr(sweep, "run", lambda _rt: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        bells.sweep_ledger()
+    assert all(isinstance(task, bells.LedgerTask) for task in TASKS.values())

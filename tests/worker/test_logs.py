@@ -8,7 +8,9 @@ import threading
 
 import httpx
 import pytest
+import redis
 import structlog
+from kombu.exceptions import OperationalError
 
 from worker import logs, redaction
 
@@ -138,3 +140,22 @@ def test_crashes_are_logged_clean(lines):
     assert "auth_token=***" in crashed["exception"]
     assert (in_thread["event"], in_thread["thread"]) == ("thread.crashed", "pusher")
     assert SECRET not in json.dumps([crashed, in_thread])
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_a_library_that_lost_its_broker_says_so_in_one_line(lines, form):
+    """Without a traceback, which is kept for mistakes and for what is not a library's."""
+    logged = lines(form)
+
+    def fail(logger, error):
+        logging.getLogger(logger).critical("Couldn't ack 1\nstack", exc_info=error)
+
+    for error in (BrokenPipeError(32, "x"), OperationalError("x"), redis.ConnectionError("x")):
+        fail("celery.worker.request", error)
+    assert len(logged()) == 3
+    assert "BrokenPipeError" in logged()[0]
+    assert "Traceback" not in "".join(logged())
+
+    fail("celery.worker", ValueError("x"))
+    fail("ours", BrokenPipeError(32, "x"))
+    assert "\n".join(logged()).count("Error: ") == 2
