@@ -14,7 +14,7 @@ from time import monotonic_ns
 from typing import Any
 
 import structlog
-from kombu.transport import filesystem, virtual
+from kombu.transport import TRANSPORT_ALIASES, filesystem, virtual
 from kombu.utils.encoding import bytes_to_str, str_to_bytes
 from kombu.utils.json import dumps, loads
 
@@ -23,6 +23,7 @@ log = structlog.get_logger(__name__)
 POLL_SECONDS = 0.02
 SOCKET_TIMEOUT_SECONDS = 1.0
 TRANSPORT = "worker.broker:Transport"
+REDIS_TRANSPORT = "worker.broker_redis:Transport"  # by name: others need no Redis client
 FULL = 24  # bells in one queue: more than the slots of a worker, few enough to list quickly
 
 
@@ -92,6 +93,8 @@ def configuration(url: str, folder: Path) -> dict[str, Any]:
             "worker_enable_remote_control": False,
         }
     if url.startswith(("redis:", "rediss:")):
+        # By its alias: named in the settings it would stand in the address that people are shown.
+        TRANSPORT_ALIASES.update(redis=REDIS_TRANSPORT, rediss=REDIS_TRANSPORT)
         return {
             "broker_url": url,
             "broker_transport_options": {
