@@ -79,7 +79,10 @@ def render(request: Request, error: AnswerError) -> Response:
     """The answer that tells of an error."""
     if "text/html" in request.headers.get("accept", ""):
         response: Response = rendering.page(
-            "error.html", status=error.status, title=_phrase(error.status), message=error.message
+            "error.html",
+            status=error.status,
+            title=f"Waggle: {phrase(error.status).lower()}",
+            message=error.message,
         )
     else:
         response = JSONResponse(
@@ -89,8 +92,9 @@ def render(request: Request, error: AnswerError) -> Response:
     return response
 
 
-def _phrase(status: int) -> str:
-    return f"Waggle: {HTTPStatus(status).phrase.lower()}"
+def phrase(status: int) -> str:
+    """The words that go with a status."""
+    return HTTPStatus(status).phrase
 
 
 async def on_answer_error(request: Request, error: Exception) -> Response:

@@ -1,38 +1,63 @@
-"""HTTP on one connection, with an end to how long and how large the head of a request may be.
+"""HTTP on one connection, with an end to whatever a caller can keep us waiting with.
 
-uvicorn with httptools bounds neither: one caller could fill the memory with a header that never
-ends, and thousands could stay for ever without asking anything.
+uvicorn with httptools bounds nothing of it: one caller could fill the memory with a header that
+never ends, and thousands could stay for ever without asking anything, with a body that nobody reads
+or an answer that they do not take.
 """
 
 import asyncio
+import json
+import secrets
+from weakref import WeakKeyDictionary
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from webhooks import errors
 
 LARGEST_HEAD = 32 * 1024
 HEAD_SECONDS = 20.0
+BODY_SECONDS = 15.0  # more than whoever reads a body gives it, so that it can say that it is over
+TAKE_SECONDS = 30.0  # for the rest of an answer
 LINGER_SECONDS = 2.0
-TOO_LARGE = (
-    b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
-    b"connection: close\r\ncontent-length: 0\r\n\r\n"
-)
+# A held callback takes one, and 2,000 of them are promised; each costs some 20 KB.
+MOST_CONNECTIONS = 8192
+SPARE_FILES = 256  # what the process has to open besides
+
+# Those of each server that keep us waiting, the longest first.
+_waiting: WeakKeyDictionary[ServerState, dict["BoundedProtocol", None]] = WeakKeyDictionary()
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """Closes connections whose request line and headers are too large or take too long."""
+    """Ends connections whose head is too large, and those that are waited for for too long.
 
+    Beyond `most` connections of a server the one that has been waited for longest makes room:
+    whoever asks without delay is served, however many others only pretend to.
+    """
+
+    most = MOST_CONNECTIONS
+    _waited_for: dict["BoundedProtocol", None]
     _head_bytes = 0
     _in_head = True
+    _in_body = False
     _refused = False
-    _head_timer: asyncio.TimerHandle | None = None
+    _patience: asyncio.TimerHandle | None = None
+    _taking: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
-        """Expect a request soon."""
+        """Expect a request soon, and make room for it."""
         super().connection_made(transport)
-        self._expect_head()
+        self._waited_for = _waiting.setdefault(self.server_state, {})
+        self._expect(HEAD_SECONDS)
+        if len(self.connections) > self.most:
+            longest = next(iter(self._waited_for))
+            longest._expect_nothing()  # noqa: SLF001 -- one of ours
+            longest.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
-        self._stop_timer()
+        self._expect_nothing()
+        self._taken()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -44,35 +69,103 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         self._head_bytes += len(data)
         if self._head_bytes > LARGEST_HEAD:
-            self._refuse()
+            self._refused = True
+            self._refuse(431, "too_large", f"the head is larger than {LARGEST_HEAD} bytes")
 
-    def _refuse(self) -> None:
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 -- uvicorn's own text says less
+        """Answer what is no HTTP as everything else is answered."""
+        self._refused = True
+        self._refuse(400, *errors.CODES[400])
+
+    def _refuse(self, status: int, code: str, message: str) -> None:
+        body = json.dumps(errors.envelope(code, message)).encode()
+        head = (
+            f"HTTP/1.1 {status} {errors.phrase(status)}\r\n"
+            "content-type: application/json\r\n"
+            f"content-length: {len(body)}\r\n"
+            f"x-request-id: {secrets.token_hex(8)}\r\n"
+            "x-content-type-options: nosniff\r\n"
+            "connection: close\r\n\r\n"
+        )
         # A connection that is closed while more comes in is reset, and the answer may be lost with
         # it. So what comes is thrown away until the caller has read the answer, but not for long.
-        self._refused = True
-        self.transport.write(TOO_LARGE)
-        self.transport.write_eof()
-        self._stop_timer()
-        self._head_timer = self.loop.call_later(LINGER_SECONDS, self.transport.close)
+        self.transport.write(head.encode() + body)
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self._expect(LINGER_SECONDS)
 
     def on_message_begin(self) -> None:
         """Called by the parser at the first byte of a request."""
         super().on_message_begin()
-        self._expect_head()
+        self._in_head = True
+        self._expect(HEAD_SECONDS)
 
     def on_headers_complete(self) -> None:
         """Called by the parser at the end of the head."""
-        self._in_head = False
+        self._in_head, self._in_body = False, True
         self._head_bytes = 0
-        self._stop_timer()
+        self._expect(BODY_SECONDS)
         super().on_headers_complete()
 
-    def _expect_head(self) -> None:
-        self._in_head = True
-        self._stop_timer()
-        self._head_timer = self.loop.call_later(HEAD_SECONDS, self.transport.close)
+    def on_message_complete(self) -> None:
+        """Called by the parser at the end of the body."""
+        self._in_body = False
+        self._expect_nothing()
+        super().on_message_complete()
+        if self.cycle.response_complete:
+            self._expect(HEAD_SECONDS)
 
-    def _stop_timer(self) -> None:
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
+    def on_response_complete(self) -> None:
+        """Called when an answer has been handed to the connection."""
+        super().on_response_complete()
+        if self.transport.is_closing():
+            self._must_take()
+        elif self.cycle.response_complete and not self._in_body:
+            # uvicorn's own limit for an idle connection ends with any byte that comes.
+            self._expect(HEAD_SECONDS)
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Called when nothing has come for a while after an answer."""
+        self._leave()
+
+    def pause_writing(self) -> None:
+        """Called when the caller does not take what we send."""
+        super().pause_writing()
+        self._must_take()
+
+    def resume_writing(self) -> None:
+        """Called when it does."""
+        self._taken()
+        super().resume_writing()
+
+    def _expect(self, seconds: float) -> None:
+        """Wait for the caller, but not for longer."""
+        self._expect_nothing()
+        self._patience = self.loop.call_later(seconds, self._leave)
+        self._waited_for[self] = None
+
+    def _expect_nothing(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
+        self._waited_for.pop(self, None)
+
+    def _leave(self) -> None:
+        self.transport.close()
+        self._must_take()
+
+    def _must_take(self) -> None:
+        """What is closed goes on until its caller has taken everything: not for ever."""
+        self._taken()
+        self._taking = self.loop.call_later(TAKE_SECONDS, self.transport.abort)
+
+    def _taken(self) -> None:
+        if self._taking is not None:
+            self._taking.cancel()
+            self._taking = None
+
+
+def within(open_files: int) -> type[BoundedProtocol]:
+    """The protocol of a process that may have so many files open."""
+    most = max(1, min(MOST_CONNECTIONS, open_files - SPARE_FILES))
+    return type("BoundedProtocol", (BoundedProtocol,), {"most": most})

@@ -26,9 +26,9 @@ from tasks import backfill_asked, days, source_links, telling
 from tasks.gates import DeferredError
 from tasks.providers import Provider
 from tasks.runtime import Runtime
+from webhooks import protocol
 from webhooks.app import create_app
 from webhooks.config import ReceiverConfig
-from webhooks.protocol import BoundedProtocol
 from webhooks.receiver import Receiver
 from webhooks.serve_forms import FormServices
 from webhooks.services import DayBounds, Identity, ServiceError
@@ -167,7 +167,7 @@ def run(settings: Settings, host: str, port: int) -> int:
     """Serve until told to stop; the exit status. The database is migrated if it is behind."""
     logs.configure(format=settings.log_format, level=settings.log_level)
     logs.hide(*settings.secrets())
-    _allow_open_files()
+    open_files = _allow_open_files()
     bells = Bells(celery_app.make(settings))
     with contextlib.closing(bells), runtime.build(settings, ring=bells.ring) as rt:
         app = create_app(
@@ -186,7 +186,7 @@ def run(settings: Settings, host: str, port: int) -> int:
                 host=host,
                 port=port,
                 loop="uvloop",
-                http=BoundedProtocol,
+                http=protocol.within(open_files),
                 ws="none",
                 lifespan="on",
                 log_config=None,
@@ -243,11 +243,14 @@ def _session_key(key: str) -> str:
     return hmac.new(key.strip().encode(), b"waggle session", hashlib.sha256).hexdigest()
 
 
-def _allow_open_files() -> None:
+def _allow_open_files() -> int:
+    """How many files this process may have open from now on, as far as it matters."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        return wanted
+    return OPEN_FILES if soft == resource.RLIM_INFINITY else soft
 
 
 @contextlib.contextmanager

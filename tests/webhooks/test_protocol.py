@@ -1,19 +1,45 @@
 """Connections: nobody stays without asking, and no head grows for ever."""
 
+import contextlib
+import json
+import re
 import socket
+import threading
 import time
 from urllib.parse import urlsplit
 
 import pytest
 
-from webhooks import protocol
+from webhooks import bodies, protocol, static_files
 
 HEAD = b"GET /healthz HTTP/1.1\r\nHost: x\r\n"
+GET = HEAD + b"\r\n"
+BODY = b"POST /nothing HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n"
 
 
-def _connect(serving) -> socket.socket:
+def _connect(serving, *, receives: int = 0) -> socket.socket:
     address = urlsplit(serving.url)
-    return socket.create_connection((address.hostname, address.port), timeout=10)
+    connection = socket.socket()
+    if receives:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receives)
+    connection.settimeout(10)
+    connection.connect((address.hostname, address.port))
+    return connection
+
+
+def _ends(connection: socket.socket, dribble: bytes = b"") -> bool:
+    """Does the other end give up, although something comes now and then?"""
+    ends_at = time.monotonic() + 10
+    with contextlib.suppress(ConnectionError):
+        while time.monotonic() < ends_at:
+            if dribble:
+                connection.sendall(dribble)
+            connection.settimeout(0.05)
+            with contextlib.suppress(TimeoutError):
+                if connection.recv(65536) == b"":
+                    return True
+        return False
+    return True
 
 
 def _rest(connection: socket.socket) -> bytes:
@@ -84,3 +110,110 @@ def test_who_is_refused_can_not_stay_by_sending_on(serving, monkeypatch):
         assert _rest(connection).startswith(b"HTTP/1.1 431 ")
         with pytest.raises(ConnectionError):
             _send_on(connection)
+
+
+DRIBBLES = {
+    "a body that nobody reads": (BODY, b"x"),
+    "blank lines after an answer": (GET, b"\r\n"),
+    "a head after an answer": (GET + HEAD, b"X"),
+    "a body of chunks": (BODY.replace(b"Content-Length: 100000", b"Transfer-Encoding: chunked"),
+                         b"1\r\nx\r\n"),
+    "an upgrade": (HEAD + b"Connection: upgrade\r\nUpgrade: h2c\r\n\r\n", b"x"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("how", DRIBBLES)
+def test_nobody_stays_by_dribbling(serve, monkeypatch, how):
+    """Whatever comes byte by byte, before or after an answer: it has an end."""
+    monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.3)
+    monkeypatch.setattr(protocol, "BODY_SECONDS", 0.3)
+    sent, dribble = DRIBBLES[how]
+    with _connect(serve()) as connection:
+        connection.sendall(sent)
+
+        assert _ends(connection, dribble)
+
+
+def test_a_slow_body_is_told_so_before_its_connection_ends():
+    """Whoever reads the body gives up first, and has time to answer."""
+    assert bodies.READ_SECONDS + bodies.LINGER_SECONDS < protocol.BODY_SECONDS
+
+
+def test_nobody_stays_by_not_taking_answers(serve, monkeypatch):
+    """Who asks for a lot and reads nothing is let go, with what is meant for them."""
+    monkeypatch.setattr(protocol, "TAKE_SECONDS", 0.3)
+    (name, *_) = sorted(static_files.FILES, key=lambda name: -len(static_files.FILES[name].plain))
+    asked = f"GET /static/{name} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+    ended = threading.Event()
+
+    class Watched(protocol.BoundedProtocol):
+        def connection_lost(self, exc):
+            super().connection_lost(exc)
+            ended.set()
+
+    monkeypatch.setattr("tests.webhooks.conftest.BoundedProtocol", Watched)
+    serving = serve()
+    with _connect(serving, receives=4096) as connection:
+        connection.sendall(asked * 300)
+
+        assert ended.wait(10)
+    assert serving.client.get("/healthz").status_code == 200
+
+
+def test_who_waits_longest_makes_room(serve, monkeypatch):
+    """With all connections taken by who only pretends to ask, whoever asks is served."""
+    monkeypatch.setattr(protocol.BoundedProtocol, "most", 20)
+    serving = serve()
+    with contextlib.ExitStack() as stack:
+        pretending = [stack.enter_context(_connect(serving)) for _ in range(40)]
+        for connection in pretending:
+            with contextlib.suppress(ConnectionError):
+                connection.sendall(HEAD)
+        for _ in range(3):
+            with _connect(serving) as asking:
+                asking.sendall(GET)
+                assert asking.recv(65536).startswith(b"HTTP/1.1 200 ")
+
+        assert [_ends(connection) for connection in pretending[:20]] == [True] * 20
+        pretending[-1].sendall(b"\r\n")
+        assert pretending[-1].recv(65536).startswith(b"HTTP/1.1 200 ")
+
+
+def test_who_is_held_makes_no_room(serve, monkeypatch):
+    """A callback that waits for its data is not thrown out by strangers."""
+    monkeypatch.setattr(protocol.BoundedProtocol, "most", 5)
+    serving = serve(hold_seconds=30)
+    held = [serving.later(serving.autofetch, slug=f"goal{number}") for number in range(3)]
+    serving.stored(3)
+    with contextlib.ExitStack() as stack:
+        for _ in range(20):
+            stack.enter_context(_connect(serving))
+        serving.receiver.release()
+
+        assert {answer.result().json()["status"] for answer in held} == {"late"}
+
+
+def test_room_is_made_for_what_the_process_may_open():
+    """A process with few files keeps some of them for its ledger."""
+    assert protocol.within(1024).most == 1024 - protocol.SPARE_FILES
+    assert protocol.within(10**6).most == protocol.MOST_CONNECTIONS
+    assert protocol.within(10).most == 1
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "code"),
+    [
+        (b"NONSENSE\r\n\r\n", 400, "malformed"),
+        (b"GET /\xff HTTP/1.1\r\n\r\n", 400, "malformed"),
+        (HEAD + b"X-A: " + b"a" * protocol.LARGEST_HEAD, 431, "too_large"),
+    ],
+)
+def test_what_is_no_request_is_answered_as_errors_are(serving, sent, status, code):
+    """The same body and headers as for everything else, and the connection ends."""
+    with _connect(serving) as connection:
+        connection.sendall(sent)
+        head, _, body = _rest(connection).partition(b"\r\n\r\n")
+
+    assert head.startswith(b"HTTP/1.1 %d " % status)
+    assert re.search(rb"(?m)^x-request-id: [0-9a-f]{16}\r$", head)
+    assert json.loads(body)["error"]["code"] == code
