@@ -27,11 +27,16 @@ QUIET = ("httpx", "httpcore", "celery", "kombu", "amqp", "alembic", "uvicorn.acc
 
 
 class ConsoleFormatter(structlog.stdlib.ProcessorFormatter):
-    """Renders a record, then takes out whatever looks like a secret or is known to be one."""
+    """Renders a record, then takes out whatever looks like a secret or is known to be one.
+
+    An event is one line. What follows it of a traceback is marked, so that no text of others, with
+    a line break in it, passes for an event.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         """One record as text."""
-        return redaction.text(super().format(record))
+        event, *trace = redaction.text(super().format(record)).splitlines()
+        return "\n".join([event, *(f"  | {_visible(line)}" for line in trace)])
 
 
 class JsonFormatter(structlog.stdlib.ProcessorFormatter):
@@ -108,6 +113,7 @@ def _renderer(format: str, *, colors: bool) -> list[Processor]:  # noqa: A002 --
     plain = structlog.dev.plain_traceback
     return [
         _clean_values,
+        _visible_values,
         structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=plain),
     ]
 
@@ -132,6 +138,23 @@ def _clean_values(_logger: WrappedLogger, _method: str, event: EventDict) -> Eve
         key: found if key == "exc_info" else redaction.value(found, key)
         for key, found in event.items()
     }
+
+
+def _visible_values(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    # JSON escapes by itself. Here a value could end the line, or give the terminal an order.
+    return {
+        _visible(key): _visible(found) if isinstance(found, str) else found
+        for key, found in event.items()
+    }
+
+
+def _visible(text: str) -> str:
+    """The text in one line, with whatever can't be seen spelled out."""
+    if text.isprintable():
+        return text
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
+    )
 
 
 def _log_uncaught(

@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import re
 import sys
 import threading
 
@@ -159,3 +160,66 @@ def test_a_library_that_lost_its_broker_says_so_in_one_line(lines, form):
     fail("celery.worker", ValueError("x"))
     fail("ours", BrokenPipeError(32, "x"))
     assert "\n".join(logged()).count("Error: ") == 2
+
+
+FORGED = "2026-11-30T00:00:00Z [info     ] login.by_link"
+EVIL = [
+    f"a\n{FORGED}",
+    f"a\r\n{FORGED}",
+    f"a\r{FORGED}",
+    f"a\x0b{FORGED}\x0c{FORGED}\x1c{FORGED}\x85{FORGED}",
+    f"a\u2028{FORGED}\u2029{FORGED}",
+    "\x1b[2J\x1b]0;title\x07",
+    "\x9b2J",
+    "\x1b[31mred\x1b[0m",
+    "a\u202eb",
+    "a\x00b\x08\x7f",
+    '"}\n{"event": "login.by_link", "level": "info',
+    "\\n\\u001b[2J",
+    "\udc1b[2J",
+]
+BEGINS = re.compile(r"\d{4}-\d\d-\d\dT\S+Z \[")
+SEEN = {"\n"}  # of what can't be seen, this only is in a log: between its lines
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+@pytest.mark.parametrize("evil", EVIL, ids=ascii)
+def test_one_event_is_one_line_whatever_is_in_it(lines, form, evil):
+    """No name of a goal or a browser ends a line or gives an order to a terminal, by either way."""
+    logged = lines(form)
+    structlog.contextvars.bind_contextvars(feed=evil)
+    structlog.get_logger("ours").info("sync.failed", slug=evil, found={evil: [evil]}, **{evil: 1})
+    logging.getLogger("theirs").warning("what %s sent", evil)
+    logging.getLogger(evil).warning(evil, extra={"path": evil})
+
+    found = logged()
+    text = "\n".join(found)
+    assert len(found) == 3
+    assert {each for each in text if not each.isprintable()} <= SEEN
+    if form == "json":
+        assert [json.loads(line)["level"] for line in found] == ["info", "warning", "warning"]
+        assert json.loads(found[0])["slug"] == evil
+    else:
+        assert all(BEGINS.match(line) for line in found)
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+@pytest.mark.parametrize("evil", EVIL, ids=ascii)
+def test_a_traceback_passes_for_no_event(lines, form, evil):
+    """The text of an error may be whatever somebody sent: its lines are marked, or in the value."""
+    logged = lines(form)
+    try:
+        fail(evil)
+    except ValueError:
+        structlog.get_logger("ours").exception("sync.failed")
+        logging.getLogger("theirs").exception("failed")
+
+    found = logged()
+    assert {each for each in "".join(found) if not each.isprintable()} <= SEEN
+    if form == "json":
+        assert len(found) == 2
+        assert all("ValueError" in json.loads(line)["exception"] for line in found)
+    else:
+        events = [line for line in found if BEGINS.match(line)]
+        assert ["failed" in line for line in events] == [True, True]
+        assert all(line.startswith("  | ") for line in found if line not in events)
