@@ -1,13 +1,12 @@
 """An answer of a vendor, read whole, and how to take it apart."""
 
 import dataclasses
-import json
 from typing import TypeVar
 
 import httpx
 import pydantic
 
-from clients import errors, redaction
+from clients import decoding, errors, redaction
 
 T = TypeVar("T")
 
@@ -53,13 +52,12 @@ class Answer:
 
     def json(self) -> object:
         """The body as JSON; bare Infinity and NaN are kept. Raises UnexpectedResponse."""
-        # The parser's own error holds the document, which may hold tokens: no chain to it.
         try:
-            return json.loads(self.body)
-        except (ValueError, RecursionError):
-            pass
+            return decoding.loads(self.body)
+        except ValueError as error:
+            wrong = str(error)
         kind = _one_line(self.headers.get("Content-Type") or "no content type", _ID_LIMIT)
-        raise self.unexpected(f"the body is not JSON ({len(self.body)} bytes, {kind})")
+        raise self.unexpected(f"the body {wrong} ({len(self.body)} bytes, {kind})")
 
     def parsed(self, adapter: pydantic.TypeAdapter[T], data: object = ...) -> T:
         """The body, or a part of it, as a value of ours. Raises UnexpectedResponse.

@@ -9,7 +9,7 @@ from typing import ClassVar, TypeGuard
 
 import httpx
 
-from clients import errors, limits, redaction, translation
+from clients import decoding, errors, limits, redaction, translation
 from clients.answers import Answer
 from clients.call import Call, Params
 from clients.deadline import Deadline
@@ -259,7 +259,7 @@ class ApiClient:
         self, head: Answer, response: httpx.Response, deadline: Deadline
     ) -> Answer | _Unanswered:
         body = bytearray()
-        for chunk in response.iter_bytes():
+        for chunk in decoding.unpacked(response):
             body += chunk
             if len(body) > self._max_bytes:
                 error = head.unexpected(

@@ -106,9 +106,9 @@ async def json_object(request: Request, *, limit: int) -> dict[str, Any]:
 
 
 def parse_object(body: bytes) -> dict[str, Any]:
-    """A JSON object, strictly: UTF-8, no NaN, no depth that would exhaust the parser."""
+    """A JSON object, strictly: UTF-8, no NaN, nothing twice, no depth that exhausts the parser."""
     try:
-        value = json.loads(_text(body), parse_constant=_no_constant)
+        value = json.loads(_text(body), parse_constant=_no_constant, object_pairs_hook=_object)
     except RecursionError:
         raise malformed("the JSON is nested too deeply") from None
     except ValueError:
@@ -177,6 +177,13 @@ def _form(text: str) -> dict[str, str]:
     for name, value in _pairs(text):
         if found.setdefault(name, value) != value:
             raise malformed("a field is given twice", field=None)
+    return found
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs) and any(found[name] != value for name, value in pairs):
+        raise malformed("a field is given twice", field=None)
     return found
 
 
