@@ -10,12 +10,15 @@ import json
 import secrets
 from weakref import WeakKeyDictionary
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from webhooks import errors
 
 LARGEST_HEAD = 32 * 1024
+# Sizes of chunks, their extensions and trailers count as well; chunks may be of a single byte.
+FRAMING_PER_BYTE = 8
 HEAD_SECONDS = 20.0
 BODY_SECONDS = 15.0  # more than whoever reads a body gives it, so that it can say that it is over
 TAKE_SECONDS = 30.0  # for the rest of an answer
@@ -37,10 +40,11 @@ class BoundedProtocol(HttpToolsProtocol):
 
     most = MOST_CONNECTIONS
     _waited_for: dict["BoundedProtocol", None]
-    _head_bytes = 0
+    _framing_bytes = 0
     _in_head = True
     _in_body = False
     _refused = False
+    _running: RequestResponseCycle | None = None
     _patience: asyncio.TimerHandle | None = None
     _taking: asyncio.TimerHandle | None = None
 
@@ -51,33 +55,38 @@ class BoundedProtocol(HttpToolsProtocol):
         self._expect(HEAD_SECONDS)
         if len(self.connections) > self.most:
             longest = next(iter(self._waited_for))
-            longest._expect_nothing()  # noqa: SLF001 -- one of ours
-            longest.transport.abort()
+            longest._abort()  # noqa: SLF001 -- one of ours
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
         self._expect_nothing()
         self._taken()
+        self._hang_up()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parse what came; then see whether the head still goes on."""
-        if self._refused:
+        """Parse what came; then see whether what is no body goes on and on."""
+        if self._is_over():
             return
         super().data_received(data)
-        if not self._in_head or self.transport.is_closing():
+        if self._is_over() or not (self._in_head or self._in_body):
             return
-        self._head_bytes += len(data)
-        if self._head_bytes > LARGEST_HEAD:
-            self._refused = True
+        self._framing_bytes += len(data)
+        if self._framing_bytes > LARGEST_HEAD:
             self._refuse(431, "too_large", f"the head is larger than {LARGEST_HEAD} bytes")
+
+    def _is_over(self) -> bool:
+        return self._refused or self.transport.is_closing()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 -- uvicorn's own text says less
         """Answer what is no HTTP as everything else is answered."""
-        self._refused = True
         self._refuse(400, *errors.CODES[400])
 
     def _refuse(self, status: int, code: str, message: str) -> None:
+        self._refused = True
+        if self._running is not None and not self._running.response_complete:
+            self._abort()  # another answer is due first, and could not be told from this one
+            return
         body = json.dumps(errors.envelope(code, message)).encode()
         head = (
             f"HTTP/1.1 {status} {errors.phrase(status)}\r\n"
@@ -103,13 +112,23 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Called by the parser at the end of the head."""
         self._in_head, self._in_body = False, True
-        self._head_bytes = 0
+        self._framing_bytes = 0
         self._expect(BODY_SECONDS)
         super().on_headers_complete()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def on_body(self, body: bytes) -> None:
+        """Called by the parser with a part of the body."""
+        self._framing_bytes -= len(body) * (1 + FRAMING_PER_BYTE)
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         """Called by the parser at the end of the body."""
         self._in_body = False
+        self._framing_bytes = 0
         self._expect_nothing()
         super().on_message_complete()
         if self.cycle.response_complete:
@@ -154,10 +173,22 @@ class BoundedProtocol(HttpToolsProtocol):
         self.transport.close()
         self._must_take()
 
+    def _abort(self) -> None:
+        self._expect_nothing()
+        self._hang_up()
+        self.transport.abort()
+
+    def _hang_up(self) -> None:
+        # uvicorn tells it to the newest of several requests only, and a little later; the one that
+        # is being answered would write to a connection that is gone.
+        if self._running is not None:
+            self._running.disconnected = True
+            self._running.message_event.set()
+
     def _must_take(self) -> None:
         """What is closed goes on until its caller has taken everything: not for ever."""
         self._taken()
-        self._taking = self.loop.call_later(TAKE_SECONDS, self.transport.abort)
+        self._taking = self.loop.call_later(TAKE_SECONDS, self._abort)
 
     def _taken(self) -> None:
         if self._taking is not None:

@@ -217,3 +217,42 @@ def test_what_is_no_request_is_answered_as_errors_are(serving, sent, status, cod
     assert head.startswith(b"HTTP/1.1 %d " % status)
     assert re.search(rb"(?m)^x-request-id: [0-9a-f]{16}\r$", head)
     assert json.loads(body)["error"]["code"] == code
+
+
+CHUNKED = (
+    b"POST /beeminder/autofetch/path-secret-1 HTTP/1.1\r\nHost: x\r\n"
+    b"Transfer-Encoding: chunked\r\n\r\n"
+)
+
+
+@pytest.mark.parametrize("framing", [b"1;", b"0\r\nX: "], ids=["chunk head", "trailers"])
+def test_what_is_around_a_body_does_not_go_on_for_ever(serving, framing):
+    """Extensions of a chunk and trailers are no body that anybody counts: they are cut off."""
+    with _connect(serving) as connection:
+        connection.sendall(CHUNKED + framing)
+        with pytest.raises(ConnectionError):
+            _send_on(connection)
+
+
+def test_chunks_may_be_as_small_as_they_like(serving):
+    """A body that comes byte by byte, each in a chunk of its own, is a body."""
+    answer = serving.client.post(
+        "/beeminder/autofetch/path-secret-1",
+        content=(bytes([byte]) for byte in b"username=alice&slug=energy&x=" + b"x" * 20_000),
+    )
+
+    assert answer.json() == {"status": "late"}
+
+
+def test_nonsense_after_a_held_callback_ends_both(serve, caplog):
+    """No answer is mixed up with another, and nothing breaks in between."""
+    serving = serve(hold_seconds=0.5)
+    body = b"username=alice&slug=energy"
+    with _connect(serving) as connection:
+        connection.sendall(
+            CHUNKED.replace(b"Transfer-Encoding: chunked", b"Content-Length: %d" % len(body)) + body
+        )
+        serving.stored()
+        connection.sendall(b"NONSENSE\r\n\r\n")
+        assert _ends(connection)
+    assert "request.failed" not in caplog.text
