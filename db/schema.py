@@ -1,10 +1,15 @@
 """Bringing a database to the tables that this version of Waggle knows."""
 
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, inspect, text
+from sqlalchemy.exc import OperationalError
 
+from db import copies
+from db.copies import CopyError
 from db.engine import Ledger
 
 if TYPE_CHECKING:  # importing it costs every process 11 MB, and most find nothing to do
@@ -13,40 +18,91 @@ if TYPE_CHECKING:  # importing it costs every process 11 MB, and most find nothi
 HEAD = "0006"
 MIGRATIONS = Path(__file__).parent / "migrations"
 ADVISORY_LOCK = 0x776167676C65  # "waggle": two processes that migrate at once take turns
+# Whoever asks for a table waits behind a migration that waits for it: callbacks, too.
+LOCK_SECONDS = 5.0
+LOCK_NOT_AVAILABLE = "55P03"
 
 
 class SchemaError(Exception):
-    """The database was made by a newer Waggle than this one."""
+    """The database is as it was, and not one that this version can use; says what to do."""
 
 
-def migrate(ledger: Ledger) -> bool:
-    """Apply what is missing, all or nothing; True when something was applied."""
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """What was applied. `before`: the revision that it came from, None for an empty database."""
+
+    before: str | None
+    copy: Path | None  # of the database as it was
+
+
+def migrate(ledger: Ledger, *, copies_in: Path | None = None) -> Migration | None:
+    """Apply what is missing, all or nothing; None when there was nothing to apply.
+
+    An SQLite database that holds anything is copied into the folder `copies_in` first; with None
+    it is not. Raises `SchemaError` when that fails, when a newer Waggle has made the database, and
+    when its tables are in use for too long.
+    """
     with ledger.read() as session:
         if _revision(session.connection()) == HEAD:
-            return False
-    with ledger.engine.begin() as connection:
-        if connection.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK})
-        return _upgrade(connection)
+            return None
+    try:
+        with ledger.engine.begin() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(
+                    text("SELECT pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK}
+                )
+                milliseconds = round(LOCK_SECONDS * 1000)
+                connection.execute(text(f"SET LOCAL lock_timeout = {milliseconds}"))
+            return _upgrade(connection, copies_in)
+    except OperationalError as exc:
+        if getattr(exc.orig, "sqlstate", None) != LOCK_NOT_AVAILABLE:
+            raise
+        message = (
+            f"a table was in use for {LOCK_SECONDS:g} s, by pg_dump or an open transaction: "
+            "nothing was changed; end it, or wait for its end, and try again"
+        )
+        raise SchemaError(message) from exc
 
 
-def _upgrade(connection: Connection) -> bool:
+def _upgrade(connection: Connection, copies_in: Path | None) -> Migration | None:
     from alembic import command  # noqa: PLC0415 -- see above
     from alembic.script import ScriptDirectory  # noqa: PLC0415
 
     at = _revision(connection)
     if at == HEAD:  # another process was faster
-        return False
+        return None
     config = configuration(connection)
     known = {found.revision for found in ScriptDirectory.from_config(config).walk_revisions()}
     if at is not None and at not in known:
         message = (
-            f"the database is at revision {at}, which this version does not know: "
-            "it was used by a newer Waggle; install that one, or restore a copy made before"
+            f"the database is at revision {at}, which this version does not know: it was used by "
+            "a newer Waggle, and nothing was changed; install that one, or restore a copy made "
+            "before"
         )
         raise SchemaError(message)
+    copy = None
+    if copies_in is not None:
+        copy = _copy(connection, at, copies_in)
     command.upgrade(config, "head")
-    return True
+    return Migration(at, copy)
+
+
+def _copy(connection: Connection, at: str | None, folder: Path) -> Path | None:
+    """The copy before a migration: nobody writes meanwhile, since `connection` has the lock."""
+    database = connection.engine.url.database
+    if connection.dialect.name != "sqlite" or not database:
+        return None
+    if not inspect(connection).get_table_names():
+        return None
+    now = datetime.now(UTC)  # for its name
+    try:
+        return copies.before_migration(Path(database), folder, revision=at or "none", now=now)
+    except CopyError as exc:
+        message = (
+            f"{exc}; nothing was migrated: see to that first, or `waggle migrate --no-copy` goes "
+            "on without a copy"
+        )
+        raise SchemaError(message) from exc
 
 
 def _revision(connection: Connection) -> str | None:
@@ -61,6 +117,7 @@ def configuration(connection: Connection) -> "Config":
     from alembic.config import Config  # noqa: PLC0415 -- see above
 
     config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
+    # In such a file a % would begin the name of another option.
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
     return config

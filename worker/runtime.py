@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
 import httpx
+import structlog
 
 from clients.public import PublicOnly, is_loopback_host
 from db import schema
@@ -21,6 +22,8 @@ from tasks.runtime import Options, Runtime
 from tasks.slots import Slots
 from worker import redaction
 from worker.settings import Settings
+
+log = structlog.get_logger(__name__)
 
 SLOTS = 16
 HTTP_LIMITS = httpx.Limits(max_connections=200, max_keepalive_connections=50, keepalive_expiry=30)
@@ -45,7 +48,10 @@ def build(
         _for_sources(addresses(settings), tls) as sources_http,
         _for_sources(typed(settings), tls) as public_http,
     ):
-        schema.migrate(ledger)
+        done = schema.migrate(ledger, copies_in=settings.backup_folder)
+        if done is not None:
+            copy = None if done.copy is None else str(done.copy)
+            log.info("schema.migrated", before=done.before, now=schema.HEAD, copy=copy)
         yield Runtime(
             ledger=ledger,
             vault=Vault(settings.secret_keys),

@@ -264,6 +264,11 @@ class Settings(BaseSettings):
         """Where the filesystem broker keeps its queues."""
         return self.home / "queue"
 
+    @property
+    def backup_folder(self) -> Path:
+        """Where copies of the embedded database are put."""
+        return self.home / "backups"
+
     def secrets(self) -> tuple[str, ...]:
         """Every secret value, to be hidden from logs (`worker.logs.hide`)."""
         passwords = (urlsplit(url).password for url in (self.database_url, self.broker_url))

@@ -129,9 +129,9 @@ def test_a_damaged_database_is_found_before_its_copy_is_trusted(
     content[40_960:49_152] = os.urandom(8192)
     source.write_bytes(content)
 
-    with pytest.raises(CopyError, match="damaged|malformed"):
+    with pytest.raises(CopyError, match=r"damaged|malformed"):
         copies.copy_database(source, tmp_path / "copy.db")
-    with pytest.raises(CopyError, match="damaged|malformed"):
+    with pytest.raises(CopyError, match=r"damaged|malformed"):
         copies.check(source)
 
     assert not (tmp_path / "copy.db").exists()

@@ -88,7 +88,7 @@ def _examine(settings: Settings) -> Iterator[Finding]:
     answers = False
     try:
         with contextlib.closing(Ledger(settings.database_url)) as ledger:
-            schema.migrate(ledger)
+            schema.migrate(ledger, copies_in=settings.backup_folder)
             answers = True
             yield Finding("database", "ok", f"{ledger.url.get_backend_name()}, up to date")
             yield from _clock_and_workers(ledger)

@@ -58,7 +58,7 @@ def _known(exc: Exception) -> Failed | None:
         return Refused(str(exc))
     if _is(exc, "tasks.declare_problems", "DeclarationError"):
         return Refused(str(exc))
-    if _is(exc, "db.schema", "SchemaError"):
+    if _is(exc, "db.schema", "SchemaError") or _is(exc, "db.copies", "CopyError"):
         return Failed(str(exc))
     if _is(exc, "db.vault", "VaultError"):
         return Failed(f"WAGGLE_SECRET_KEYS: {exc}")

@@ -69,8 +69,11 @@ def read_settings(*, host: str | None = None, port: int | None = None) -> Settin
 
 
 @contextlib.contextmanager
-def opened() -> Iterator[House]:
-    """The house for the block; an empty home is set up first."""
+def opened(*, copy: bool = True) -> Iterator[House]:
+    """The house for the block; an empty home is set up first.
+
+    `copy`: a database of an earlier version is copied before it is migrated.
+    """
     found = read_settings()
     # A command says in its own words what went wrong; its log would say it again.
     level = "debug" if found.log_level == "debug" else "error"
@@ -82,8 +85,18 @@ def opened() -> Iterator[House]:
     except OSError as exc:
         raise failures.Failed(f"DATABASE_URL: {exc.strerror}: {exc.filename}") from exc
     with contextlib.closing(ledger):
-        schema.migrate(ledger)
+        done = schema.migrate(ledger, copies_in=found.backup_folder if copy else None)
+        if done is not None and done.before is not None:
+            _tell(done)
         yield House(found, ledger, vault, LedgerClock(ledger))
+
+
+def _tell(done: schema.Migration) -> None:
+    """What was migrated, on stderr: a command's own answer stays as it is."""
+    kept = "no copy was made" if done.copy is None else f"the copy from before is {done.copy}"
+    click.echo(
+        f"waggle: migrated the database from {done.before} to {schema.HEAD}; {kept}", err=True
+    )
 
 
 def feeds_of(session: Session, name: str) -> list[Named]:

@@ -102,9 +102,20 @@ def progress() -> None:
 
 
 @click.command()
-def migrate() -> None:
-    """Bring the database to this version; every other command does it too."""
-    with opened() as house:
+@click.option("--no-copy", is_flag=True, help="Do not copy an SQLite database first.")
+def migrate(*, no_copy: bool) -> None:
+    """Bring the database to this version; every other command does it too.
+
+    All of it is applied, or nothing. An SQLite database is copied to WAGGLE_HOME/backups first,
+    and not migrated when it can't be; the five newest copies are kept. Of PostgreSQL no copy is
+    made: `pg_dump` before an upgrade makes one.
+
+    \b
+    Examples:
+      waggle migrate
+      waggle migrate --no-copy
+    """  # noqa: D301 -- \b is click's mark
+    with opened(copy=not no_copy) as house:
         click.echo(f"the database is up to date ({house.ledger.url.get_backend_name()})")
 
 
