@@ -17,7 +17,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 
-CHILD = (sys.executable, "-m", "clients.notifier_child")
+CHILD = (sys.executable, "-P", "-m", "clients.notifier_child")  # -P: nothing of the working folder
 START_SECONDS = 10.0  # for the process to be there: a machine under load
 STOPPING_SECONDS = 3.0  # what is on its way may still end when its worker stops
 LOOK_SECONDS = 0.25

@@ -12,7 +12,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -32,6 +31,7 @@ from simulators.real_bemserver_install import InstallFailed
 from simulators.server import LocalServer
 from worker import demo_report, demo_sources
 from worker.demo_sources import Plant
+from worker.supervisor import PYTHON
 
 READY_SECONDS = 60.0
 FOREIGN = ("WAGGLE_", "DATABASE_URL", "BROKER_URL", "CLOUDAMQP_URL", "RABBITMQ_URL", "REDIS_URL")
@@ -82,7 +82,7 @@ class Demo:
     def waggle(self, *arguments: str) -> str:
         """Run a command of Waggle's; its standard output."""
         done = subprocess.run(  # noqa: S603 -- our own command line
-            [sys.executable, "-m", "worker.cli.main", *arguments],
+            [*PYTHON, "worker.cli.main", *arguments],
             env=self.environment,
             cwd=self.environment["WAGGLE_HOME"],  # no `.env` of this folder counts
             capture_output=True,
@@ -250,8 +250,8 @@ def _declaration(home: Path, plant: Plant) -> Path:
 def _waggle_up(environment: dict[str, str], home: Path) -> Iterator[None]:
     log = home / "waggle.log"
     with log.open("wb") as errors:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "worker.cli.main", "up"],
+        process = subprocess.Popen(  # noqa: S603 -- our own command line
+            [*PYTHON, "worker.cli.main", "up"],
             env=environment,
             cwd=home,
             stdout=subprocess.PIPE,

@@ -24,6 +24,8 @@ LONGEST_PAUSE_SECONDS = 5.0  # Beeminder gives up on a receiver that is away aft
 HEALTHY_AFTER_SECONDS = 10.0
 PR_SET_PDEATHSIG = 1
 ANSWER_BYTES = 4096
+# -P: a `db.py` of whoever starts us in their own folder is not ours.
+PYTHON = (sys.executable, "-P", "-m")
 WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 -- nobody can connect to these
 
 
@@ -55,7 +57,7 @@ class Supervisor:
     def __init__(self, *, host: str, port: int) -> None:
         self._address = (WILDCARDS.get(host, host), port)
         self._public = f"http://{host}:{port}"
-        itself = (sys.executable, "-m", "worker.cli.main")
+        itself = (*PYTHON, "worker.cli.main")
         self._children = [
             Child("web", (*itself, "web", "--host", host, "--port", str(port))),
             Child("worker", (*itself, "worker", "--with-beat", "--queues", "all")),
@@ -155,7 +157,7 @@ class Supervisor:
 def exec_up(*, host: str, port: int) -> None:
     """Become the supervisor: the same process, without what the command line has imported."""
     os.execv(  # noqa: S606 -- our own interpreter
-        sys.executable, (sys.executable, "-m", "worker.supervisor", host, str(port))
+        sys.executable, (*PYTHON, "worker.supervisor", host, str(port))
     )
 
 
