@@ -84,7 +84,7 @@ def _send(rt: Runtime, seconds: float) -> bool:
 def _addresses(rt: Runtime, claims: Sequence[Held]) -> dict[str, str | None]:
     """By audience; None where there is none any more, or nobody can read it."""
     found: dict[str, str | None] = {}
-    operators = telling_news.operators(rt)
+    operators = telling_news.operators_before(rt)
     with rt.ledger.read() as session:
         for held in claims:
             if held.channel_id is None:

@@ -75,6 +75,18 @@ def operators(rt: Runtime) -> dict[str, str]:
     return {messages.operator(rt.vault.fingerprint(url)): url for url in rt.options.notify}
 
 
+def operators_before(rt: Runtime) -> dict[str, str]:
+    """The same with the audiences that they were under each key of the ring.
+
+    What was to be told before a key was put in front is told as well.
+    """
+    return {
+        messages.operator(hashed): url
+        for url in rt.options.notify
+        for hashed in rt.vault.fingerprints(url)
+    }
+
+
 def _of_notices(rt: Runtime, session: Session, now: float) -> list[News]:
     rows = notices.untold(session, now - SETTLE_SECONDS, at_once=AT_ONCE, limit=TOGETHER)
     if not rows:

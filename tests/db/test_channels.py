@@ -43,8 +43,7 @@ def test_an_address_is_there_once_for_each_person(ledger: Ledger) -> None:
 def test_addresses_are_rotated_with_the_keys(ledger: Ledger) -> None:
     """Then the old key can go."""
     first = add(ledger, vault=Vault([OLD]))
-    with ledger.write() as session:
-        assert rotation.rotate(session, Vault([NEW, OLD])).count == 1
+    assert rotation.run(ledger, [NEW, OLD]).count == 1
     with ledger.read() as session:
         assert Vault([NEW]).decrypt(session.get_one(Channel, first).url_cipher) == URL
     assert add(ledger, vault=Vault([NEW])) is None

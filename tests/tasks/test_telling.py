@@ -3,15 +3,17 @@
 from collections.abc import Iterator
 
 import pytest
+from cryptography.fernet import Fernet
 from sqlmodel import select
 
 from db import channels, messages, notices
 from db.models_pages import Channel, Message
 from db.states import ChannelState, MessageState
-from tasks import telling
+from db.vault import Vault
+from tasks import telling, telling_news
 from tasks.runtime import Options, Runtime
 from tests.tasks.listening import Listener, listening, mailing, nobody
-from tests.world import PASSWORD, TOKEN, CrashError, World, crash_at
+from tests.world import KEY, PASSWORD, TOKEN, CrashError, World, crash_at
 from worker import redaction
 
 DAY = 86400.0
@@ -321,6 +323,17 @@ def test_the_operator_is_told_at_each_address(world: World, listener: Listener) 
     assert "Beeminder is silent" in text
     assert "a day is held" not in text
     assert sorted(row.state for row in rows(world)) == [MessageState.PENDING, MessageState.SENT]
+
+
+def test_what_waited_when_a_key_was_put_in_front_is_told(world: World, listener: Listener) -> None:
+    """The operator's audience is named by a hash: it is known under each key of the ring."""
+    url = listener.url("ops")
+    say(world, "Beeminder is silent", kind="breaker")
+    world.clock.advance(MINUTE)
+    telling_news.find(teller(world, options={"notify": (url,)}))
+    ring = Vault([Fernet.generate_key().decode(), KEY])
+    work(world, teller(world, options={"notify": (url,)}, vault=ring))
+    assert len(listener.texts("ops")) == 1
 
 
 def test_an_address_that_was_taken_out_of_the_settings_is_over(world: World) -> None:
