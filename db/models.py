@@ -148,6 +148,7 @@ class Feed(SQLModel, table=True):
         Index("ix_feed_claim", "lane", "due_at"),
         Index("ix_feed_source_id_due_at", "source_id", "due_at"),
         held_index("ix_feed_lease_owner"),
+        Index("ix_feed_last_synced_at_state", "last_synced_at", "state"),
     )
 
     id: int | None = Field(default=None, primary_key=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import OperationalError
+from sqlmodel import Session
 
 from db import copies
 from db.copies import CopyError
@@ -15,7 +16,7 @@ from db.engine import Ledger
 if TYPE_CHECKING:  # importing it costs every process 11 MB, and most find nothing to do
     from alembic.config import Config
 
-HEAD = "0006"
+HEAD = "0007"
 MIGRATIONS = Path(__file__).parent / "migrations"
 ADVISORY_LOCK = 0x776167676C65  # "waggle": two processes that migrate at once take turns
 # Whoever asks for a table waits behind a migration that waits for it: callbacks, too.
@@ -25,6 +26,24 @@ LOCK_NOT_AVAILABLE = "55P03"
 
 class SchemaError(Exception):
     """The database is as it was, and not one that this version can use; says what to do."""
+
+
+class ReadOnlyError(Exception):
+    """The database takes no writes."""
+
+    def __init__(self) -> None:
+        super().__init__("read-only: is it a standby, or was it set so?")
+
+
+def writable(session: Session) -> None:
+    """Raises `ReadOnlyError` where a server says that it takes no writes.
+
+    A file says so only when it is written; who does that every few seconds are the workers.
+    """
+    if session.connection().dialect.name == "postgresql":
+        said = session.connection().execute(text("SHOW transaction_read_only")).scalar_one()
+        if said == "on":
+            raise ReadOnlyError
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,7 @@ def finish(rt: Runtime, batch: Batch, outcome: Outcome, pushed: Pushed) -> None:
             put_off.clear(session, now)
         _tell(session, batch, outcome, held, now)
     rt.trace("finished")
+    rt.tally.count("syncs", batch.source.provider, "fresh")
     datasource.consider(rt, job.feed.goal_id)
     log.info(
         "feed.synced",

@@ -85,11 +85,13 @@ class LedgerGate:
         through = [self._way(quota, method, path) for quota in self._counted]
         found = turns.wait(self._rt, through, ends_at=ends_at, lane=now_on.lane)
         if not isinstance(found, list):
+            self._rt.tally.count("deferrals", self._vendor)
             until = found + self._rt.rng.uniform(0.0, STAGGER)
             text = f"{self._where}: waiting for a limit"
             return DeferredError(until, {"code": "rate_limited", "message": text})
         now_on.begun = True
-        return LedgerPassage(self._rt, self._where, list(zip(through, found, strict=True)))
+        taken = list(zip(through, found, strict=True))
+        return LedgerPassage(self._rt, self._vendor, taken, where=self._where)
 
     def _way(self, quota: Quota, method: str, path: str) -> Way:
         endpoint = limits.endpoint(method, path, quota.routes) if quota.per_endpoint else ""
@@ -106,18 +108,23 @@ class LedgerGate:
 class LedgerPassage:
     """One request on its way, with its turn under each quota; see `clients.gate.Passage`."""
 
-    def __init__(self, rt: Runtime, where: str, taken: Sequence[tuple[Way, Turn]]) -> None:
+    def __init__(
+        self, rt: Runtime, vendor: str, taken: Sequence[tuple[Way, Turn]], *, where: str
+    ) -> None:
         self._rt = rt
-        self._where = where
+        self._vendor = vendor
         self._taken = taken
+        self._where = where
 
     def answered(self, said: Limits) -> None:
         """The gate is open. What the headers say is about the account, which comes first."""
+        self._count("answered")
         for number, (way, turn) in enumerate(self._taken):
             way.answered(turn, said if number == 0 else Limits())
 
     def refused(self, error: Transient, said: Limits) -> Exception:
         """Close every gate that the request passed: the answer does not say which it is about."""
+        self._count("refused")
         until = max(way.refused(turn, error, said) for way, turn in self._taken)
         return DeferredError(
             until + self._rt.rng.uniform(0.0, STAGGER), policy.as_json(error, where=self._where)
@@ -125,5 +132,9 @@ class LedgerPassage:
 
     def lost(self) -> None:
         """Whoever waits for this one to go first may go."""
+        self._count("unanswered")
         for way, turn in self._taken:
             way.lost(turn)
+
+    def _count(self, outcome: str) -> None:
+        self._rt.tally.count("vendor_requests", self._vendor, outcome)

@@ -43,12 +43,16 @@ CORRECT = "correct it in the file and `waggle apply` it"
 
 @dataclass(slots=True)
 class Job:
-    """One claimed feed. Rows are this job's own copies; `feeds` is how many its goal has."""
+    """One claimed feed. Rows are this job's own copies; `feeds` is how many its goal has.
+
+    `provider`: that of its source.
+    """
 
     held: Claim
     feed: Feed
     goal: Goal
     feeds: int = 1
+    provider: str = ""
 
     @property
     def name(self) -> str:
@@ -95,7 +99,7 @@ def load(session: Session, claims: Sequence[Claim]) -> Batch:
         feed = session.get_one(Feed, held.feed_id)
         linked = session.connection().execute(_LINKED, {"of_goal": feed.goal_id})
         goal = session.get_one(Goal, feed.goal_id)
-        jobs.append(Job(held, feed, goal, linked.scalar_one()))
+        jobs.append(Job(held, feed, goal, linked.scalar_one(), source.provider))
     subjects = (breakers.source(source.id or 0), breakers.link(source.user_id))
     troubled = frozenset(breakers.troubled(session, subjects))
     return Batch(source, session.get_one(User, source.user_id), jobs, troubled)
@@ -162,7 +166,9 @@ def connect(rt: Runtime, source: Source) -> Connection:
         rt,
         source,
         settings,
-        lend=lambda authenticate: SourceTokens(rt, source.id or 0, authenticate, remedy=remedy),
+        lend=lambda authenticate: SourceTokens(
+            rt, source.id or 0, authenticate, provider=source.provider, remedy=remedy
+        ),
     )
     try:
         made = provider.connect(link)

@@ -137,7 +137,14 @@ def _send(
             continue
         result.landed[point.id or 0] = _answered(point, one)
     # Not a place to stop: what was sent is marked now, or put in doubt.
+    _count(rt, points, result)
     rt.trace("push.sent")
+
+
+def _count(rt: Runtime, points: Sequence[Datapoint], result: Pushed) -> None:
+    ids = {point.id or 0 for point in points}
+    rt.tally.count("datapoints", "", "landed", by=len(ids & result.landed.keys()))
+    rt.tally.count("datapoints", "", "rejected", by=len(ids & result.rejected.keys()))
 
 
 def _answered(point: Datapoint, written: clients.Written) -> Answered:

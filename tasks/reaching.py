@@ -35,7 +35,7 @@ def reach(rt: Runtime, source: Source) -> tuple[Provider, Connection]:
     def lend(authenticate: Authenticate) -> Tokens:
         # A person who was asked once is not asked again to have a look: what is stored has to do.
         lent.append(
-            SourceTokens(rt, source.id or 0, authenticate, remedy=remedy)
+            SourceTokens(rt, source.id or 0, authenticate, provider=source.provider, remedy=remedy)
             if by_code
             else _Lent(authenticate)
         )

@@ -108,7 +108,8 @@ def _tokens(rt: Runtime, source: Source) -> SourceTokens | None:
 
     def tokens(authenticate: Authenticate) -> SourceTokens:
         # Nobody waits for these: who finds somebody else logging in goes on to the next source.
-        made.append(SourceTokens(rt, source.id or 0, authenticate, patience=0.0))
+        new = SourceTokens(rt, source.id or 0, authenticate, provider=source.provider, patience=0.0)
+        made.append(new)
         return made[-1]
 
     provider = jobs.provider_of(rt, source)

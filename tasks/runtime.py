@@ -20,6 +20,7 @@ from db.engine import Ledger
 from db.vault import Vault
 from tasks.providers import Connection, Provider
 from tasks.slots import HELD_AT_MOST_SECONDS, Slots
+from tasks.tally import Tally
 
 log = structlog.get_logger(__name__)
 
@@ -167,6 +168,7 @@ class Runtime:
     slots: Slots = field(default_factory=lambda: Slots(8))
     leases: Leases = field(default_factory=Leases)
     closings: Closings = field(default_factory=Closings)
+    tally: Tally = field(default_factory=Tally)
     stopping: threading.Event = field(default_factory=threading.Event)
     rng: random.Random = field(default_factory=random.SystemRandom)
     clean: Callable[[str], str] = lambda text: text

@@ -44,6 +44,7 @@ RESTING = {
 def fenced(rt: Runtime, job: Job, pushed: Pushed) -> None:
     """Somebody else holds the feed. What we have pushed since may be older than theirs."""
     log.warning("sync.fenced", feed=job.held.feed_id, pushed=len(pushed.landed))
+    rt.tally.count("syncs", job.provider, "fenced")
     if pushed.begun:
         with rt.ledger.write() as session:
             feeds.doubt(session, job.held.feed_id, rt.clock.now())
@@ -128,8 +129,11 @@ def _end(
     stored = policy.as_json(error, where=where, decided=decided)
     if isinstance(decided, Stop):
         _stop(session, job, decided, stored, where=where, now=now, garbled=garbled)
+        outcome = "failed"
     else:
         _again(rt, session, job, decided, stored, where=where, now=now, garbled=garbled)
+        outcome = "deferred" if decided.deferred else "retried"
+    rt.tally.count("syncs", job.provider, outcome)
 
 
 def _stop(

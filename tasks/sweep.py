@@ -15,6 +15,7 @@ from db import (
     opening,
     reconciling,
     runs_found,
+    tallies,
     workers,
 )
 from db import errands as stored_errands
@@ -38,6 +39,7 @@ AGES = {
 
 def run(rt: Runtime) -> dict[str, int]:
     """Ring for everything that is due; returns how many bells were rung for what."""
+    rt.tally.mark(tallies.SWEEP, at=rt.clock.now())
     deaths.bury(rt)
     long_waits.tell(rt)
     errands.give_up(rt)

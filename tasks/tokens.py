@@ -12,8 +12,8 @@ from collections.abc import Iterator
 
 import structlog
 
-from clients.errors import AuthFailed
-from db import sources
+from clients.errors import AuthFailed, ClientError
+from db import sources, tallies
 from db.sources import SessionTokens
 from db.vault import VaultError
 from tasks import gates
@@ -34,6 +34,7 @@ REMEDY = "correct the credentials in the file, then `waggle apply`"
 class SourceTokens:
     """The tokens of one source; see `tasks.providers.Tokens`.
 
+    `provider`: that of the source, for what is counted.
     `patience`: seconds to wait for a login that somebody else makes; after that `DeferredError`.
     `remedy`: what a person does whose login is refused.
     """
@@ -44,12 +45,14 @@ class SourceTokens:
         source_id: int,
         authenticate: Authenticate,
         *,
+        provider: str = tallies.OTHER,
         patience: float = gates.SLEEP_AT_MOST,
         remedy: str = REMEDY,
     ) -> None:
         self._rt = rt
         self._source_id = source_id
         self._authenticate = authenticate
+        self._provider = provider
         self._patience = patience
         self._remedy = remedy
 
@@ -166,7 +169,11 @@ class SourceTokens:
             told = _with_remedy(error, self._remedy)
             with rt.ledger.write() as session:
                 sources.refused(session, self._source_id, version=version, error=str(told))
+            self._count("refused")
             raise told from None
+        except ClientError:
+            self._count("failed")
+            raise
         # One that has ended before it was used: our clocks differ. Its refusal will tell.
         ended = grant.expires_at is not None and grant.expires_at <= rt.clock.now()
         expires_at = None if ended else grant.expires_at
@@ -176,8 +183,12 @@ class SourceTokens:
         if not kept:
             log.info("source.login_overtaken", source=self._source_id)
             raise self._busy()
+        self._count("renewed")
         log.info("source.token_renewed", source=self._source_id, version=version + 1)
         return grant.access
+
+    def _count(self, outcome: str) -> None:
+        self._rt.tally.count("token_refreshes", self._provider, outcome)
 
     def _grant(self, before: SessionTokens | None) -> Grant:
         if before is not None and before.refresh is not None:

@@ -54,6 +54,7 @@ TESTED_WITH = {
     "db/models_pages.py": "tests/db/test_schema.py",
     "db/models_runs.py": "tests/db/test_schema.py",
     "db/models_points.py": "tests/db/test_schema.py",
+    "db/models_tallies.py": "tests/db/test_schema.py",
     "db/states.py": "tests/db/test_schema.py",
 }
 BINARY = {".png", ".ico", ".jpg", ".woff2"}

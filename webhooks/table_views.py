@@ -44,7 +44,8 @@ TELLING = (
 )
 MOST = 10**filters.MOST_DIGITS
 # No one-time links, which are secrets from one end to the other; no gates, whose keys may be made
-# of those of an account (they have a page of their own); no addresses that were asked.
+# of those of an account (they have a page of their own); no addresses that were asked; no counts
+# of workers, which `/metrics` tells.
 TABLES: tuple[type[SQLModel], ...] = (
     models.User,
     models.Source,

@@ -88,6 +88,7 @@ class Life:
                 handed = feeds.hand_back(session, owner=rt.owner)
                 handed += errands.hand_back(session, owner=rt.owner)
                 workers.leave(session, rt.owner)
+                rt.tally.write(session, rt.clock.now())
         except SQLAlchemyError as error:
             log.warning("worker.leases_left", error=type(error).__name__)
         else:
@@ -119,6 +120,8 @@ class Life:
                         busy=self._rt.slots.busy,
                         now=now,
                     )
+                    self._rt.tally.write(session, now)
+                self._rt.tally.forget()
             except SQLAlchemyError as error:
                 # Leases may end now; whoever claims next fences us off.
                 log.warning("worker.heartbeat_failed", error=type(error).__name__)

@@ -10,6 +10,7 @@ from db import (  # noqa: F401 -- they fill METADATA
     models_pages,
     models_points,
     models_runs,
+    models_tallies,
 )
 from db.metadata import METADATA
 
