@@ -189,22 +189,38 @@ def claim_outbox(
     )
 
 
-def has_outbox(session: Session, now: float, *, alone: bool = False) -> bool:
-    """Is there such a feed?"""
-    return session.connection().execute(_any_outbox(alone=alone), {"now": now}).first() is not None
+def has_outbox(
+    session: Session, now: float, *, alone: bool = False, since: float | None = None
+) -> bool:
+    """Is there such a feed? `since`: one whose datapoints have waited since then."""
+    given = {"now": now, "due_by": now if since is None else since}
+    if session.connection().execute(_ANY_PENDING, given).first() is None:
+        return False  # the question below goes through all feeds
+    return session.connection().execute(_any_outbox(alone=alone), given).first() is not None
+
+
+_DUE_BY: Any = bindparam("due_by", type_=Float())
+_ANY_PENDING = (
+    select(col(Datapoint.id))
+    .where(col(Datapoint.state) == DatapointState.PENDING, col(Datapoint.due_at) <= _DUE_BY)
+    .limit(1)
+)
 
 
 @cache
 def _any_outbox(*, alone: bool) -> Select[Any]:
-    waiting = and_(_waiting(NOW, alone=alone), ~breakers.blocked(NOW, at_source=False))
+    waiting = and_(
+        _waiting(NOW, alone=alone, due_by=_DUE_BY),
+        ~breakers.blocked(NOW, at_source=False),
+    )
     return select(col(Feed.id)).where(waiting).limit(1)
 
 
-def _waiting(now: float, *, alone: bool) -> ColumnElement[bool]:
+def _waiting(now: float, *, alone: bool, due_by: Any = None) -> ColumnElement[bool]:  # noqa: ANN401 -- a time or a place for one
     to_push = exists().where(
         col(Datapoint.feed_id) == col(Feed.id),
         col(Datapoint.state) == DatapointState.PENDING,
-        col(Datapoint.due_at) <= now,
+        col(Datapoint.due_at) <= (now if due_by is None else due_by),
     )
     return and_(
         resting.running(),

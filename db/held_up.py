@@ -105,9 +105,15 @@ def gates(session: Session, now: float, *, notable: bool = False) -> list[Gate]:
 
 def waiting_by_vendor(session: Session, now: float) -> dict[str, int]:
     """How many feeds wait behind gates that are closed, half open or crowded."""
+    found: dict[str, int] = {}
+    passable = and_(~_shut(now), col(Quota.next_free_at) <= now + col(Quota.tolerance))
+    if (
+        session.connection().execute(select(col(Quota.key)).where(~passable).limit(1)).first()
+        is None
+    ):
+        return found
     rows = session.connection().execute(select(col(Quota.key), col(Quota.vendor)))
     vendors = {row.key: row.vendor for row in rows}
-    found: dict[str, int] = {}
     for key, (total, _) in _waiting(session, now).items():
         found[vendors[key]] = found.get(vendors[key], 0) + total
     return found

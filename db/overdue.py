@@ -1,4 +1,4 @@
-"""Since when work could have been done that nobody does: whether Waggle moves.
+"""Since when work could have been done that nobody does.
 
 What a vendor makes us wait for is not late. Behind a gate that was closed, or a breaker that is
 open, a feed counts only from the moment at which it might have gone. A gate that is merely crowded
@@ -13,8 +13,8 @@ from sqlalchemy import Row, and_, case, func, select
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 
-from db import breakers, quotas, resting, workers
-from db.models import Event, Feed, Source, Worker
+from db import breakers, quotas, resting
+from db.models import Event, Feed, Source
 from db.models_limits import Breaker, Quota
 from db.states import EventState, Lane
 
@@ -28,26 +28,16 @@ def oldest(session: Session, now: float) -> float:
     return max((now - at for at in found), default=0.0)
 
 
-def last_progress(session: Session, now: float) -> float:
-    """Seconds since a feed was synced, or since a worker that lives was started."""
-    synced = session.connection().execute(select(func.max(col(Feed.last_synced_at))))
-    started = session.connection().execute(
-        select(func.max(col(Worker.started_at))).where(
-            col(Worker.seen_at) > now - workers.ALIVE_SECONDS
-        )
-    )
-    known = [at for at in (synced.scalar_one(), started.scalar_one()) if at is not None]
-    return max(0.0, now - max(known)) if known else math.inf
+def urgent(session: Session, now: float) -> float:
+    """The same for what callbacks ask for."""
+    found = [at for at in (_feeds(session, now, (Lane.URGENT,)), _events(session, now)) if at]
+    return max((now - at for at in found), default=0.0)
 
 
-def moves(session: Session, now: float) -> bool:
-    """Does work move? After a long stop everything is overdue; whether it is worked off counts."""
-    return is_moving(oldest(session, now), last_progress(session, now))
-
-
-def is_moving(oldest_due: float, since_progress: float) -> bool:
-    """The same of what was asked already, in seconds."""
-    return min(oldest_due, since_progress) <= PATIENCE_SECONDS
+def since_sync(session: Session, now: float) -> float:
+    """Seconds since any feed was synced; infinite where none ever was."""
+    at = session.connection().execute(select(func.max(col(Feed.last_synced_at)))).scalar_one()
+    return math.inf if at is None else max(0.0, now - float(at))
 
 
 def _events(session: Session, now: float) -> float | None:
@@ -69,9 +59,14 @@ def _events(session: Session, now: float) -> float | None:
     return min((at for at in starts if at <= now), default=None)
 
 
-def _feeds(session: Session, now: float) -> float | None:
+def _feeds(session: Session, now: float, lanes: Sequence[Lane] = tuple(Lane)) -> float | None:
     """The first instant at which a feed that is due might have gone; None where none might."""
-    due = and_(resting.claimable(), col(Feed.due_at) <= now, col(Feed.lease_until) <= now)
+    due = and_(
+        col(Feed.lane).in_([lane.value for lane in lanes]),  # or no index helps
+        col(Feed.due_at) <= now,
+        col(Feed.lease_until) <= now,
+        resting.claimable(),
+    )
     first = session.connection().execute(select(func.min(col(Feed.due_at))).where(due)).scalar_one()
     if first is None:
         return None

@@ -2,6 +2,7 @@
 
 from sqlalchemy import delete, func, select, update
 from sqlmodel import Session, col
+from sqlmodel import select as select_rows
 
 from db.models import Worker
 
@@ -37,6 +38,12 @@ def alive(session: Session, now: float) -> int:
         select(func.count()).select_from(Worker).where(col(Worker.seen_at) > now - ALIVE_SECONDS)
     )
     return found.scalar_one()
+
+
+def known(session: Session) -> list[Worker]:
+    """All that have not said goodbye and are not forgotten yet."""
+    asked = select_rows(Worker).order_by(col(Worker.name))
+    return list(session.exec(asked.execution_options(populate_existing=True)))
 
 
 def lost(session: Session, now: float) -> list[tuple[str, float]]:

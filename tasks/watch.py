@@ -6,11 +6,10 @@ operator (`db.alerts`), who is told once, and once more when it is over.
 """
 
 import structlog
-from sqlmodel import Session
 
 from clients import heartbeat
 from clients.errors import Unavailable
-from db import alerts, held_up, overdue, quotas, workers
+from db import alerts, held_up, movement, quotas, workers
 from tasks import lateness, links_lost
 from tasks.runtime import Runtime
 
@@ -32,9 +31,9 @@ def run(rt: Runtime) -> bool:
 def _look_at_house(rt: Runtime) -> bool:
     now = rt.clock.now()
     with rt.ledger.read() as session:
-        moving = overdue.moves(session, now)
+        stuck = movement.look(session, now).stuck
         found = {
-            MOVING: {} if moving else {MOVING: _standstill(session, now)},
+            MOVING: {MOVING: f"{'; '.join(stuck)}: see `waggle doctor`"} if stuck else {},
             WORKER: {
                 f"{WORKER}:{name}": f"worker {name} was last heard of {now - seen_at:.0f} s ago "
                 "and has not said goodbye: it was killed, or hangs. Others take over its work"
@@ -42,18 +41,13 @@ def _look_at_house(rt: Runtime) -> bool:
             },
         }
         known = {row.key: row.message for row in alerts.open_now(session)}
-    if set(known) - {HEARTBEAT} != {key for keys in found.values() for key in keys}:
+    if {key for key in known if key.partition(":")[0] in found} != {
+        key for keys in found.values() for key in keys
+    }:
         with rt.ledger.write() as session:
             for kind, messages in found.items():
                 alerts.set_of(session, kind, messages, rt.clock.now())
-    return moving
-
-
-def _standstill(session: Session, now: float) -> str:
-    return (
-        f"work has been due for {overdue.oldest(session, now):.0f} s and nothing is done: see "
-        "`waggle doctor`, and whether there are enough workers"
-    )
+    return not stuck
 
 
 def _beat(rt: Runtime) -> bool:

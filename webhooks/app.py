@@ -46,7 +46,7 @@ def create_app(
     `ring(task, queue)` rings one bell and says whether the broker took it; `broker_ok` says
     whether the broker can be reached. Both may block for about a second, and never raise.
     """
-    metrics = Metrics()
+    metrics = Metrics(config.vendors)
     ringer = Ringer(ring, metrics)
     receiver = Receiver(
         config=config,

@@ -16,6 +16,7 @@ class ReceiverConfig:
     everything. `linkable`: providers whose sources are linked in the browser. `session_key` signs
     cookies. `trusted_proxies`: comma-separated addresses whose `X-Forwarded-*` are believed.
     `max_body`: bytes. `operator_channels`: audience and kind of each address of the operator's.
+    `vendors`: those that figures name; all others are one.
     """
 
     public_url: str
@@ -31,6 +32,7 @@ class ReceiverConfig:
     trusted_proxies: str | None = None
     max_body: int = MAX_BODY
     operator_channels: tuple[tuple[str, str], ...] = ()
+    vendors: frozenset[str] = frozenset()
 
     @property
     def secure(self) -> bool:

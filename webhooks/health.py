@@ -5,7 +5,6 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from db import overdue
 from webhooks.receiver import receiver_of
 
 
@@ -15,44 +14,48 @@ async def healthz(_request: Request) -> Response:
 
 
 async def readyz(request: Request) -> Response:
-    """200 while work moves, else 503; both say what was found."""
+    """200 while work moves, else 503; both say what was found, and `why` what is wrong."""
     probe = receiver_of(request).probe
-    state = await probe.ledger_state()
+    found = await probe.movement()
     broker = await probe.broker_state()
-    if isinstance(state, str):
-        found: dict[str, Any] = {
-            "database": state,
-            "broker": broker,
-            "workers": 0,
-            "oldest_due_seconds": None,
-        }
-        return JSONResponse(found, status_code=503)
-    found = {
-        "database": "ok",
+    why = [] if broker == "ok" else [f"broker: {broker}"]
+    if isinstance(found, str):
+        return _said(
+            broker=broker, database=found, workers=0, oldest=None, why=[f"database: {found}", *why]
+        )
+    return _said(
+        broker=broker,
+        database="ok",
+        workers=found.workers,
+        oldest=found.oldest_due,
+        sweep=found.sweep,
+        why=[*found.stuck, *why],
+    )
+
+
+def _said(
+    *,
+    database: str,
+    broker: str,
+    workers: int,
+    oldest: float | None,
+    why: list[str],
+    sweep: float | None = None,
+) -> Response:
+    said: dict[str, Any] = {
+        "database": database,
         "broker": broker,
-        "workers": state.workers,
-        "oldest_due_seconds": round(state.oldest_due, 3),
+        "workers": workers,
+        "oldest_due_seconds": None if oldest is None else round(oldest, 3),
+        "last_sweep_seconds": None if sweep is None else round(sweep, 3),
+        "why": why,
     }
-    moving = overdue.is_moving(state.oldest_due, state.last_progress)
-    good = broker == "ok" and state.workers > 0 and moving
-    return JSONResponse(found, status_code=200 if good else 503)
+    return JSONResponse(said, status_code=503 if why else 200)
 
 
 async def metrics(request: Request) -> Response:
-    """Prometheus text; the figures of the ledger are left as they were when it does not answer."""
+    """Prometheus text; without figures of the ledger while it does not answer."""
     receiver = receiver_of(request)
-    state = await receiver.probe.ledger_state()
-    if not isinstance(state, str):
-        receiver.metrics.set_ledger(
-            inbox=state.inbox,
-            outbox=state.outbox,
-            oldest_due=state.oldest_due,
-            workers=state.workers,
-        )
-        found = await receiver.probe.hindrances()
-        if not isinstance(found, str):
-            receiver.metrics.set_hindrances(found)
-        followed = await receiver.probe.runs()
-        if not isinstance(followed, str):
-            receiver.metrics.set_runs(followed)
+    found = await receiver.probe.figures()
+    receiver.metrics.ledger.set(None if isinstance(found, str) else found)
     return Response(receiver.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")

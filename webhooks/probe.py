@@ -6,18 +6,17 @@ the answer "no answer", not one more stuck thread per look.
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from db import overdue, runs_listed, workers
+from db import movement, schema
 from db.clock import Clock
 from db.engine import Ledger
-from db.runs_listed import Figures
-from webhooks import queries
-from webhooks.queries import Hindrances
+from db.movement import Movement
+from webhooks import figures
+from webhooks.figures import Figures
 from webhooks.ringer import Ringer
 from webhooks.solo import SoloThread
 
@@ -26,30 +25,29 @@ log = structlog.get_logger(__name__)
 PATIENCE_SECONDS = 2.0
 LEDGER_FRESH_SECONDS = 0.5
 BROKER_FRESH_SECONDS = 5.0
+FIGURES_FRESH_SECONDS = 5.0
+FIGURES_STALE_SECONDS = 60.0
 
 Answer = TypeVar("Answer")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LedgerState:
-    """What the ledger says of the work. Ages are in seconds."""
-
-    inbox: dict[str, int]
-    outbox: dict[str, int]
-    oldest_due: float
-    last_progress: float
-    workers: int
-
-
 class Question(Generic[Answer]):
-    """Something that is asked at most once at a time, and whose answer is good for a while."""
+    """Something that is asked at most once at a time, and whose answer is good for a while.
 
-    def __init__(self, thread: SoloThread, ask: Callable[[], Answer], *, fresh: float) -> None:
+    `stale`: seconds for which the one before will do, where the next takes longer than anybody
+    waits.
+    """
+
+    def __init__(
+        self, thread: SoloThread, ask: Callable[[], Answer], *, fresh: float, stale: float = 0.0
+    ) -> None:
         self._thread = thread
         self._ask = ask
         self._fresh = fresh
+        self._stale = stale
         self._running: asyncio.Future[Answer] | None = None
         self._began = 0.0
+        self._last: tuple[float, Answer] | None = None
 
     async def answer(self) -> Answer:
         """The answer; raises `TimeoutError`, or what the question raised."""
@@ -58,9 +56,11 @@ class Question(Generic[Answer]):
             self._began = now
             self._running = self._thread.call(self._ask)
         done, _ = await asyncio.wait({self._running}, timeout=PATIENCE_SECONDS)
-        if not done:
+        if done:
+            self._last = (self._began, self._running.result())
+        if self._last is None or not (done or now - self._last[0] <= self._stale):
             raise TimeoutError
-        return self._running.result()
+        return self._last[1]
 
 
 class Probe:
@@ -72,22 +72,20 @@ class Probe:
         self._ledger = ledger
         self._clock = clock
         self._thread = SoloThread("probe")
-        self._ledger_state = Question(self._thread, self._look, fresh=LEDGER_FRESH_SECONDS)
-        self._hindrances = Question(self._thread, self._hold_ups, fresh=LEDGER_FRESH_SECONDS)
-        self._runs = Question(self._thread, self._followed, fresh=LEDGER_FRESH_SECONDS)
+        self._counting = SoloThread("figures")  # counting may take a while: nobody waits behind it
+        self._movement = Question(self._thread, self._look, fresh=LEDGER_FRESH_SECONDS)
+        self._figures = Question(
+            self._counting, self._count, fresh=FIGURES_FRESH_SECONDS, stale=FIGURES_STALE_SECONDS
+        )
         self._broker = Question(ringer.thread, broker_ok, fresh=BROKER_FRESH_SECONDS)
 
-    async def ledger_state(self) -> LedgerState | str:
-        """What the ledger says, or why it says nothing."""
-        return await _of_ledger(self._ledger_state)
+    async def movement(self) -> Movement | str:
+        """Whether work moves, or why the ledger does not say."""
+        return await _of_ledger(self._movement)
 
-    async def hindrances(self) -> Hindrances | str:
-        """What holds work up, or why that is not known: for figures only, it costs more."""
-        return await _of_ledger(self._hindrances)
-
-    async def runs(self) -> Figures | str:
-        """How the following of runs goes, or why that is not known."""
-        return await _of_ledger(self._runs)
+    async def figures(self) -> Figures | str:
+        """How everything stands, or why that is not known."""
+        return await _of_ledger(self._figures)
 
     async def broker_state(self) -> str:
         """`ok`, or what is wrong with the broker."""
@@ -97,27 +95,18 @@ class Probe:
             return f"no answer within {PATIENCE_SECONDS:g} s"
 
     def stop(self) -> None:
-        """End the thread after the question that runs."""
+        """End the threads after the questions that run."""
         self._thread.stop()
+        self._counting.stop()
 
-    def _look(self) -> LedgerState:
-        now = self._clock.now()
+    def _look(self) -> Movement:
         with self._ledger.read() as session:
-            return LedgerState(
-                inbox=queries.inbox_by_state(session),
-                outbox=queries.outbox_by_state(session),
-                oldest_due=overdue.oldest(session, now),
-                last_progress=overdue.last_progress(session, now),
-                workers=workers.alive(session, now),
-            )
+            schema.writable(session)
+            return movement.look(session, self._clock.now())
 
-    def _hold_ups(self) -> Hindrances:
+    def _count(self) -> Figures:
         with self._ledger.read() as session:
-            return queries.hindrances(session, self._clock.now())
-
-    def _followed(self) -> Figures:
-        with self._ledger.read() as session:
-            return runs_listed.figures(session, self._clock.now())
+            return figures.read(session, self._clock.now())
 
 
 async def _of_ledger(question: Question[Answer]) -> Answer | str:
@@ -125,6 +114,8 @@ async def _of_ledger(question: Question[Answer]) -> Answer | str:
         return await question.answer()
     except TimeoutError:
         return f"no answer within {PATIENCE_SECONDS:g} s"
+    except schema.ReadOnlyError as error:
+        return str(error)
     except SQLAlchemyError as error:
         log.warning("probe.database_failed", error=type(error).__name__)
         return f"failed: {type(error).__name__}"

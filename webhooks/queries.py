@@ -1,17 +1,12 @@
 """What the receiver reads from the ledger to show it."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 from sqlalchemy import case, func, or_, select
-from sqlalchemy.orm import Mapped
 from sqlmodel import Session, col
 
 from db import held_up, quotas
-from db.models import Event
 from db.models_limits import Breaker, Quota
-from db.models_points import Datapoint
-from db.states import DatapointState, EventState
 
 DAY = 86400.0
 
@@ -29,29 +24,10 @@ class Hindrances:
     waiting: dict[str, int]
     breakers: dict[str, int]
     deferrals: int
-    suspects: int
-    set_aside: int
-
-
-def inbox_by_state(session: Session) -> dict[str, int]:
-    """How many events are in each state, zeros included."""
-    return _by_state(session, col(Event.state), EventState)
-
-
-def outbox_by_state(session: Session) -> dict[str, int]:
-    """How many datapoints are in each state, zeros included."""
-    return _by_state(session, col(Datapoint.state), DatapointState)
-
-
-def _by_state(session: Session, state: Mapped[str], every: type[StrEnum]) -> dict[str, int]:
-    found = dict.fromkeys([known.value for known in every], 0)
-    for name, count in session.connection().execute(select(state, func.count()).group_by(state)):
-        found[name] = count
-    return found
 
 
 def hindrances(session: Session, now: float) -> Hindrances:
-    """Gates that are closed, breakers that are open, and who waits or was set aside."""
+    """Gates that are closed, breakers that are open, and who waits."""
     shut = or_(col(Quota.closed_until) > now, ~quotas.is_proven())
     rows = (
         session.connection()
@@ -68,15 +44,12 @@ def hindrances(session: Session, now: float) -> Hindrances:
     )
     gates = {row.vendor: row.closed for row in rows}
     waiting = held_up.waiting_by_vendor(session, now)
-    suspects, set_aside = held_up.dangerous(session)
     return Hindrances(
         gates=gates,
         opens_in={row.vendor: max(0.0, row.until - now) for row in rows},
         waiting={vendor: waiting.get(vendor, 0) for vendor in gates},
         breakers=_open_breakers(session),
         deferrals=held_up.deferred(session, now - DAY)[0],
-        suspects=len(suspects),
-        set_aside=len(set_aside),
     )
 
 

@@ -21,6 +21,7 @@ from clients.errors import ClientError, Transient
 from clients.notifier import Letter
 from db import messages
 from db.models import Feed, Goal, Source, User
+from db.quotas import BEEMINDER
 from db.vault import Vault
 from tasks import backfill_asked, days, source_links, telling
 from tasks.gates import DeferredError
@@ -211,6 +212,7 @@ def run(settings: Settings, host: str, port: int) -> int:
 
 def configuration(settings: Settings, providers: Iterable[Provider] = ()) -> ReceiverConfig:
     """What the receiver has to know of the settings."""
+    installed = list(providers)
     return ReceiverConfig(
         public_url=settings.public_url.rstrip("/"),
         callback_secrets=settings.callback_secrets,
@@ -222,10 +224,11 @@ def configuration(settings: Settings, providers: Iterable[Provider] = ()) -> Rec
         failed_status=settings.failed_status,
         operators=frozenset(name.lower() for name in settings.operators),
         linkable=frozenset(
-            provider.name for provider in providers if provider.code_flow is not None
+            provider.name for provider in installed if provider.code_flow is not None
         ),
         trusted_proxies=settings.trusted_proxies,
         operator_channels=_operator_channels(settings),
+        vendors=frozenset({BEEMINDER, *(provider.name for provider in installed)}),
     )
 
 

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from db import alerts
+from db import alerts, tallies
 from db.models import Worker
+from db.tallies import Key, Seen
 from tasks import watch
 from tasks.runtime import Options, Runtime
 from tests.tasks.listening import Listener, listening
@@ -25,7 +26,22 @@ def _listener() -> Iterator[Listener]:
 def _staffed(world: World) -> None:
     """A worker that is alive, for as long as these tests last."""
     with world.ledger.write() as session:
-        session.add(Worker(name="w", queues="q", slots=1, started_at=world.clock.at, seen_at=9e9))
+        session.add(
+            Worker(
+                name="w",
+                queues="urgent,default,bulk",
+                slots=1,
+                started_at=world.clock.at,
+                seen_at=9e9,
+            )
+        )
+
+
+def look(rt: Runtime) -> bool:
+    """The look of a minute in which beat rings: somebody has swept."""
+    with rt.ledger.write() as session:
+        tallies.mark(session, {Key(tallies.SWEEP): Seen(rt.clock.now())})
+    return watch.run(rt)
 
 
 def watcher(world: World, listener: Listener) -> Runtime:
@@ -44,8 +60,8 @@ def test_a_heartbeat_goes_out_once_a_minute(world: World, listener: Listener) ->
     """Whoever else hears the bell in the same minute sends none."""
     change_feed(world, due_at=world.clock.at + 9e6)
     for _ in range(3):
-        assert watch.run(watcher(world, listener))
-        assert not watch.run(watcher(world, listener))
+        assert look(watcher(world, listener))
+        assert not look(watcher(world, listener))
         world.clock.advance(60)
     assert len(listener.came) == 3
 
@@ -53,12 +69,12 @@ def test_a_heartbeat_goes_out_once_a_minute(world: World, listener: Listener) ->
 def test_none_goes_out_while_nothing_moves(world: World, listener: Listener) -> None:
     """Work is due, nobody does it: silence, and an alert; both end with the standstill."""
     world.clock.advance(600)
-    assert not watch.run(watcher(world, listener))
+    assert not look(watcher(world, listener))
     assert listener.came == []
     (line,) = open_now(world)
     assert "600 s" in line
     world.work()
-    assert watch.run(watcher(world, listener))
+    assert look(watcher(world, listener))
     assert open_now(world) == []
 
 
@@ -68,7 +84,7 @@ def test_one_that_fails_is_a_warning_and_an_alert(
     """Not tried again, and the address stands nowhere."""
     listener.answers[CANARY] = 500
     with caplog.at_level("DEBUG"):
-        assert not watch.run(watcher(world, listener))
+        assert not look(watcher(world, listener))
     assert len(listener.came) == 1
     (line,) = open_now(world)
     assert "answers 500" in line
@@ -76,13 +92,13 @@ def test_one_that_fails_is_a_warning_and_an_alert(
     assert CANARY not in caplog.text
     listener.answers.clear()
     world.clock.advance(60)
-    assert watch.run(watcher(world, listener))
+    assert look(watcher(world, listener))
     assert open_now(world) == []
 
 
 def test_without_an_address_nothing_is_fetched(world: World) -> None:
     """And nothing is wrong."""
-    assert not watch.run(world.runtime())
+    assert not look(world.runtime())
     assert open_now(world) == []
 
 
@@ -90,14 +106,22 @@ def test_a_worker_that_was_killed_is_told(world: World) -> None:
     """One that says goodbye is not; the alert ends when it is forgotten."""
     change_feed(world, due_at=world.clock.at + 9e6)
     with world.ledger.write() as session:
-        session.add(Worker(name="gone", queues="q", slots=1, started_at=0, seen_at=world.clock.at))
-    watch.run(world.runtime())
+        session.add(
+            Worker(
+                name="gone",
+                queues="urgent,default,bulk",
+                slots=1,
+                started_at=0,
+                seen_at=world.clock.at,
+            )
+        )
+    look(world.runtime())
     assert open_now(world) == []
     world.clock.advance(70)
-    watch.run(world.runtime())
+    look(world.runtime())
     (line,) = open_now(world)
     assert "worker gone" in line
     with world.ledger.write() as session:
         session.delete(session.get_one(Worker, "gone"))
-    watch.run(world.runtime())
+    look(world.runtime())
     assert open_now(world) == []

@@ -4,20 +4,31 @@ import threading
 
 import pytest
 
+from db import tallies
 from db.models import Event, Feed, Goal, Source, User, Worker
 from db.models_limits import Breaker, Quota
 from db.states import FeedState
+from db.tallies import Key, Seen
 from webhooks import probe
 
 
-def add_worker(serving, *, seen_ago: float = 1.0, started_ago: float = 3600.0) -> None:
-    """A worker that was heard of so long ago."""
+def add_worker(
+    serving,
+    *,
+    seen_ago: float = 1.0,
+    started_ago: float = 3600.0,
+    name: str = "w",
+    queues: str = "urgent,default,bulk",
+    swept_ago: float = 1.0,
+) -> None:
+    """A worker that was heard of so long ago, where beat rings."""
     now = serving.clock.now()
     with serving.ledger.write() as session:
+        tallies.mark(session, {Key(tallies.SWEEP): Seen(now - swept_ago)})
         session.add(
             Worker(
-                name="w",
-                queues="urgent",
+                name=name,
+                queues=queues,
                 slots=4,
                 started_at=now - started_ago,
                 seen_at=now - seen_ago,
@@ -47,6 +58,8 @@ def test_ready_while_work_moves(serving):
         "broker": "ok",
         "workers": 1,
         "oldest_due_seconds": 0.0,
+        "last_sweep_seconds": 1.0,
+        "why": [],
     }
 
 

@@ -1,11 +1,25 @@
 """Figures: what was received, what is in the ledger, and what holds work up."""
 
+import pytest
 from sqlmodel import select
 
 from db.models import Event, Feed, Source
 from db.models_limits import Breaker, Quota
 from db.models_runs import Run
 from tests.webhooks.test_health import add_feed, add_worker
+from webhooks import probe
+
+
+@pytest.fixture(autouse=True)
+def _read_anew(monkeypatch):
+    """The ledger is read for each scrape: what was told a second ago hides nothing here."""
+    monkeypatch.setattr(probe, "FIGURES_FRESH_SECONDS", 0.0)
+
+
+@pytest.fixture
+def serving(serve):
+    """A receiver that holds nothing, and knows one provider."""
+    return serve(vendors=frozenset({"beeminder", "p"}))
 
 
 def test_metrics_tell_callbacks_and_the_ledger(serving):
@@ -35,13 +49,13 @@ def test_metrics_tell_what_holds_work_up(serving):
     now = serving.clock.now()
     add_feed(serving, due_at=now - 5, suspect=True)
     with serving.ledger.write() as session:
-        session.get_one(Source, 1).quota_key = "p:canary"
-        session.add(Quota(key="p:canary", vendor="p", closed_until=now + 40, title="canary"))
-        session.add(Quota(key="p:2", vendor="p", closed_until=now + 90, endpoint="GET canary"))
-        session.add(Quota(key="beeminder:1", vendor="beeminder", title="canary"))
-        session.add(Quota(key="look-up:1", vendor="waggle", title="canary"))
-        session.add(Breaker(subject="source:1", opened_at=now, reason="canary"))
-        session.add(Breaker(subject="user:1", reason="canary"))
+        session.get_one(Source, 1).quota_key = "p:stranger"
+        session.add(Quota(key="p:stranger", vendor="p", closed_until=now + 40, title="stranger"))
+        session.add(Quota(key="p:2", vendor="p", closed_until=now + 90, endpoint="GET stranger"))
+        session.add(Quota(key="beeminder:1", vendor="beeminder", title="stranger"))
+        session.add(Quota(key="look-up:1", vendor="waggle", title="stranger"))
+        session.add(Breaker(subject="source:1", opened_at=now, reason="stranger"))
+        session.add(Breaker(subject="user:1", reason="stranger"))
         session.add(Feed(id=2, goal_id=1, source_id=1, label="b", metric="m", state="failing",
                          reason="set_aside"))  # fmt: skip
         for event, ago, deferrals in (("a", 100, 3), ("b", 90000, 5)):
@@ -61,7 +75,7 @@ def test_metrics_tell_what_holds_work_up(serving):
         "waggle_feeds_set_aside 1.0",
     ):
         assert line in text
-    assert "canary" not in text
+    assert "stranger" not in text
     assert 'vendor="waggle"' not in text
 
 
@@ -91,24 +105,29 @@ def test_metrics_forget_a_vendor_that_is_gone(serving, until):
     with serving.ledger.write() as session:
         session.delete(session.get_one(Quota, "p:1"))
 
-    until(lambda: 'vendor="p"' not in serving.client.get("/metrics").text)
+    until(lambda: 'waggle_gates_closed{vendor="p"}' not in serving.client.get("/metrics").text)
 
 
 def test_metrics_have_no_label_of_others_making(serving):
     """Names, slugs and paths never become labels, however many come in."""
-    serving.autofetch("canary-name", "canary-slug")
-    serving.client.post("/beeminder/autofetch/canary-secret")
-    serving.client.get("/canary-path")
+    serving.autofetch("stranger-name", "stranger-slug")
+    serving.client.post("/beeminder/autofetch/stranger-secret")
+    serving.client.get("/stranger-path")
 
-    assert "canary" not in serving.client.get("/metrics").text
+    assert "stranger" not in serving.client.get("/metrics").text
 
 
 def test_metrics_outlive_the_database(serving):
-    """Figures of the receiver itself are told also when the ledger says nothing."""
+    """Its own figures are told, and old ones of the ledger do not go on as if all were well."""
+    add_worker(serving)
+    assert "waggle_workers 1.0" in serving.client.get("/metrics").text
     with serving.ledger.write() as session:
         session.connection().exec_driver_sql("DROP TABLE worker")
 
-    assert "waggle_callbacks_total" in serving.client.get("/metrics").text
+    text = serving.client.get("/metrics").text
+    assert "waggle_callbacks_total" in text
+    assert "waggle_ledger_up 0.0" in text
+    assert "waggle_workers 1.0" not in text
 
 
 def test_held_callbacks_are_counted_while_they_are_held(serve, until):
@@ -131,10 +150,10 @@ def test_metrics_tell_how_runs_are_followed(serving, until):
     add_feed(serving)
     with serving.ledger.write() as session:
         for run, values in (
-            ("canary-1", {"stream": "open", "seen_at": now - 4, "reconnects": 2}),
-            ("canary-2", {"stream": "open", "seen_at": now - 9}),
-            ("canary-3", {"stream": "given_up", "seen_at": now - 301, "reconnects": 1}),
-            ("canary-4", {"seen_at": now - 900, "reconnects": 7, "finished_at": now - 800}),
+            ("stranger-1", {"stream": "open", "seen_at": now - 4, "reconnects": 2}),
+            ("stranger-2", {"stream": "open", "seen_at": now - 9}),
+            ("stranger-3", {"stream": "given_up", "seen_at": now - 301, "reconnects": 1}),
+            ("stranger-4", {"seen_at": now - 900, "reconnects": 7, "finished_at": now - 800}),
         ):
             session.add(Run(source_id=1, run_id=run, **values))
     text = serving.client.get("/metrics").text
@@ -148,7 +167,7 @@ def test_metrics_tell_how_runs_are_followed(serving, until):
     ):
         assert line in text
     assert "# TYPE waggle_runs_reconnects gauge" in text
-    assert "canary" not in text
+    assert "stranger" not in text
 
     with serving.ledger.write() as session:
         for run in session.exec(select(Run)):

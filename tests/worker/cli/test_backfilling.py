@@ -37,7 +37,9 @@ def world(world):
 def awake(world, ledger):
     """A worker that lives, and does nothing."""
     with ledger.write() as session:
-        session.add(Worker(name="w", queues="q", slots=1, started_at=0, seen_at=9e9))
+        session.add(
+            Worker(name="w", queues="urgent,default,bulk", slots=1, started_at=0, seen_at=9e9)
+        )
     return world
 
 

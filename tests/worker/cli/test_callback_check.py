@@ -61,7 +61,9 @@ def follow(here, world, ledger, callbacks):
     app = with_app(here, world)
     there(world).autodata = APP
     with ledger.write() as session:
-        session.add(Worker(name="w", queues="q", slots=1, started_at=0, seen_at=9e9))
+        session.add(
+            Worker(name="w", queues="urgent,default,bulk", slots=1, started_at=0, seen_at=9e9)
+        )
     with LocalServer(healthy) as receiver:
         app.env["WAGGLE_PUBLIC_URL"] = receiver.url
 

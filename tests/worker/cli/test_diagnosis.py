@@ -11,7 +11,9 @@ NOT_THERE = 987654  # no such series
 def staffed(ledger):
     """A worker that is alive, so that nothing else is red."""
     with ledger.write() as session:
-        session.add(Worker(name="w", queues="q", slots=1, started_at=0, seen_at=9e9))
+        session.add(
+            Worker(name="w", queues="urgent,default,bulk", slots=1, started_at=0, seen_at=9e9)
+        )
 
 
 @pytest.fixture

@@ -26,7 +26,9 @@ def diagnose(here):
 def staffed(ledger):
     """A worker that is alive."""
     with ledger.write() as session:
-        session.add(Worker(name="w", queues="q", slots=1, started_at=0, seen_at=9e9))
+        session.add(
+            Worker(name="w", queues="urgent,default,bulk", slots=1, started_at=0, seen_at=9e9)
+        )
 
 
 def test_all_is_well(diagnose, staffed):

@@ -39,7 +39,9 @@ def test_status_for_people_says_that_nothing_runs(applied, ledger):
     assert "alice/energy:roof" in told
     assert "0 alive: nothing is synced" in told
     with ledger.write() as session:
-        session.add(Worker(name="w", queues="q", slots=1, started_at=0, seen_at=4e9))
+        session.add(
+            Worker(name="w", queues="urgent,default,bulk", slots=1, started_at=0, seen_at=4e9)
+        )
     assert "1 alive\n" in applied("status").stdout
 
 

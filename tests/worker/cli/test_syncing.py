@@ -41,7 +41,9 @@ def test_a_failure_is_told_with_its_reason(here, world):
 def test_wait_ends_when_its_time_is_over(here, world, ledger):
     """With a worker that does nothing the command ends, and says that the work goes on."""
     with ledger.write() as session:
-        session.add(Worker(name="w", queues="q", slots=1, started_at=0, seen_at=9e9))
+        session.add(
+            Worker(name="w", queues="urgent,default,bulk", slots=1, started_at=0, seen_at=9e9)
+        )
     line = here.refusal("sync", "alice/energy", "--wait", "--timeout", "0", status=1)
     assert "it goes on as event" in line
     assert events(ledger)[0].state == "received"
@@ -61,7 +63,9 @@ def test_without_wait_it_is_stored_and_says_that_nothing_runs(here, world, ledge
 def test_with_a_worker_it_is_only_asked_for(here, world, ledger):
     """Nothing is said of missing workers."""
     with ledger.write() as session:
-        session.add(Worker(name="w", queues="q", slots=1, started_at=0, seen_at=9e9))
+        session.add(
+            Worker(name="w", queues="urgent,default,bulk", slots=1, started_at=0, seen_at=9e9)
+        )
     done = here("sync", "alice/energy")
     assert done.stderr == ""
     assert "asked for" in done.stdout
