@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bench import ours, places, plan, report, theirs, world
 from bench.figures import Figures
+from bench.house import BenchFailed
 from bench.plan import Plan
 from bench.scenarios import Scenarios
 
@@ -37,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for found in run(chosen, strict=given.places is not None):
             figures.append(found)
             print(report.line(found), flush=True)
-    except (ours.BenchFailed, places.Missing) as error:
+    except (BenchFailed, places.Missing) as error:
         print(error, file=sys.stderr)
         failed = True
     except KeyboardInterrupt:

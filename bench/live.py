@@ -7,7 +7,6 @@ over a while, and how old a message is when it can be read in the database.
 
 import argparse
 import json
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -87,7 +86,7 @@ def _held(side: str, streams: int, seconds: float) -> Cost:
 
 def _measured(side: str, streams: int, seconds: float) -> Cost:
     with tempfile.TemporaryDirectory(prefix="waggle-live-") as text, ExitStack() as stack:
-        port = _free_port()
+        port = processes.free_port()
         stack.enter_context(_vendor(port, streams))
         measure = waggle if side == "waggle" else threads
         return measure(stack, Path(text), port, streams, seconds)
@@ -234,11 +233,6 @@ def _stop(process: "subprocess.Popen[str]") -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
 
 
 def _table(costs: list[Cost]) -> str:

@@ -13,6 +13,7 @@ from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from bench import processes
+from bench.house import ROOT, BenchFailed
 from bench.places import Place
 from bench.plan import Plan
 from bench.provider import NAME, install
@@ -24,14 +25,9 @@ from db.models_limits import Quota
 from simulators.windows import Kind
 from tasks.limits import Quota as Counted
 
-ROOT = Path(__file__).parents[1]
 SPREAD = 1.0  # seconds over which feeds have become due
 STEP = 61  # coprime to any number of feeds that is measured
 PATIENCE = 180.0
-
-
-class BenchFailed(Exception):  # noqa: N818 -- says what happened
-    """Nothing can be measured; the message says why."""
 
 
 class Waggle:

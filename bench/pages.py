@@ -9,7 +9,6 @@ that Starlette and Jinja2 make.
 import argparse
 import json
 import signal
-import socket
 import statistics
 import subprocess
 import sys
@@ -96,12 +95,12 @@ def measured(name: str, *, feeds: int, times: int) -> Iterator[Took]:
             WAGGLE_HOME=str(folder / "home"),
             WAGGLE_LOG_LEVEL="warning",
             WAGGLE_CALLBACK_SECRETS="a-callback-secret-of-the-bench-0123456789",
-            PORT=str(_free_port()),
+            PORT=str(processes.free_port()),
             **place.waggle,
         )
         _run(environment, folder, "migrate")
         names = _fill(environment, folder, feeds)
-        floor = str(_free_port())
+        floor = str(processes.free_port())
         commands: list[list[str | Path]] = [
             [WAGGLE, "web"],
             [sys.executable, HERE / "bench" / "pages_floor.py", "--port", floor],
@@ -160,11 +159,6 @@ def _run(environment: Mapping[str, str], folder: Path, *arguments: str) -> str:
     if done.returncode != 0:
         raise Missed(f"waggle {arguments[0]}: {done.stderr.strip()}")
     return done.stdout
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
 
 
 def _line(took: Took, found: list[Took]) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from psycopg import conninfo
 
+from bench import processes
 from simulators import postgres
 
 RABBITMQ_PORT = 5672
@@ -51,6 +52,21 @@ def embedded(folder: Path) -> Iterator[Place]:
 
 
 @contextlib.contextmanager
+def redis(folder: Path) -> Iterator[dict[str, object]]:
+    """A Redis of our own, for a peer's Celery: the settings that name it. Raises `Missing`."""
+    program = shutil.which("redis-server")
+    if program is None:
+        raise Missing("redis-server is not installed (Debian: redis-server)")
+    folder.mkdir(parents=True)
+    port = processes.free_port()
+    words = [program, "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder)]
+    words += ["--save", "", "--appendonly", "no"]
+    with processes.running([words], folder=folder, environment=processes.environment()):
+        processes.wait_for_port(port, SECONDS)
+        yield {"broker_url": f"redis://127.0.0.1:{port}/0"}
+
+
+@contextlib.contextmanager
 def servers(folder: Path) -> Iterator[Place]:
     """A database and virtual hosts of our own, gone at the end. Raises `Missing`."""
     with contextlib.ExitStack() as stack:
@@ -59,14 +75,14 @@ def servers(folder: Path) -> Iterator[Place]:
         except postgres.NoPostgres as error:
             raise Missing(str(error)) from error
         name = stack.enter_context(postgres.database(connection, prefix="waggle_bench"))
-        ours, theirs = stack.enter_context(_vhost()), stack.enter_context(_vhost())
+        ours, theirs = stack.enter_context(vhost()), stack.enter_context(vhost())
         where = conninfo.conninfo_to_dict(connection)
         password = f":{where['password']}" if where.get("password") else ""
         url = f"postgresql://{where['user']}{password}@{where['host']}:{where['port']}/{name}"
         yield Place(
             "PostgreSQL + RabbitMQ",
-            {"DATABASE_URL": url, "BROKER_URL": _amqp(ours)},
-            {"broker_url": _amqp(theirs)},
+            {"DATABASE_URL": url, "BROKER_URL": amqp(ours)},
+            {"broker_url": amqp(theirs)},
         )
 
 
@@ -76,12 +92,14 @@ PLACES: dict[str, Callable[[Path], contextlib.AbstractContextManager[Place]]] = 
 }
 
 
-def _amqp(vhost: str) -> str:
-    return f"amqp://guest:guest@127.0.0.1:{RABBITMQ_PORT}/{vhost}"
+def amqp(name: str) -> str:
+    """The address of a virtual host."""
+    return f"amqp://guest:guest@127.0.0.1:{RABBITMQ_PORT}/{name}"
 
 
 @contextlib.contextmanager
-def _vhost() -> Iterator[str]:
+def vhost() -> Iterator[str]:
+    """A virtual host of the RabbitMQ that listens, gone at the end. Raises `Missing`."""
     control = shutil.which("rabbitmqctl")
     with socket.socket() as probe:
         listens = probe.connect_ex(("127.0.0.1", RABBITMQ_PORT)) == 0

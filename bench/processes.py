@@ -2,7 +2,9 @@
 
 import contextlib
 import os
+import socket
 import subprocess
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -52,3 +54,21 @@ def tail(folder: Path, lines: int = 15) -> str:
     """The end of the log."""
     text = (folder / "log").read_text(errors="replace") if (folder / "log").exists() else ""
     return "\n".join(text.splitlines()[-lines:])
+
+
+def free_port() -> int:
+    """One that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return int(taken.getsockname()[1])
+
+
+def wait_for_port(port: int, seconds: float) -> None:
+    """Until somebody listens there; TimeoutError if nobody does in so many seconds."""
+    ends_at = time.monotonic() + seconds
+    while True:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        if time.monotonic() > ends_at:
+            raise TimeoutError(f"nobody listens on port {port}")
+        time.sleep(0.05)

@@ -12,7 +12,8 @@ from typing import Self
 from celery import Celery
 
 from bench import processes
-from bench.ours import PATIENCE, ROOT, BenchFailed
+from bench.house import ROOT, BenchFailed
+from bench.ours import PATIENCE
 from bench.places import Place
 from bench.plan import Plan
 from bench.scenarios import Tenants
