@@ -53,7 +53,7 @@ def job(number: int, tenant: str, slug: str) -> None:
     written = http.post(
         f"{SETTINGS['beeminder']}/api/v1/users/me/goals/{slug}/datapoints.json",
         data={
-            "auth_token": SETTINGS["token"],
+            "auth_token": SETTINGS["tokens"][number % len(SETTINGS["tokens"])],
             "value": answer.json()["value"],
             "requestid": f"peer-{number}",
         },

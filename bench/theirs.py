@@ -54,7 +54,7 @@ class Peer:
             "ready": str(ready),
             "vendor": self._world.vendor_url,
             "beeminder": self._world.beeminder_url,
-            "token": TOKEN,
+            "tokens": [TOKEN],
             "rate_limit": None if rate is None else f"{rate}/s",
         }
         celery = [sys.executable, "-m", "celery", "-A", "bench.peer", "worker"]

@@ -53,7 +53,7 @@ class World:
         return len(first), max(first.values(), default=None)
 
 
-def _noon_zone() -> str:
+def noon_zone() -> str:
     """Where it is about noon: no measurement meets the end of a day."""
     return f"Etc/GMT{datetime.now(UTC).hour - 12:+d}"  # POSIX counts westward
 
@@ -64,7 +64,7 @@ def running(*, accounts: int, feeds: int, latency: float = LATENCY) -> Iterator[
     vendor, beeminder = Vendor(clock=time.time, latency=latency), Beeminder()
     world = World(accounts, feeds, vendor, beeminder)
     state = beeminder.state
-    state.add_user(USER, timezone=_noon_zone(), token=TOKEN)
+    state.add_user(USER, timezone=noon_zone(), token=TOKEN)
     for account in range(accounts):
         state.add_goal(USER, world.goal(account), kyoom=True, aggday="sum")
     interpreter.be_on_time()  # a vendor that stalls would seem to be asked by many at once

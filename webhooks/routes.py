@@ -22,10 +22,14 @@ from webhooks.pages import (
 from webhooks.pages.operator import routes as operator
 from webhooks.reminder import reminder
 
-VENDORS: tuple[BaseRoute, ...] = (
+# Looked at first: each pattern before the one that fits costs a callback a microsecond, and the
+# pages have about seventy.
+CALLBACKS: tuple[BaseRoute, ...] = (
     Route("/beeminder/autofetch/{secret}", autofetch, methods=["POST"]),
     Route("/beeminder/deauthorized/{secret}", deauthorized, methods=["POST"]),
     Route("/beeminder/reminder/{hook}", reminder, methods=["POST"]),
+)
+VENDORS: tuple[BaseRoute, ...] = (
     Route("/beeminder/connect", oauth.connect),
     Route(oauth.PATH, oauth.callback),
     Route("/{provider}/connect/{source}", source_links.connect),
@@ -56,4 +60,4 @@ PAGES = (
     *link.ROUTES,
     *linked.ROUTES,
 )
-ROUTES: tuple[BaseRoute, ...] = (*PROBES, *PAGES, *DOORS, *VENDORS)
+ROUTES: tuple[BaseRoute, ...] = (*CALLBACKS, *PROBES, *PAGES, *DOORS, *VENDORS)
