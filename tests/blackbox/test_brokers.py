@@ -1,11 +1,13 @@
 """A broker that is down or frozen costs time, never a callback."""
 
+import concurrent.futures
 import contextlib
 import time
 from collections.abc import Iterator
 
 import pytest
 
+from simulators.faults import Fault
 from tests.blackbox.house import House
 from tests.blackbox.link import Link
 from tests.blackbox.services import Services
@@ -58,3 +60,21 @@ def test_callbacks_are_stored_without_a_broker(linked: tuple[House, Link], troub
     house.wait(lambda: list(house.ours().values()) == [pytest.approx(value)])
     house.wait(lambda: {event["state"] for event in house.json("events")} == {"done"})
     house.wait(lambda: house.autofetch().status_code == 200)
+
+
+def test_a_worker_outlives_its_connection(linked: tuple[House, Link]) -> None:
+    """Cut with bells in its hands: the same processes go on, and nobody is shown a traceback."""
+    house, link = linked
+    before = house.children()
+    slow = house.sims.faults.add(Fault(action="delay", delay=1.5, times=None, path="aggregate"))
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(house.autofetch)
+        house.wait(lambda: slow.hits)
+        link.cut()
+        house.sims.faults.clear()
+        link.mend()
+        assert answer.result().status_code in (200, 503)
+
+    house.wait(lambda: house.autofetch().status_code == 200)
+    assert house.children() == before
+    assert "Traceback" not in house.log()
