@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Integer, and_, bindparam, exists, func, select, update
 from sqlmodel import Session, col
 
-from db import inbox
+from db import endings, inbox
 from db.models import Cover, Event, Feed
 from db.states import EventState
 
@@ -128,7 +128,7 @@ def end(
     # first and only then looks at the covers, so the second one sees what the first one did.
     inbox.lock(session, ids)
     open_cover = exists().where(col(Cover.event_id) == col(Event.id), col(Cover.done).is_(False))
-    session.connection().execute(
+    done = session.connection().execute(
         update(Event)
         .where(col(Event.id).in_(ids), col(Event.state) == EventState.WORKING, ~open_cover)
         .values(
@@ -137,8 +137,10 @@ def end(
             error=None,
             datapoints=_of_covers(func.sum(Cover.written)),
         )
+        .returning(col(Event.id))
         .execution_options(synchronize_session=False)
     )
+    endings.tell(session, done.scalars().all())
 
 
 def youngest(session: Session, feed_id: int, epoch: int) -> tuple[int, float] | None:

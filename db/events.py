@@ -14,7 +14,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
-from db import breakers, inbox, leasing
+from db import breakers, endings, inbox, leasing
 from db.models import Cover, Event
 from db.states import EventKind, EventState
 
@@ -126,7 +126,7 @@ def finish_claimed(
     state = EventState.DONE if error is None else EventState.FAILED
     if dead:
         state = EventState.DEAD
-    return _fenced(
+    ended = _fenced(
         session,
         held,
         {
@@ -135,6 +135,9 @@ def finish_claimed(
             "error": error,
         },
     )
+    if ended:
+        endings.tell(session, [held.event.id])
+    return ended
 
 
 def _fenced(session: Session, held: EventClaim, values: dict[str, Any]) -> bool:
@@ -225,6 +228,7 @@ def give_up(
             )
         )
         count += changed.rowcount
+    endings.tell(session, ids)
     return count
 
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from sqlalchemy import func, select, update
 from sqlmodel import Session, col
 
-from db import backfills, events, inbox, notices, resting
+from db import backfills, endings, events, inbox, notices, resting
 from db.models import Backfill, Cover, Event, Feed, Goal, User
 from db.names import dashed, feed_name
 from db.states import EventState, FeedState, Lane, Work
@@ -86,6 +86,7 @@ def event(session: Session, event_id: str, deaths: int, now: float) -> None:
             state=EventState.DEAD.value, finished_at=now, error=events.given_up(event_id, error)
         )
     )
+    endings.tell(session, [event_id])
 
 
 def _words(deaths: int, now: float, doing: str) -> str:

@@ -24,6 +24,7 @@ from webhooks.receiver import Receiver
 from webhooks.ringer import Ring, Ringer
 from webhooks.services import Services
 from webhooks.streams import Streams
+from webhooks.waking import Waker
 from webhooks.writer import Writer
 
 IDENTIFY_AT_ONCE = 8
@@ -48,6 +49,7 @@ def create_app(
     """
     metrics = Metrics(config.vendors)
     ringer = Ringer(ring, metrics)
+    holds = Holds(ledger=ledger, clock=clock, seconds=config.hold_seconds, metrics=metrics)
     receiver = Receiver(
         config=config,
         ledger=ledger,
@@ -58,7 +60,8 @@ def create_app(
         door=Door(config.callback_secrets),
         ringer=ringer,
         writer=Writer(ledger=ledger, clock=clock, ringer=ringer, metrics=metrics),
-        holds=Holds(ledger=ledger, clock=clock, seconds=config.hold_seconds, metrics=metrics),
+        holds=holds,
+        waker=Waker(ledger=ledger, holds=holds),
         run_streams=Streams(
             name="runs", ledger=ledger, read=run_streams.read, watching=metrics.watchers
         ),
@@ -94,6 +97,7 @@ async def _running(app: Starlette) -> AsyncIterator[None]:
     tasks = [
         asyncio.create_task(receiver.writer.run(), name="receiver-writer"),
         asyncio.create_task(receiver.holds.run(), name="receiver-holds"),
+        asyncio.create_task(receiver.waker.run(), name="receiver-waker"),
         asyncio.create_task(receiver.run_streams.run(), name="receiver-runs"),
         asyncio.create_task(receiver.feed_streams.run(), name="receiver-feeds"),
     ]
@@ -107,6 +111,7 @@ async def _running(app: Starlette) -> AsyncIterator[None]:
         for part in (
             receiver.writer,
             receiver.holds,
+            receiver.waker,
             receiver.run_streams,
             receiver.feed_streams,
             receiver.probe,

@@ -17,6 +17,7 @@ from webhooks.probe import Probe
 from webhooks.ringer import Ringer
 from webhooks.services import Services
 from webhooks.streams import Streams
+from webhooks.waking import Waker
 from webhooks.writer import Writer
 
 
@@ -34,6 +35,7 @@ class Receiver:
     ringer: Ringer
     writer: Writer
     holds: Holds
+    waker: Waker
     run_streams: Streams
     feed_streams: Streams
     probe: Probe

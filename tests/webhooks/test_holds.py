@@ -1,10 +1,12 @@
 """Holds: many wait, one asks, and all are let go when the receiver stops."""
 
 import asyncio
+import inspect
 
 import pytest
 
 from db import inbox
+from db.listening import Heard
 from db.states import EventKind, EventState
 from tests.webhooks.conftest import SetClock
 from webhooks import holds as holds_module
@@ -122,26 +124,121 @@ def test_a_database_that_hangs_ends_the_hold_in_time(ledger, store, monkeypatch)
     assert _run(ledger, 0.1, during) is None
 
 
+class Asked:
+    """Stands in for the thread that asks: notes who was asked about, and when to ask again."""
+
+    def __init__(self, holds, monkeypatch, *, took=0.0):
+        self.about = []
+        self.pauses = []
+        self._rest = holds._rest
+        self._took = took
+        monkeypatch.setattr(holds._thread, "call", self.answer)
+        monkeypatch.setattr(holds, "_rest", self.rest)
+        self._happened = asyncio.Event()
+
+    async def until(self, true):
+        """Go on when this is true after a question or a pause has begun."""
+        while not true():
+            self._happened.clear()
+            await self._happened.wait()
+
+    async def answer(self, ask):
+        """Nothing has ended, after a while."""
+        ids, over = inspect.getclosurevars(ask).nonlocals["ids"], ()
+        self.about.append(sorted(ids))
+        self._happened.set()
+        await asyncio.sleep(self._took)
+        return dict.fromkeys(over)
+
+    async def rest(self, *, until):
+        """As it is, but nobody waits for the next turn."""
+        self.pauses.append(until - asyncio.get_running_loop().time())
+        self._happened.set()
+        await self._rest(until=until)
+
+
 def test_asking_leaves_the_database_alone_most_of_the_time(ledger, store, monkeypatch):
     """However slow the question, the pause after it is ten times as long (at most a second)."""
-    pauses = []
     took = 0.03
-    real_sleep = asyncio.sleep
-
-    async def noted(seconds):
-        pauses.append(seconds)
-        await real_sleep(0)
+    [event_id] = store(1)
 
     async def during(holds):
-        async def slow(_ask):
-            await real_sleep(took)
-            return {}
+        asked = Asked(holds, monkeypatch, took=took)
+        holds.wake(Heard(anything=True))
+        await holds.wait(event_id)
+        return asked.pauses
 
-        monkeypatch.setattr(holds._thread, "call", slow)
-        monkeypatch.setattr(holds_module.asyncio, "sleep", noted)
-        return await holds.wait(event_id)
+    assert _run(ledger, 0.2, during)[0] >= took * 9
 
+
+def test_who_hears_surely_asks_once_a_second(ledger, store, monkeypatch):
+    """With a watch that hears all ends nobody is asked about often; without one they are."""
     [event_id] = store(1)
-    _run(ledger, 0.5, during)
 
-    assert min(pauses[:3]) >= took * 9
+    async def during(holds, *, sure):
+        asked = Asked(holds, monkeypatch)
+        holds.surely_heard = sure
+        waiting = asyncio.create_task(holds.wait(event_id))
+        await asked.until(lambda: asked.pauses)
+        holds.release()
+        await waiting
+        return asked.pauses[0]
+
+    assert _run(ledger, 60, lambda holds: during(holds, sure=True)) > 0.9
+    assert _run(ledger, 60, lambda holds: during(holds, sure=False)) <= 0.05
+
+
+def test_only_who_was_named_is_asked_about(ledger, store, monkeypatch):
+    """Two thousand are held and one of them is told to have ended: a question about one."""
+    ids = store(2000)
+
+    async def during(holds):
+        holds.surely_heard = True
+        asked = Asked(holds, monkeypatch)
+        waiting = [asyncio.create_task(holds.wait(event_id)) for event_id in ids]
+        await asked.until(lambda: asked.pauses)
+        holds.wake(Heard(frozenset({ids[7], "somebody else's"})))
+        await asked.until(lambda: len(asked.about) == 2)
+        holds.release()
+        await asyncio.gather(*waiting)
+        return asked.about
+
+    assert _run(ledger, 60, during) == [sorted(ids), [ids[7]]]
+
+
+def test_an_end_that_was_heard_too_early_counts(ledger, store, monkeypatch):
+    """It was told before the commit of the callback was: it is asked about when it is held."""
+    [event_id] = store(1)
+    _finish(ledger, [event_id])
+
+    async def during(holds):
+        holds.surely_heard = True
+        other = asyncio.create_task(holds.wait("somebody who waits"))
+        rests = asyncio.Event()
+        rest = holds._rest
+
+        async def noted(*, until):
+            rests.set()
+            await rest(until=until)
+
+        monkeypatch.setattr(holds, "_rest", noted)
+        await rests.wait()  # the question about everybody is over: the next is in a second
+        holds.wake(Heard(frozenset({event_id})))
+        async with asyncio.timeout(0.9):
+            outcome = await holds.wait(event_id)
+        holds.release()
+        await other
+        return outcome
+
+    assert _run(ledger, 60, during).state == EventState.DONE
+
+
+def test_what_others_end_is_forgotten(ledger):
+    """A receiver hears the ends of all receivers, and keeps a bounded number of them."""
+
+    async def during(holds):
+        for number in range(30):
+            holds.wake(Heard(frozenset(f"{number}-{one}" for one in range(1000))))
+        return len(holds._early)
+
+    assert _run(ledger, 60, during) == holds_module.HEARD_EARLY

@@ -1,0 +1,28 @@
+"""The ends of events, told to whoever waits for them: `db.listening` hears it.
+
+On PostgreSQL the transaction that ends events notifies, so nobody hears of an end that is not
+committed. In SQLite nothing is told: a connection sees for itself that somebody has committed.
+"""
+
+from collections.abc import Collection
+
+from sqlalchemy import text
+from sqlmodel import Session
+
+CHANNEL = "waggle_ended"
+IDS_AT_ONCE = 250  # a notification holds 8,000 bytes
+_NOTIFY = text(f"SELECT pg_notify('{CHANNEL}', :said)")
+
+
+def tell(session: Session, ids: Collection[str]) -> None:
+    """Whoever waits for these events hears of it when this transaction commits."""
+    if session.get_bind().dialect.name != "postgresql":
+        return
+    each = list(ids)
+    for at in range(0, len(each), IDS_AT_ONCE):
+        say(session, ",".join(each[at : at + IDS_AT_ONCE]))
+
+
+def say(session: Session, said: str) -> None:
+    """Have every listener on PostgreSQL hear this."""
+    session.connection().execute(_NOTIFY, {"said": said})
