@@ -93,7 +93,8 @@ class LedgerTask(Task):  # type: ignore[misc] # celery ships no types
 def sync_due(self: Task) -> None:
     """Sync due feeds; the queue that the bell came from says how urgent."""
     rt = runtime()
-    lane = Lane[self.request.delivery_info["routing_key"].upper()]
+    queue = self.request.delivery_info["routing_key"]
+    lane = Lane[queue.rpartition(".")[2].upper()]
     drain(rt, lane, lambda: sync.run(rt, lane), task="sync")
 
 

@@ -6,21 +6,19 @@ every outside call has a deadline of its own.
 """
 
 from celery import Celery
-from kombu import Exchange, Queue
 
-from worker import broker, schedule
+from worker import broker, life, schedule
 from worker.settings import Settings
 
-QUEUES = ("urgent", "default", "bulk", "progress")
+QUEUES = broker.LANES
 
 
 def make(settings: Settings) -> Celery:
     """A Celery application for these settings; one per process."""
     app = Celery("waggle", include=["tasks.bells"], set_as_current=True)
-    exchange = Exchange("waggle", type="direct")
     app.conf.update(
         **broker.configuration(settings.broker_url, settings.queue_folder),
-        beat_schedule=schedule.BELLS,
+        beat_schedule=schedule.bells(lambda lane: broker.name_at(settings.broker_url, lane)),
         beat_scheduler="celery.beat:Scheduler",  # keeps no file: every bell may ring twice
         broker_connection_retry_on_startup=True,
         broker_connection_timeout=broker.SOCKET_TIMEOUT_SECONDS,
@@ -29,17 +27,26 @@ def make(settings: Settings) -> Celery:
         task_acks_late=True,
         task_create_missing_queues=False,
         task_default_exchange="waggle",
-        task_default_queue="default",
+        task_default_queue=broker.name_at(settings.broker_url, "default"),
         task_default_routing_key="default",
         task_ignore_result=True,
-        task_queues=[Queue(name, exchange, routing_key=name) for name in QUEUES],
+        task_queues=broker.queues(settings.broker_url),
         timezone="UTC",
+        # Leases are in the ledger: work goes on without the broker, and a thread can't be ended.
         worker_cancel_long_running_tasks_on_connection_loss=False,
+        worker_consumer="worker.listener:BellConsumer",
+        # Who controls a worker is whoever may send it a signal. Nobody listens for anything else,
+        # so there are no queues but those of the bells.
+        worker_enable_remote_control=False,
+        # No bell has an ETA. One of somebody else's would be held in memory: not many of them.
+        worker_eta_task_limit=1,
         worker_hijack_root_logger=False,
         worker_pool="threads",
         worker_prefetch_multiplier=1,
         worker_redirect_stdouts=False,
         worker_send_task_events=False,
+        # Of a cold shutdown (SIGQUIT): `worker.life` hands back what is not over by then.
+        worker_soft_shutdown_timeout=life.GRACE_SECONDS,
         worker_state_db=None,
     )
     return app

@@ -127,7 +127,7 @@ class Bells:
             )
         self._app.send_task(
             f"waggle.{task}",
-            queue=queue,
+            queue=broker.name_at(self._app.conf.broker_url, queue),
             producer=self._producer,
             retry=False,
             ignore_result=True,

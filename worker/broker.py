@@ -8,12 +8,17 @@ nobody listens to is full at some point: a bell more would say nothing new.
 
 import os
 import uuid
+from collections.abc import Collection
 from pathlib import Path
 from queue import Empty
 from time import monotonic_ns
 from typing import Any
 
 import structlog
+from amqp.exceptions import PreconditionFailed
+from celery import Celery
+from kombu import Exchange, Queue
+from kombu.exceptions import KombuError
 from kombu.transport import TRANSPORT_ALIASES, filesystem, virtual
 from kombu.utils.encoding import bytes_to_str, str_to_bytes
 from kombu.utils.json import dumps, loads
@@ -23,8 +28,20 @@ log = structlog.get_logger(__name__)
 POLL_SECONDS = 0.02
 SOCKET_TIMEOUT_SECONDS = 1.0
 TRANSPORT = "worker.broker:Transport"
-REDIS_TRANSPORT = "worker.broker_redis:Transport"  # by name: others need no Redis client
 FULL = 24  # bells in one queue: more than the slots of a worker, few enough to list quickly
+REDIS_TRANSPORT = "worker.redis_bells:Transport"  # by name: others need no Redis client
+KEY_PREFIX = "waggle:"
+LANES = ("urgent", "default", "bulk", "progress")
+MOST_BELLS = 2000  # in one queue of a server: more than the slots of a hundred workers
+DELIVERIES = 3  # of one bell, in vain: what kills workers is in the ledger, which knows better
+HEALTH_SECONDS = 10
+# A bell is unacknowledged while its task runs: for seconds, and at most as long as a lease is
+# renewed for a thread that hangs. Sooner it would be heard twice, much later it says nothing.
+VISIBLE_AGAIN_SECONDS = 300
+
+
+class QueueError(Exception):
+    """A queue at the broker is not what it has to be: what to do about it."""
 
 
 class Channel(filesystem.Channel):  # type: ignore[misc] # kombu ships no types
@@ -89,8 +106,6 @@ def configuration(url: str, folder: Path) -> dict[str, Any]:
                 "data_folder_out": str(queues),
                 "polling_interval": POLL_SECONDS,
             },
-            # There is nobody to talk to, and every answer would be a file.
-            "worker_enable_remote_control": False,
         }
     if url.startswith(("redis:", "rediss:")):
         # By its alias: named in the settings it would stand in the address that people are shown.
@@ -100,15 +115,71 @@ def configuration(url: str, folder: Path) -> dict[str, Any]:
             "broker_transport_options": {
                 "socket_timeout": SOCKET_TIMEOUT_SECONDS * 5,  # above the transport's own polling
                 "socket_connect_timeout": SOCKET_TIMEOUT_SECONDS,
-                "visibility_timeout": 3600,
-                "global_keyprefix": "waggle:",
+                "socket_keepalive": True,
+                "health_check_interval": HEALTH_SECONDS,
+                "visibility_timeout": VISIBLE_AGAIN_SECONDS,
+                "global_keyprefix": KEY_PREFIX,
             },
         }
     return {
         "broker_url": url,
         "broker_transport_options": {"confirm_publish": True},
         "broker_heartbeat": 10,
+        "worker_detect_quorum_queues": True,  # they allow no limit for a whole channel
     }
+
+
+def queues(url: str) -> list[Queue]:
+    """The queues at this broker. Each is called by its lane, whatever its name is there.
+
+    On RabbitMQ they are quorum queues, under names that no queue of another kind ever had: one that
+    exists can't change its kind. A bell that killed its worker, or that nobody takes, goes.
+    """
+    exchange = Exchange("waggle", type="direct")
+    if not url.startswith(("amqp:", "amqps:")):
+        return [Queue(name, exchange, routing_key=name) for name in LANES]
+    return [
+        Queue(
+            name_at(url, name),
+            exchange,
+            routing_key=name_at(url, name),
+            alias=name,
+            queue_arguments={
+                "x-queue-type": "quorum",
+                "x-delivery-limit": DELIVERIES,
+                "x-max-length": MOST_BELLS,
+                "x-overflow": "drop-head",
+            },
+        )
+        for name in LANES
+    ]
+
+
+def name_at(url: str, lane: str) -> str:
+    """How a lane's queue is named at this broker."""
+    return f"waggle.{lane}" if url.startswith(("amqp:", "amqps:")) else lane
+
+
+def check(app: Celery, lanes: Collection[str]) -> None:
+    """Make the queues, and raise `QueueError` where one is there that is not as ours are.
+
+    A broker that does not answer is no reason: Celery waits for it.
+    """
+    with app.connection_for_write(connect_timeout=SOCKET_TIMEOUT_SECONDS) as connection:
+        away = (OSError, KombuError, *connection.recoverable_connection_errors)
+        for lane in lanes:
+            queue = app.amqp.queues[lane]
+            try:
+                queue(connection.channel()).declare()
+            except PreconditionFailed as error:
+                message = (
+                    f"the broker at BROKER_URL has a queue {queue.name!r} of another kind: "
+                    f"{error.reply_text}. Nothing of value is in it: delete it "
+                    f"(`rabbitmqctl delete_queue {queue.name}`), and start again"
+                )
+                raise QueueError(message) from None
+            except away:
+                return
 
 
 def publishing(url: str, deadline: float) -> dict[str, Any]:

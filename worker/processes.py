@@ -10,7 +10,7 @@ from celery.exceptions import SecurityWarning
 
 from tasks import bells as tasks_bells
 from worker import app as celery_app
-from worker import interpreter, logs, runtime
+from worker import broker, interpreter, logs, runtime
 from worker.bells import Bells
 from worker.life import Life
 from worker.settings import Settings
@@ -36,6 +36,7 @@ def worker(
     """A worker; `with_beat` rings the schedule from a thread of the same process."""
     _prepare(settings)
     app = celery_app.make(settings)
+    broker.check(app, queues)
     bells = Bells(app)
     embedded = settings.broker_url.startswith("filesystem:")
     with runtime.build(settings, ring=bells.ring, slots=slots) as rt:
@@ -69,7 +70,7 @@ def worker(
             loglevel=settings.log_level.upper(),
             without_gossip=True,
             without_mingle=True,
-            without_heartbeat=embedded,
+            without_heartbeat=True,  # of events, for monitors; the link to the broker has its own
             quiet=True,
         ).start()
         rt.stopping.set()

@@ -1,5 +1,6 @@
 """The beat table. Every entry is a bell that may ring late, twice, or from several at once."""
 
+from collections.abc import Callable
 from typing import Any
 
 SWEEP_SECONDS = 1.0
@@ -20,3 +21,11 @@ BELLS = {
     "watch": _bell("watch", "default", 60.0),
     "housekeeping": _bell("housekeeping", "default", 3600.0),
 }
+
+
+def bells(name: Callable[[str], str]) -> dict[str, dict[str, Any]]:
+    """The table of a broker where the queue of a lane has this `name`."""
+    return {
+        entry: bell | {"options": bell["options"] | {"queue": name(bell["options"]["queue"])}}
+        for entry, bell in BELLS.items()
+    }

@@ -7,7 +7,7 @@ import pytest
 
 from db.states import Lane
 from worker import app as celery_app
-from worker import settings
+from worker import life, settings
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("clients", "db", "simulators", "tasks", "webhooks", "worker")
@@ -60,7 +60,7 @@ def test_tasks_are_acknowledged_late_and_have_no_result(app):
 
 def test_the_queues_are_the_lanes_and_progress(app):
     """Every lane has its queue; an unknown queue is not made up."""
-    assert {queue.name for queue in app.conf.task_queues} == set(celery_app.QUEUES)
+    assert {queue.alias or queue.name for queue in app.conf.task_queues} == set(celery_app.QUEUES)
     assert {lane.name.lower() for lane in Lane} <= set(celery_app.QUEUES)
     assert app.conf.task_create_missing_queues is False
     for queue in app.conf.task_queues:
@@ -79,11 +79,36 @@ def test_beat_keeps_no_file(app):
     assert app.conf.worker_state_db is None
 
 
-def test_the_embedded_default_has_no_remote_control(tmp_path):
-    """Nobody is there to ask, and each answer would be a file."""
-    found = settings.load({"WAGGLE_HOME": str(tmp_path)}, None)
+def test_every_bell_of_beat_has_a_queue(app):
+    """Whatever the queues are named at a broker, beat rings in one of them."""
+    names = {queue.name for queue in app.conf.task_queues}
 
-    assert celery_app.make(found).conf.worker_enable_remote_control is False
+    assert {entry["options"]["queue"] for entry in app.conf.beat_schedule.values()} <= names
+    assert app.conf.task_default_queue in names
+
+
+def test_nothing_but_bells_is_at_the_broker(app):
+    """No remote control, no events, no delayed messages, no results: no queue or key for any."""
+    assert app.conf.worker_enable_remote_control is False
+    assert app.conf.worker_send_task_events is False
+    assert app.conf.worker_consumer == "worker.listener:BellConsumer"
+    assert app.conf.result_backend is None
+
+
+def test_a_worker_holds_no_bell_for_later(app):
+    """Nothing of ours has an ETA; of what somebody else sends one at most is kept in memory."""
+    assert app.conf.worker_eta_task_limit == 1
+
+
+def test_the_broker_may_come_later_and_go(app):
+    """A start waits for it, and work that runs goes on without it: its lease is in the ledger."""
+    assert app.conf.broker_connection_retry_on_startup is True
+    assert app.conf.worker_cancel_long_running_tasks_on_connection_loss is False
+
+
+def test_a_cold_shutdown_leaves_the_time_that_work_is_given(app):
+    """SIGQUIT waits as long as SIGTERM before what is not over is handed back."""
+    assert app.conf.worker_soft_shutdown_timeout == life.GRACE_SECONDS
 
 
 def calls():

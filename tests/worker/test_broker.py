@@ -4,12 +4,15 @@ import os
 import shutil
 import threading
 import time
+from pathlib import Path
 from queue import Empty
 
 import pytest
 from kombu import Connection
 
 from tasks import housekeeping
+from tasks.bells import SLICE_SECONDS
+from tasks.slots import HELD_AT_MOST_SECONDS
 from worker import broker
 
 DAY = 86400.0
@@ -215,11 +218,10 @@ def test_declaring_queues_writes_no_file(connect, folder):
 
 
 def test_the_embedded_queue_is_private(folder):
-    """The folders are for their owner alone, and there is nothing to control remotely."""
+    """The folders are for their owner alone."""
     options = broker.configuration("filesystem://", folder)
 
     assert (folder / "bells").stat().st_mode & 0o777 == 0o700
-    assert options["worker_enable_remote_control"] is False
     assert options["broker_transport_options"]["polling_interval"] <= 0.1
 
 
@@ -231,6 +233,8 @@ def test_redis_is_given_up_in_time(folder, url):
     assert options["broker_url"] == url
     assert 0 < options["broker_transport_options"]["socket_connect_timeout"] <= 1
     assert 0 < options["broker_transport_options"]["socket_timeout"] <= 5
+    assert 0 < options["broker_transport_options"]["health_check_interval"] <= 30
+    assert options["broker_transport_options"]["socket_keepalive"] is True
     assert broker.publishing(url, 0.5)["socket_timeout"] == 0.5
     assert not folder.exists()
 
@@ -245,3 +249,27 @@ def test_rabbitmq_confirms_and_beats(folder, url):
     assert 0 < options["broker_heartbeat"] <= 30
     assert broker.publishing(url, 0.5) == {"read_timeout": 0.5, "write_timeout": 0.5}
     assert not folder.exists()
+
+
+def test_a_bell_is_not_heard_again_while_its_task_runs():
+    """Redis gives an unacknowledged bell to another worker: not before a lease could have ended."""
+    longest = HELD_AT_MOST_SECONDS + SLICE_SECONDS
+
+    visible_again = broker.VISIBLE_AGAIN_SECONDS
+    assert longest < visible_again < 3600
+    options = broker.configuration("redis://h/0", Path("unused"))["broker_transport_options"]
+    assert options["visibility_timeout"] == visible_again
+
+
+@pytest.mark.parametrize("url", ["amqp://h//", "amqps://h//"])
+def test_queues_of_rabbitmq_are_replicated_and_bounded(url):
+    """Quorum queues drop the oldest of too many bells, and one that was given out three times."""
+    for queue in broker.queues(url):
+        assert queue.durable
+        assert not queue.auto_delete
+        assert queue.queue_arguments == {
+            "x-queue-type": "quorum",
+            "x-delivery-limit": 3,
+            "x-max-length": broker.MOST_BELLS,
+            "x-overflow": "drop-head",
+        }

@@ -60,6 +60,8 @@ def _known(exc: Exception) -> Failed | None:
         return Refused(str(exc))
     if _is(exc, "db.schema", "SchemaError") or _is(exc, "db.copies", "CopyError"):
         return Failed(str(exc))
+    if _is(exc, "worker.broker", "QueueError"):
+        return Failed(str(exc))
     if _is(exc, "db.vault", "VaultError"):
         return Failed(f"WAGGLE_SECRET_KEYS: {exc}")
     if _is(exc, "sqlalchemy.exc", "DBAPIError") or _is(exc, "sqlalchemy.exc", "ArgumentError"):
