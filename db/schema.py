@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, inspect, text
-from sqlalchemy.exc import OperationalError
 from sqlmodel import Session
 
 from db import copies
@@ -19,9 +18,6 @@ if TYPE_CHECKING:  # importing it costs every process 11 MB, and most find nothi
 HEAD = "0007"
 MIGRATIONS = Path(__file__).parent / "migrations"
 ADVISORY_LOCK = 0x776167676C65  # "waggle": two processes that migrate at once take turns
-# Whoever asks for a table waits behind a migration that waits for it: callbacks, too.
-LOCK_SECONDS = 5.0
-LOCK_NOT_AVAILABLE = "55P03"
 
 
 class SchemaError(Exception):
@@ -64,23 +60,10 @@ def migrate(ledger: Ledger, *, copies_in: Path | None = None) -> Migration | Non
     with ledger.read() as session:
         if _revision(session.connection()) == HEAD:
             return None
-    try:
-        with ledger.engine.begin() as connection:
-            if connection.dialect.name == "postgresql":
-                connection.execute(
-                    text("SELECT pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK}
-                )
-                milliseconds = round(LOCK_SECONDS * 1000)
-                connection.execute(text(f"SET LOCAL lock_timeout = {milliseconds}"))
-            return _upgrade(connection, copies_in)
-    except OperationalError as exc:
-        if getattr(exc.orig, "sqlstate", None) != LOCK_NOT_AVAILABLE:
-            raise
-        message = (
-            f"a table was in use for {LOCK_SECONDS:g} s, by pg_dump or an open transaction: "
-            "nothing was changed; end it, or wait for its end, and try again"
-        )
-        raise SchemaError(message) from exc
+    with ledger.engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK})
+        return _upgrade(connection, copies_in)
 
 
 def _upgrade(connection: Connection, copies_in: Path | None) -> Migration | None:
@@ -102,8 +85,21 @@ def _upgrade(connection: Connection, copies_in: Path | None) -> Migration | None
     copy = None
     if copies_in is not None:
         copy = _copy(connection, at, copies_in)
+    if connection.dialect.name == "postgresql":
+        _take_tables(connection)
     command.upgrade(config, "head")
     return Migration(at, copy)
+
+
+def _take_tables(connection: Connection) -> None:
+    from db import schema_locks  # noqa: PLC0415 -- see above
+
+    if not schema_locks.take_all(connection):
+        message = (
+            "somebody keeps a table in use, such as pg_dump or an open transaction: nothing was "
+            "changed; end it, or wait for its end, and try again"
+        )
+        raise SchemaError(message)
 
 
 def _copy(connection: Connection, at: str | None, folder: Path) -> Path | None:

@@ -16,6 +16,7 @@ from tests.test_conventions import PACKAGES, ROOT, modules
 SLEEPERS = {
     "db/clock.py": "the one clock, for plans",
     "db/engine.py": "two processes that open a new SQLite file: a hundredth of a second",
+    "db/schema_locks.py": "a migration whose tables are in use: those who use them go first",
     "tasks/turns.py": "the turn of a request, when it comes at once",
     "tasks/tokens.py": "somebody else's login that is about to end",
     "tasks/live/follow.py": "the next read of a run and the next try of its stream, under a lease",

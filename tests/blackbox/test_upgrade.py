@@ -36,7 +36,7 @@ class Callers:
         self._http = house.http
         self._lock = threading.Lock()
         self._ended = threading.Event()
-        self._threads = [threading.Thread(target=self._call, args=(slug,)) for slug in GOALS * 2]
+        self._threads = [threading.Thread(target=self._call, args=(slug,)) for slug in GOALS]
         self._busy: Counter[str] = Counter()
 
     def __enter__(self) -> Self:
@@ -118,7 +118,7 @@ def test_no_callback_is_lost_in_an_upgrade(house: House, which: str, tmp_path: P
     house.sims.faults.add(Fault(action="delay", path="/timeseries_data/", delay=0.2, times=None))
 
     with Callers(house, old_url) as callers:
-        house.wait(lambda: callers.answered(old_url) > 4)
+        house.wait(lambda: callers.answered(old_url) > 2)
         house.run("migrate")
         if previous.head(earlier) != schema.HEAD:
             late = Process(house, "late", "worker", checked_out=earlier)
@@ -137,12 +137,12 @@ def test_no_callback_is_lost_in_an_upgrade(house: House, which: str, tmp_path: P
         new_web = Process(house, "new-web", "web", port=new_port)
         house.wait(lambda: listening(new_url))
         callers.url = new_url
-        house.wait(lambda: callers.answered(new_url) > 4 and callers.drained(old_url))
+        house.wait(lambda: callers.answered(new_url) > 2 and callers.drained(old_url))
         old_web.stop()
         house.grow(0.25)
         old_worker.stop()
         after = callers.answered(new_url)
-        house.wait(lambda: callers.answered(new_url) > after + 8)
+        house.wait(lambda: callers.answered(new_url) > after + 4)
 
     total = house.grow(0.125)
     for slug in GOALS:

@@ -8,6 +8,13 @@ from typing import IO, Any
 
 import click
 
+# What these say is what to do.
+THAT_SAY_ALL = (
+    ("db.schema", "SchemaError"),
+    ("db.copies", "CopyError"),
+    ("worker.broker", "QueueError"),
+)
+
 
 class Failed(click.ClickException):
     """It failed: exit status 1."""
@@ -58,9 +65,7 @@ def _known(exc: Exception) -> Failed | None:
         return Refused(str(exc))
     if _is(exc, "tasks.declare_problems", "DeclarationError"):
         return Refused(str(exc))
-    if _is(exc, "db.schema", "SchemaError") or _is(exc, "db.copies", "CopyError"):
-        return Failed(str(exc))
-    if _is(exc, "worker.broker", "QueueError"):
+    if any(_is(exc, *name) for name in THAT_SAY_ALL):
         return Failed(str(exc))
     if _is(exc, "db.vault", "VaultError"):
         return Failed(f"WAGGLE_SECRET_KEYS: {exc}")
