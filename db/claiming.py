@@ -226,6 +226,7 @@ def _waiting(now: float, *, alone: bool, due_by: Any = None) -> ColumnElement[bo
         resting.running(),
         free(now),
         col(Feed.due_at) > now,  # feeds that are due themselves push what waits when they sync
+        col(Feed.restored).is_(False),  # only a sync looks first
         to_push,
         clear(now, at_source=False, alone=alone),
     )

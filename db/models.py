@@ -139,7 +139,8 @@ class Feed(SQLModel, table=True):
     while this feed ran alone (-1: it died in a crowd); a `suspect` one was at work when its worker
     died, and runs alone until all that it died of (`suspect_of`, see `db.suspicion`) was done once.
     `deferred_since` is when the first of its `deferrals` came; the last of its `attempts` met
-    `garbled` answers of the wrong shape.
+    `garbled` answers of the wrong shape. A `restored` one came out of a backup: what is at
+    Beeminder may be newer than what the ledger says, so nothing is written before it was looked at.
     """
 
     __tablename__ = "feed"
@@ -170,6 +171,7 @@ class Feed(SQLModel, table=True):
     lease_until: float = 0.0
     epoch: int = 0
     doubtful: bool = False
+    restored: bool = False
     work: str = ""
     deaths: int = 0
     suspect: bool = False

@@ -108,6 +108,7 @@ def _overdue(now: float, *, alone: bool) -> ColumnElement[bool]:
         col(Feed.last_synced_at).is_not(None),
         claiming.free(now),
         col(Feed.due_at) > now,  # a sync goes first
+        col(Feed.restored).is_(False),  # what it differs from may be older than what is there
         claiming.clear(now, at_source=False, alone=alone),
         _last() + late <= now - PERIOD,
     )

@@ -5,17 +5,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, MetaData, inspect, text
 from sqlmodel import Session
 
 from db import copies
 from db.copies import CopyError
 from db.engine import Ledger
+from db.metadata import METADATA
 
 if TYPE_CHECKING:  # importing it costs every process 11 MB, and most find nothing to do
     from alembic.config import Config
 
-HEAD = "0007"
+HEAD = "0008"
 MIGRATIONS = Path(__file__).parent / "migrations"
 ADVISORY_LOCK = 0x776167676C65  # "waggle": two processes that migrate at once take turns
 
@@ -68,27 +69,51 @@ def migrate(ledger: Ledger, *, copies_in: Path | None = None) -> Migration | Non
 
 def _upgrade(connection: Connection, copies_in: Path | None) -> Migration | None:
     from alembic import command  # noqa: PLC0415 -- see above
-    from alembic.script import ScriptDirectory  # noqa: PLC0415
 
     at = _revision(connection)
     if at == HEAD:  # another process was faster
         return None
-    config = configuration(connection)
-    known = {found.revision for found in ScriptDirectory.from_config(config).walk_revisions()}
-    if at is not None and at not in known:
-        message = (
-            f"the database is at revision {at}, which this version does not know: it was used by "
-            "a newer Waggle, and nothing was changed; install that one, or restore a copy made "
-            "before"
-        )
-        raise SchemaError(message)
+    if at is not None:
+        check(at, "the database")
     copy = None
     if copies_in is not None:
         copy = _copy(connection, at, copies_in)
     if connection.dialect.name == "postgresql":
         _take_tables(connection)
-    command.upgrade(config, "head")
+    command.upgrade(configuration(connection), "head")
     return Migration(at, copy)
+
+
+def make(connection: Connection, revision: str) -> None:
+    """Make our tables anew, empty, as they were at a revision; those that are there are dropped."""
+    from alembic import command  # noqa: PLC0415 -- see above
+
+    there = MetaData()
+    there.reflect(connection, only=lambda name, _: name in {*METADATA.tables, "alembic_version"})
+    there.drop_all(connection)
+    command.upgrade(configuration(connection), revision)
+
+
+def finish(connection: Connection) -> bool:
+    """Bring tables that `make` made to this version; True when there was something to do."""
+    return _upgrade(connection, None) is not None
+
+
+def check(revision: str, what: str) -> None:
+    """Raises `SchemaError` where `what` is of a revision that this version does not know."""
+    from alembic.config import Config  # noqa: PLC0415 -- see above
+    from alembic.script import ScriptDirectory  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    known = {found.revision for found in ScriptDirectory.from_config(config).walk_revisions()}
+    if revision not in known:
+        message = (
+            f"{what} is at revision {revision}, which this version does not know: it was used by "
+            "a newer Waggle, and nothing was changed; install that one, or restore a copy made "
+            "before"
+        )
+        raise SchemaError(message)
 
 
 def _take_tables(connection: Connection) -> None:

@@ -3,6 +3,10 @@
 After a lost ledger and a fresh `apply` our points are at Beeminder and nowhere else. They are
 recognised by their `requestid` and written down as landed, so nothing is sent that is there. The
 look also tells where a running total starts: at the goal's last value before the feed's first day.
+
+After an old ledger was restored (`Feed.restored`) it is older than what is at Beeminder: where the
+two differ nobody knows whether a later push of ours or a person made it so. What is there counts,
+as if it had been found; a finished day that the source sees otherwise is held.
 """
 
 from collections.abc import Sequence
@@ -17,7 +21,7 @@ from db.models import Feed
 from db.models_points import Datapoint
 from db.outbox import Point
 from db.states import DatapointState
-from tasks import holdings, identity
+from tasks import corrections, holdings, identity
 from tasks.beeminder import Access
 from tasks.decide import Rules
 
@@ -28,11 +32,13 @@ class Found:
 
     points: tuple[clients.Datapoint, ...]
     cursor: dict[str, Any]
+    restored: bool = False
 
 
 def needed(feed: Feed, rules: Rules) -> bool:
-    """Has this feed not been looked at since it counts like this?"""
-    return feed.digest != rules.digest or feed.cursor.get("shape") != rules.shape.value
+    """Has this feed not been looked at since it counts like this, or came out of a backup?"""
+    changed = feed.digest != rules.digest or feed.cursor.get("shape") != rules.shape.value
+    return changed or feed.restored
 
 
 def look(access: Access, slug: str, feed: Feed, rules: Rules, *, first: str) -> Found:
@@ -53,7 +59,7 @@ def look(access: Access, slug: str, feed: Feed, rules: Rules, *, first: str) -> 
         "base": None if newest is None else newest.value,
         "running_from": began,
     }
-    return Found(own, cursor)
+    return Found(own, cursor, restored=feed.restored)
 
 
 def known(session: Session, feed: Feed, rules: Rules) -> list[Datapoint]:
@@ -82,7 +88,30 @@ def merged(feed: Feed, mine: Sequence[Datapoint], found: Found, now: float) -> l
         if row.landed_value is None and row.sent_value is None and row.frozen is None:
             row.landed_hash, row.landed_value = new.landed_hash, new.landed_value
             row.beeminder_id = new.beeminder_id
+        elif found.restored and row is not new and row.frozen is None:
+            _as_found(row, new, now)
     return list(rows.values())
+
+
+def _as_found(row: Datapoint, new: Datapoint, now: float) -> None:
+    """An old row is told what is there today. What it was about to say is a person's to decide."""
+    known = row.landed_hash is not None and row.landed_value == new.landed_value
+    row.beeminder_id = new.beeminder_id
+    if known:
+        return
+    row.landed_hash, row.landed_value, row.landed_at = (
+        new.landed_hash,
+        new.landed_value,
+        new.landed_at,
+    )
+    row.sent_value, row.sent_at = None, None
+    row.approved_hash = None  # what was let pass was another step than it would be now
+    waits = row.state in (DatapointState.PENDING, DatapointState.HELD)
+    if waits and row.content_hash != new.content_hash:
+        row.state, row.held_at, row.error = DatapointState.HELD, now, corrections.ADOPTED
+    else:
+        row.value, row.comment, row.content_hash = new.value, new.comment, new.content_hash
+        row.state, row.held_at, row.error = DatapointState.LANDED, None, None
 
 
 def _row(feed: Feed, there: clients.Datapoint, now: float) -> Datapoint:
@@ -121,5 +150,6 @@ def store(session: Session, feed: Feed, rules: Rules, found: Found, now: float) 
     stored = session.get_one(Feed, feed.id)
     for target in (feed, stored):
         target.digest, target.cursor = rules.digest, dict(found.cursor)
+        target.restored = False
     session.add(stored)
     session.flush()

@@ -11,7 +11,7 @@ import structlog
 from sqlmodel import col
 from sqlmodel import select as select_rows
 
-from clients.errors import ClientError
+from clients.errors import ClientError, Permanent
 from db import feeds, names, reconciling, sendings
 from db.feeds import Claim, FencedError
 from db.models import Feed, Goal, User
@@ -42,6 +42,12 @@ from tasks.repairs import Repair
 from tasks.runtime import Runtime, Stopping
 
 log = structlog.get_logger(__name__)
+
+
+class NotLookedAtError(Permanent):
+    """The ledger came out of a backup, and this goal has not been looked at since."""
+
+    default_reason = "not_looked_at"
 
 
 class WantedError(Exception):
@@ -141,6 +147,14 @@ def _compare(
     access: Access,
     between: holdings.Between | None,
 ) -> Report:
+    with rt.ledger.read() as session:
+        restored = [held for held in claims if session.get_one(Feed, held.feed_id).restored]
+    if restored:
+        message = (
+            "the ledger came out of a backup and may be older than what is there: "
+            "a sync looks first, then it can be compared"
+        )
+        raise NotLookedAtError(message)
     missing = facts.refresh(rt, access, user, [goal])
     if missing:
         raise missing[goal.id or 0]

@@ -14,6 +14,12 @@ THAT_SAY_ALL = (
     ("db.copies", "CopyError"),
     ("worker.broker", "QueueError"),
 )
+# What they say is what was wrong with the input.
+WRONG_INPUT = (
+    ("worker.setting_types", "SettingsError"),
+    ("tasks.declare_problems", "DeclarationError"),
+    ("db.backup_file", "BackupError"),
+)
 
 
 class Failed(click.ClickException):
@@ -61,9 +67,7 @@ def told() -> Iterator[None]:
 
 def _known(exc: Exception) -> Failed | None:
     # By name of the module that raised it: nothing is imported that is not there already.
-    if _is(exc, "worker.setting_types", "SettingsError"):
-        return Refused(str(exc))
-    if _is(exc, "tasks.declare_problems", "DeclarationError"):
+    if any(_is(exc, module, name) for module, name in WRONG_INPUT):
         return Refused(str(exc))
     if any(_is(exc, *name) for name in THAT_SAY_ALL):
         return Failed(str(exc))

@@ -40,6 +40,8 @@ COMMANDS = {
     "doctor": ("doctor", "Check settings, database, broker, workers, sources and Beeminder."),
     "notify": ("notifying", "Send a test to the addresses in WAGGLE_NOTIFY."),
     "keys": ("keys", "Look after the keys that encrypt what is stored."),
+    "backup": ("backing_up", "Write everything that the ledger knows into one file."),
+    "restore": ("restoring", "Put a backup into an empty database."),
     "simulate": ("processes", "Run the simulated Beeminder and sources alone."),
     "demo": ("processes", "Watch callbacks arrive and datapoints land, all on this machine."),
     "migrate": ("processes", "Bring the database to this version."),
