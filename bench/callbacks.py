@@ -8,6 +8,7 @@ its work would be measured with it.
 Examples:
   python -m bench.callbacks
   python -m bench.callbacks --rounds 1 --seconds 3 --callers 100 --json callbacks.json
+
 """
 
 import argparse
@@ -61,13 +62,8 @@ def main() -> int:
             sides = _sides(stack, Path(text))
             for number in range(given.rounds):
                 for side in sides:
-                    found = load.run(
-                        side.url, callers=given.callers, seconds=given.seconds, users=given.users
-                    )
-                    if set(found.statuses) != {"503" if side.ours else "200"}:
-                        raise BenchFailed(f"{side.name} answers {found.statuses}")
-                    side.rounds.append(found)
-                    print(_progress(number + 1, side, found), flush=True)
+                    side.rounds.append(_answers(side, given))
+                    print(_progress(number + 1, side), flush=True)
     except (BenchFailed, load.LoadFailed) as error:
         print(f"not measured: {error}", file=sys.stderr)
         return 1
@@ -138,6 +134,13 @@ def _or_said(name: str) -> Iterator[None]:
         print(f"{name} is left out: {error}")
 
 
+def _answers(side: Side, given: argparse.Namespace) -> Answered:
+    found = load.run(side.url, callers=given.callers, seconds=given.seconds, users=given.users)
+    if set(found.statuses) != {"503" if side.ours else "200"}:
+        raise BenchFailed(f"{side.name} answers {found.statuses}")
+    return found
+
+
 def _lines(sides: list[Side]) -> Iterator[Line]:
     """Every promise that can be judged."""
     peers: Callable[[str], bool] = lambda name: name != EMPTY  # noqa: E731
@@ -160,7 +163,8 @@ def _lines(sides: list[Side]) -> Iterator[Line]:
             )
 
 
-def _progress(number: int, side: Side, found: Answered) -> str:
+def _progress(number: int, side: Side) -> str:
+    found = side.rounds[-1]
     return (
         f"round {number}  {side.name:22} {found.per_second:8,.0f}/s   p50 {found.median:7.1f} ms   "
         f"p99 {found.p99:7.1f} ms   the callers took {found.core:.0%} of a core"

@@ -29,9 +29,13 @@ TENANT = "nobody"
 
 @dataclass(slots=True)
 class Crowd:
-    """So many people; the feed of person n reads job n."""
+    """So many people who are called, and after them some who only wait for their schedule.
+
+    The feed of person n reads job n.
+    """
 
     people: int
+    waiting: int
     vendor: Vendor
     beeminder: Beeminder
     vendor_url: str
@@ -44,15 +48,15 @@ def name(person: int) -> str:
 
 
 @contextlib.contextmanager
-def running(*, people: int, latency: float = LATENCY) -> Iterator[Crowd]:
+def running(*, people: int, waiting: int = 0, latency: float = LATENCY) -> Iterator[Crowd]:
     """Serve both for the block, from this process."""
     vendor, beeminder = Vendor(clock=time.time, latency=latency), Beeminder()
-    for person in range(people):
+    for person in range(people + waiting):
         beeminder.state.add_user(name(person), timezone=noon_zone(), token=_token(person))
         beeminder.state.add_goal(name(person), GOAL.format(person), kyoom=True, aggday="sum")
     interpreter.be_on_time()
     with LocalServer(vendor.app) as near, LocalServer(late(beeminder.limiter, latency)) as far:
-        yield Crowd(people, vendor, beeminder, near.url, far.url)
+        yield Crowd(people, waiting, vendor, beeminder, near.url, far.url)
 
 
 def settings(folder: Path, world: Crowd) -> dict[str, str]:
@@ -65,22 +69,16 @@ def settings(folder: Path, world: Crowd) -> dict[str, str]:
     }
 
 
-def apply(house: House, world: Crowd, *, feeds: int = 1) -> None:
-    """Declare them, each with a source and so many feeds."""
-    text = []
-    for person in range(world.people):
-        text.append(
-            f'[users.{name(person)}]\ntoken = "{_token(person)}"\n'
-            f'[sources.account{person}]\nprovider = "{NAME}"\nuser = "{name(person)}"\n'
-            f'url = "{world.vendor_url}"\nlogin = "account{person}"\ntenant = "{TENANT}"\n'
-        )
-        text.extend(
-            f'[feeds."{name(person)}/{GOAL.format(person)}{f":job{job}" if job else ""}"]\n'
-            f'source = "account{person}"\nmetric = "job"\n'
-            f"params = {{ job = {person + job * world.people} }}\n"
-            'every = "24h"\n'
-            for job in range(feeds)
-        )
+def apply(house: House, world: Crowd) -> None:
+    """Declare them, each with a source and a feed that is due once a day."""
+    text = [
+        f'[users.{name(person)}]\ntoken = "{_token(person)}"\n'
+        f'[sources.account{person}]\nprovider = "{NAME}"\nuser = "{name(person)}"\n'
+        f'url = "{world.vendor_url}"\nlogin = "account{person}"\ntenant = "{TENANT}"\n'
+        f'[feeds."{name(person)}/{GOAL.format(person)}"]\nsource = "account{person}"\n'
+        f'metric = "job"\nparams = {{ job = {person} }}\nevery = "24h"\n'
+        for person in range(world.people + world.waiting)
+    ]
     file = house.folder / "waggle.toml"
     file.write_text("\n".join(text))
     house.run("apply", str(file))

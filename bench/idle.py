@@ -1,4 +1,4 @@
-"""`python -m bench.idle`: what `waggle up` takes when there is nothing to do, and how soon it works.
+"""`python -m bench.idle`: what `waggle up` takes with nothing to do, and how soon it works.
 
 Memory is the proportional set size (PSS) of all its processes: what they share is counted once.
 Processor time is that of all threads, over a minute that begins some seconds after the start. A
@@ -8,6 +8,7 @@ datapoint on the goal. Beside it: the usual Celery set-up, a receiver, a prefork
 Examples:
   python -m bench.idle
   python -m bench.idle --rounds 1 --seconds 30 --places embedded --json idle.json
+
 """
 
 import argparse

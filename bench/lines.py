@@ -70,7 +70,7 @@ class Line:
     @property
     def promise(self) -> str:
         """In words."""
-        times = "" if self.theirs is None else " ×"
+        times = "" if self.theirs is None else " x"
         if self.least is not None:
             return f"≥ {_short(self.least)}{times}"
         if self.most is None:

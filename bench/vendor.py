@@ -31,7 +31,8 @@ class Served:
 class Vendor:
     """`GET /<tenant>/jobs/<n>`: how often job n was asked for, after `latency` seconds.
 
-    `app` has the limits in front of it, one window for each tenant. `clock` is in seconds.
+    `app` has the limits in front of it, one window for each tenant. `clock` is in seconds. `asked`:
+    when each job was asked for.
     """
 
     def __init__(self, *, clock: Callable[[], float], latency: float = LATENCY) -> None:
@@ -42,6 +43,7 @@ class Vendor:
         self._served: dict[int, float] = {}
         self._first: float | None = None
         self._requests = 0
+        self.asked: dict[int, list[float]] = {}
         self.limiter = Limiter(self._answer, key=_tenant, clock=clock)
         self.app = self._note
 
@@ -76,6 +78,7 @@ class Vendor:
             self._served.setdefault(job, at)
             self._requests += 1
             count = self._counts[job] = self._counts.get(job, 0) + 1
+            self.asked.setdefault(job, []).append(at)  # the answer of entry n is n + 1
         await asyncio.sleep(self._latency)
         await _say(send, {"value": count})
 

@@ -1,0 +1,67 @@
+"""Scheduled work that waits: many feeds of people whom no callback names.
+
+Each of the crowd who waits has a hundred feeds on one goal: copies of the one that was declared,
+written in bulk. To declare ten thousand is not what is measured.
+"""
+
+import time
+from typing import Any
+
+from sqlalchemy import func, insert, select, update
+from sqlmodel import col
+
+from bench.crowd import Crowd
+from db.engine import Ledger
+from db.models import Feed, Goal, User
+from db.states import Lane
+
+EACH = 100
+LABEL = "waiting"
+FAR = 1e12  # not due before it is told to
+
+
+def add(ledger: Ledger, world: Crowd) -> None:
+    """Make the feeds of those who wait; the declared one of each is one of the hundred."""
+    first = world.people + world.waiting
+    with ledger.write() as session:
+        called = {f"bench{person}" for person in range(world.people)}
+        of_them = (
+            select(Feed.__table__)
+            .join(Goal, col(Goal.id) == col(Feed.goal_id))
+            .join(User, col(User.id) == col(Goal.user_id))
+            .where(col(User.username).not_in(called))
+        )
+        rows: list[dict[str, Any]] = []
+        for found in session.connection().execute(of_them).mappings():
+            plain = {name: value for name, value in found.items() if name != "id"}
+            for number in range(1, EACH):
+                job = first + len(rows)
+                rows.append(
+                    {**plain, "label": f"{LABEL}{number}", "params": {"job": job}, "due_at": FAR}
+                )
+        if rows:
+            session.connection().execute(insert(Feed), rows)
+
+
+def fall_due(ledger: Ledger) -> None:
+    """The schedule of all of them has come."""
+    with ledger.write() as session:
+        session.connection().execute(
+            update(Feed)
+            .where(col(Feed.label).startswith(LABEL))
+            .values(due_at=time.time(), lane=Lane.BULK.value)
+        )
+
+
+def due(ledger: Ledger) -> int:
+    """How many of them wait."""
+    with ledger.read() as session:
+        waiting = col(Feed.label).startswith(LABEL) & (col(Feed.due_at) <= time.time())
+        return session.connection().execute(select(func.count()).where(waiting)).scalar_one()
+
+
+def unseen(ledger: Ledger) -> int:
+    """How many feeds that were declared have not been read for the first time."""
+    with ledger.read() as session:
+        new = col(Feed.last_synced_at).is_(None) & (col(Feed.label) == "")
+        return session.connection().execute(select(func.count()).where(new)).scalar_one()
