@@ -20,6 +20,7 @@ from db.metadata import METADATA
 LEFT_OUT = {
     "worker": "processes that ran when it was made",
     "login_link": "links that are used once",
+    "tally": "what workers counted, which begins anew",
     "errand": "questions of pages, which wait for two minutes at the most",
 }
 TOGETHER = 500  # rows that are in memory at once

@@ -27,7 +27,7 @@ from db.states import SourceState, UserState
 from db.vault import Vault
 
 # A ledger with nothing else than these is empty: they come by themselves.
-BY_THEMSELVES = frozenset({"worker", "quota", "breaker", "alert", "login_link"})
+BY_THEMSELVES = frozenset({"worker", "tally", "quota", "breaker", "alert", "login_link"})
 FENCE = 1_000  # more claims than a feed may have had between the backup and its loss
 
 Progress = Callable[[int, int], object]

@@ -46,6 +46,7 @@ LEAF_MODULES = {
 # Tested through the module that puts them together.
 TESTED_WITH = {
     "tasks/declared.py": "tests/tasks/test_declare.py",
+    "db/backups.py": "tests/db/test_restoring.py",
     "db/leasing.py": "tests/db/test_events.py",
     "db/metadata.py": "tests/db/test_schema.py",
     "db/models.py": "tests/db/test_schema.py",

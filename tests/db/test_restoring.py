@@ -281,17 +281,17 @@ def old_backup(path: Path, revision: str) -> Path:
     return path
 
 
-def test_an_older_backup_is_brought_to_this_version(other: Ledger, tmp_path: Path) -> None:
+def test_an_older_backup_is_brought_to_this_version(ledger: Ledger, tmp_path: Path) -> None:
     """Its rows go through the migrations, none is lost, and ids go on."""
     path = old_backup(tmp_path / "old.zip", "0001")
-    done = restore(other, path, empty=True)
+    done = restore(ledger, path, empty=True)
     assert done.migrated
-    with other.read() as session:
+    with ledger.read() as session:
         assert session.exec(select(Datapoint)).one().landed_value == 1.5
         assert session.exec(select(Feed)).one().restored
-    assert told(other)["day"][0]["feed_id"] == 7
-    assert schema.migrate(other) is False
-    with other.write() as session:
+    assert told(ledger)["day"][0]["feed_id"] == 7
+    assert schema.migrate(ledger) is None
+    with ledger.write() as session:
         made = User(username="new")
         session.add(made)
         session.flush()
@@ -312,7 +312,7 @@ def test_a_failed_migration_leaves_everything(ledger: Ledger, tmp_path: Path) ->
     with pytest.raises(BackupError, match="goal"):
         restore(ledger, path, replace=True)
     assert told(ledger) == before
-    assert schema.migrate(ledger) is False
+    assert schema.migrate(ledger) is None
 
 
 def test_a_newer_backup_is_refused(ledger: Ledger, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """`waggle restore`: a backup into a database, all of it or nothing."""
 
+import itertools
 import re
 import zipfile
 from collections.abc import Sequence
@@ -163,7 +164,9 @@ def _bring_keys(backup: Reader, keys: Sequence[str]) -> None:
 def _copy(house: House) -> Path:
     """What is there now, before it goes."""
     now = house.now()
-    path = house.settings.home / backing_up.named("before-restore", now)
+    wanted = house.settings.home / backing_up.named("before-restore", now)
+    tried = (wanted.with_stem(f"{wanted.stem}-{again}") for again in itertools.count(2))
+    path = next(name for name in itertools.chain([wanted], tried) if not name.exists())
     backing_up.write(house, path, now=now, with_keys=False)
     return path
 
