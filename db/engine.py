@@ -17,12 +17,15 @@ from typing import Any
 
 from sqlalchemy import URL, Engine, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DisconnectionError, InvalidRequestError
+from sqlalchemy.exc import DisconnectionError, InterfaceError, InvalidRequestError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel import Session, SQLModel
 
 BUSY_TIMEOUT_MS = 10_000
 IDLE_SECONDS = 0.5  # no server is restarted within that
+AWAY = (OperationalError, InterfaceError, PoolTimeoutError)
+"""The database does not answer, or its disk is full; what was begun is as it was committed last."""
 
 
 def insert(session: Session, table: type[SQLModel]) -> Any:  # noqa: ANN401 -- one of two types

@@ -238,16 +238,26 @@ def wake(session: Session, held: Claim, now: float) -> None:
 
 def hand_back(session: Session, *, owner: str) -> int:
     """End every lease of a worker that stops. Epochs rise, so its last threads change nothing."""
-    lock(session, col(Feed.lease_owner) == owner)
-    changed = session.connection().execute(
-        update(Feed)
-        .where(col(Feed.lease_owner) == owner)
-        .values(lease_owner=None, lease_until=0.0, epoch=col(Feed.epoch) + 1)
-    )
+    changed = _hand_back(session, col(Feed.lease_owner) == owner)
     session.connection().execute(
         update(Event)
         .where(col(Event.lease_owner) == owner)
         .values(lease_owner=None, lease_until=0.0, epoch=col(Event.epoch) + 1)
+    )
+    return changed
+
+
+def hand_back_some(session: Session, *, owner: str, feed_ids: Collection[int]) -> int:
+    """End the leases on these feeds: nobody works on them any more, and nothing is wrong there."""
+    return _hand_back(session, and_(col(Feed.lease_owner) == owner, col(Feed.id).in_(feed_ids)))
+
+
+def _hand_back(session: Session, where: ColumnElement[bool]) -> int:
+    lock(session, where)
+    changed = session.connection().execute(
+        update(Feed)
+        .where(where)
+        .values(lease_owner=None, lease_until=0.0, epoch=col(Feed.epoch) + 1)
     )
     return changed.rowcount
 

@@ -10,9 +10,8 @@ from collections.abc import Callable
 
 import structlog
 from celery import Task, shared_task
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from db.engine import AWAY
 from db.states import Lane
 from tasks import (
     backfill,
@@ -35,8 +34,6 @@ from tasks.runtime import Runtime
 log = structlog.get_logger(__name__)
 
 SLICE_SECONDS = 5.0
-AWAY = (OperationalError, InterfaceError, PoolTimeoutError)
-"""The ledger does not answer, or its disk is full; whatever was begun is as it was committed."""
 _bound: list[Runtime] = []
 
 
@@ -84,6 +81,7 @@ class LedgerTask(Task):  # type: ignore[misc] # celery ships no types
         try:
             super().__call__(*args, **kwargs)
         except AWAY as error:
+            runtime().was_away()
             # Its first line: what follows repeats the statement.
             reason = str(error).partition("\n")[0]
             log.warning("ledger.away", task=self.name, error=type(error).__name__, reason=reason)

@@ -11,6 +11,7 @@ from tasks.runtime import Runtime
 log = structlog.get_logger(__name__)
 
 LOOK_EVERY_SECONDS = 1.0
+BACK_SECONDS = 4.0  # in which every living worker hands back what an outage ended: a heartbeat is 3
 
 
 def bury(rt: Runtime) -> None:
@@ -19,6 +20,8 @@ def bury(rt: Runtime) -> None:
     if 0.0 <= now - rt.buried_at < LOOK_EVERY_SECONDS:
         return  # leases of ten seconds need no closer look, and every callback comes by here
     rt.buried_at = now
+    if 0.0 <= now - rt.away_at < BACK_SECONDS:
+        return  # the ledger was away: its leases ended with nobody's death
     with rt.ledger.read() as session:
         if not deaths.any_ended(session, now):
             return

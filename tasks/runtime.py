@@ -4,6 +4,7 @@ Nothing here is global: a test builds its own runtime with its own clock, ledger
 """
 
 import contextlib
+import math
 import random
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -16,7 +17,7 @@ import structlog
 from clients.errors import AuthFailed, Permanent
 from db import feeds
 from db.clock import Clock
-from db.engine import Ledger
+from db.engine import AWAY, Ledger
 from db.vault import Vault
 from tasks.providers import Connection, Provider
 from tasks.slots import HELD_AT_MOST_SECONDS, Slots
@@ -65,21 +66,36 @@ class Options:
 
 
 class Leases:
-    """The feeds that threads of this process hold, for the heartbeat to renew."""
+    """The feeds that threads of this process hold, for the heartbeat to renew.
+
+    And those that they let go of because the ledger was away, for it to hand back: leases that end
+    by themselves say that a worker died of that work.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._held: dict[int, float] = {}
+        self._left: set[int] = set()
 
     @contextlib.contextmanager
     def holding(self, feed_ids: Collection[int], since: float) -> Iterator[None]:
         """Keep these leases alive during the block."""
         with self._lock:
             self._held.update(dict.fromkeys(feed_ids, since))
+            self._left.difference_update(feed_ids)
         try:
             yield
+        except AWAY:
+            # Those that had ended well are no longer leased, and handing them back changes nothing.
+            self._left.update(self._ours(feed_ids, since))
+            raise
         finally:
-            self.drop(feed_ids)
+            self.drop(self._ours(feed_ids, since))
+
+    def _ours(self, feed_ids: Collection[int], since: float) -> list[int]:
+        """Without those that another thread has claimed meanwhile."""
+        with self._lock:
+            return [feed_id for feed_id in feed_ids if self._held.get(feed_id, since) == since]
 
     def drop(self, feed_ids: Collection[int]) -> None:
         """Work on these has ended."""
@@ -95,6 +111,16 @@ class Leases:
                 for feed_id, since in self._held.items()
                 if now - since < HELD_AT_MOST_SECONDS
             ]
+
+    def left(self) -> list[int]:
+        """Those to hand back."""
+        with self._lock:
+            return sorted(self._left)
+
+    def handed_back(self, feed_ids: Collection[int]) -> None:
+        """The ledger has these."""
+        with self._lock:
+            self._left.difference_update(feed_ids)
 
 
 class Desk(Protocol):
@@ -178,7 +204,13 @@ class Runtime:
     logins: dict[int, LoginTurn] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
     buried_at: float = 0.0  # when it was looked for leases that ended by themselves
+    away_at: float = -math.inf  # when the ledger did not answer last
     turn_until: float = 0.0  # of trying suspects, as the ledger has it
+
+    def was_away(self) -> None:
+        """The ledger did not answer just now."""
+        with contextlib.suppress(*AWAY):  # the clock may want to ask it at this very moment
+            self.away_at = self.clock.now()
 
     def step(self, name: str) -> None:
         """A boundary between two steps: where a process may be killed, and where it may stop."""
@@ -187,13 +219,19 @@ class Runtime:
             raise Stopping
 
     def heartbeat(self) -> float:
-        """Renew what this process holds; called every few seconds by one thread.
+        """Renew what this process holds, and hand back what it let go of when the ledger was away.
 
-        Returns the instant from which leases count: what is said to be renewed then, was.
+        Called every few seconds by one thread. Returns the instant from which leases count: what is
+        said to be renewed then, was.
         """
         now = self.clock.now()
         held = self.leases.renewable(now)
         if held:
             with self.ledger.write() as session:
                 feeds.renew(session, owner=self.owner, feed_ids=held, now=now)
+        left = self.leases.left()
+        if left:
+            with self.ledger.write() as session:
+                feeds.hand_back_some(session, owner=self.owner, feed_ids=left)
+            self.leases.handed_back(left)
         return now

@@ -124,6 +124,7 @@ class Life:
                 self._rt.tally.forget()
             except SQLAlchemyError as error:
                 # Leases may end now; whoever claims next fences us off.
+                self._rt.was_away()
                 log.warning("worker.heartbeat_failed", error=type(error).__name__)
             if self._bells is not None and count % PURGE_EVERY == 0:
                 housekeeping.purge_bells(self._bells)
