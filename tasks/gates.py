@@ -22,6 +22,7 @@ from tasks.ways import Way
 
 SLEEP_AT_MOST = 1.0  # for the first request of a piece of work; nothing is lost by giving it back
 PATIENCE = 5.0  # for those after it, which would have to begin anew
+TURNS = 2.0  # so many of a pace that is slower than that are waited for as well
 STAGGER = 0.5  # seconds over which work that was put back comes again
 
 
@@ -80,10 +81,15 @@ class LedgerGate:
     def enter(self, method: str, path: str, *, within: float) -> "LedgerPassage | DeferredError":
         """Wait for the turn of one request under all that is counted, or say when to come back."""
         now_on = _ERRAND.get() or _Errand(Lane.DEFAULT, begun=True)
-        patience = PATIENCE if now_on.begun else SLEEP_AT_MOST
-        ends_at = self._rt.clock.now() + min(within, patience)
+        goes_on, asked_at = now_on.begun, self._rt.clock.now()
         through = [self._way(quota, method, path) for quota in self._counted]
+        patience = PATIENCE if goes_on else SLEEP_AT_MOST
+        ends_at = asked_at + min(within, patience)
         found = turns.wait(self._rt, through, ends_at=ends_at, lane=now_on.lane)
+        if goes_on and not isinstance(found, list):
+            ends_at = asked_at + min(within, TURNS * turns.slowest(self._rt, through))
+            if found <= ends_at:
+                found = turns.wait(self._rt, through, ends_at=ends_at, lane=now_on.lane)
         if not isinstance(found, list):
             self._rt.tally.count("deferrals", self._vendor)
             until = found + self._rt.rng.uniform(0.0, STAGGER)

@@ -38,6 +38,14 @@ def wait(rt: Runtime, ways: Sequence[Way], *, ends_at: float, lane: Lane) -> lis
         rt.clock.sleep(max(at - now, SHORTEST_SLEEP))
 
 
+def slowest(rt: Runtime, ways: Sequence[Way]) -> float:
+    """Seconds from one request to the next at the slowest of these."""
+    with rt.ledger.read() as session:
+        gates = [quotas.look(session, way.key) for way in ways]
+    now = rt.clock.now()
+    return max(way.pace(gate, now).interval for way, gate in zip(ways, gates, strict=True))
+
+
 def _turns(
     rt: Runtime, ways: Sequence[Way], now: float, *, ends_at: float, lane: Lane
 ) -> list[Turn] | float:

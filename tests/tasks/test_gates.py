@@ -12,7 +12,7 @@ from db.engine import Ledger
 from db.states import Lane
 from tasks import gates
 from tasks.gates import DeferredError, LedgerPassage
-from tasks.limits import Pace, Quota
+from tasks.limits import Limit, Pace, Quota
 from tests.tasks.gated import ENDPOINT, ROUTED, TENANT, House, come_in, deferred, passed, refusal
 from tests.tasks.scenes import at_once
 from tests.world import CrashError, ManualClock
@@ -242,3 +242,30 @@ def test_who_does_not_count_writes_nothing(house: House) -> None:
     deferred(passed(come_in(gate)).refused(refusal(5), Limits(retry_after=5)))
     assert house.row(free).closed_until == house.clock.at + 5
     assert (house.row(free).vendor, house.row(free).learned_interval) == ("vendor", 0.0)
+
+
+@pytest.mark.parametrize("lane", [Lane.URGENT, Lane.BULK])
+def test_work_of_several_requests_gets_done_at_a_slow_gate(house: House, lane: Lane) -> None:
+    """One request in six seconds, and three belong together: it does not begin anew for ever."""
+    gate = house.gate(Quota(account="slow", limit=Limit(requests=10, seconds=60.0)))
+    for _ in range(3):
+        with gates.errand(lane):
+            found = [gate.enter("GET", "things/1", within=20.0)]
+            while isinstance(found[-1], LedgerPassage) and len(found) < 3:
+                found[-1].answered(Limits())
+                found.append(gate.enter("GET", "things/2", within=20.0))
+        if isinstance(found[-1], LedgerPassage):
+            break
+        house.clock.at = deferred(found[-1]).until + 1.0
+    assert [type(one) for one in found] == [LedgerPassage] * 3
+
+
+def test_nobody_waits_at_a_slow_gate_for_longer_than_a_call_takes(house: House) -> None:
+    """A minute between two requests, twenty seconds for one: it comes back."""
+    gate = house.gate(Quota(account="slower", limit=Limit(requests=1, seconds=60.0)))
+    began = house.clock.at
+    with gates.errand(Lane.URGENT):
+        passed(gate.enter("GET", "things/1", within=20.0)).answered(Limits())
+        later = deferred(gate.enter("GET", "things/2", within=20.0))
+    assert later.until > began + 50.0
+    assert house.clock.at < began + 20.0
