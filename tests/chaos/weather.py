@@ -1,0 +1,145 @@
+"""A third of all calls to the vendors go wrong, and who comes before the time it was told is noted.
+
+ASGI middleware around all simulators. Which calls go wrong and how is drawn from the seed.
+"""
+
+import asyncio
+import contextlib
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from email.utils import formatdate, parsedate_to_datetime
+
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from simulators import fault_actions, limiter_keys, limiter_wire
+from simulators.faults import Fault
+from simulators.main import BIME_PREFIX, BMPARTS_PREFIX, RIME_PREFIX
+
+SHARE = 1 / 3
+REFUSALS = (429, 503)
+FULL = 5_000_000  # bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A time that an answer named to whoever asks under `key`; UTC seconds."""
+
+    key: str
+    at: float
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A request; UTC seconds."""
+
+    key: str
+    at: float
+    path: str
+
+
+def _ways(rng: random.Random) -> list[tuple[int, Callable[[], Fault]]]:
+    """How often each way is chosen, and what it is."""
+
+    def refused(status: int, hint: str | None) -> Fault:
+        return Fault(status=status, retry_after=hint)
+
+    def date() -> str:
+        return formatdate(time.time() + rng.uniform(1, 4), usegmt=True)
+
+    return [
+        # A 429 teaches a pace, and there is none to be learned here: a 503 only closes the gate.
+        (1, lambda: refused(429, str(rng.randint(1, 3)))),
+        (1, lambda: refused(429, date())),
+        (1, lambda: refused(429, None)),
+        (3, lambda: refused(503, str(rng.randint(1, 3)))),
+        (2, lambda: refused(503, date())),
+        (3, lambda: refused(503, None)),
+        (3, lambda: refused(500, None)),
+        (2, lambda: refused(502, None)),
+        (2, lambda: Fault(status=502, processed=True)),
+        (4, lambda: Fault(action="reset")),
+        (6, lambda: Fault(action="lose_reply")),
+        (3, lambda: Fault(action="cut")),
+        (1, lambda: Fault(action="dribble", interval=rng.uniform(0.001, 0.05))),
+        (3, lambda: Fault(action="delay", delay=rng.uniform(0.2, 3.0))),
+        (1, lambda: Fault(action="huge", size=FULL)),
+        (1, lambda: Fault(action="content_type")),
+        (2, lambda: Fault(action="invalid_json")),
+    ]
+
+
+class Weather:
+    """Bad while `bad` is set. `told` and `arrivals` are what the judgement reads."""
+
+    def __init__(self, app: ASGIApp, *, seed: int, share: float = SHARE) -> None:
+        self._app = app
+        self._rng = random.Random(seed)
+        self._share = share
+        self._ways = _ways(self._rng)
+        self.bad = False
+        self.calls = 0
+        self.broken: dict[str, int] = {}
+        self.told: list[Told] = []
+        self.arrivals: list[Arrival] = []
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        with contextlib.suppress(ClientDisconnect):  # killed, or out of patience
+            await self._serve(*await limiter_wire.with_form(scope, receive), send)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        key = key_of(scope)
+        self.calls += 1
+        self.arrivals.append(Arrival(key, time.time(), scope["path"]))
+
+        async def note(message: Message) -> None:
+            await send(message)
+            if message["type"] == "http.response.start" and message["status"] in REFUSALS:
+                self._note(key, message)
+
+        if not self.bad or self._rng.random() >= self._share:
+            await self._app(scope, receive, note)
+            return
+        weights = [weight for weight, _ in self._ways]
+        fault = self._rng.choices([make for _, make in self._ways], weights)[0]()
+        named = fault.action if fault.action != "status" else str(fault.status)
+        self.broken[named] = self.broken.get(named, 0) + 1
+        call = fault_actions.Call(
+            app=self._app,
+            scope=scope,
+            receive=receive,
+            send=note,
+            transport=fault_actions.transport_of(send),
+        )
+        if fault.delay:
+            await asyncio.sleep(fault.delay)
+        await fault_actions.ACTIONS[fault.action](fault, call)
+
+    def _note(self, key: str, message: Message) -> None:
+        given = dict(message["headers"]).get(b"retry-after")
+        if given is None:
+            return
+        now, text = time.time(), given.decode()
+        until = now + float(text) if text.isdigit() else parsedate_to_datetime(text).timestamp()
+        self.told.append(Told(key, now, until))
+
+
+def key_of(scope: Scope) -> str:
+    """What the vendor counts by: who asks, and at RIME the endpoint too."""
+    path = scope["path"]
+    who = limiter_keys.token(scope)
+    if path.startswith("/plant/"):
+        return "/".join(path.split("/")[:3])
+    if path.startswith(RIME_PREFIX):
+        return f"rime {scope['method']} {path}"
+    for prefix in (BIME_PREFIX, BMPARTS_PREFIX):
+        if path.startswith(prefix):
+            return f"{prefix} {who}"
+    return f"beeminder {who}"
