@@ -5,6 +5,8 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -58,21 +60,45 @@ def test_the_image_runs_as_nobody_in_particular_and_keeps_its_data() -> None:
     assert copied == ["--from=build /opt/waggle /opt/waggle"]
 
 
-def test_the_health_check_asks_what_it_should(tmp_path: Path) -> None:
-    """Its program is good Python, asks PORT, and fails when nobody listens there."""
+def healthy(port: int, folder: Path) -> subprocess.CompletedProcess[str]:
+    """What the health check of the image says of what listens there."""
     words = re.search(r'HEALTHCHECK.*?CMD \["python", "-c", "(.*?)"\]', stages()[1], re.DOTALL)
     assert words is not None
-    done = subprocess.run(
+    return subprocess.run(
         [sys.executable, "-c", words[1]],
-        env={"PORT": "9", "PATH": os.environ["PATH"]},
-        cwd=tmp_path,
+        env={"PORT": str(port), "PATH": os.environ["PATH"]},
+        cwd=folder,
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
-    assert done.returncode == 1
-    assert "Connection refused" in done.stderr
+
+
+def test_the_health_check_asks_what_it_should(tmp_path: Path) -> None:
+    """Healthy where /healthz answers 200 at PORT; not where nothing listens, or it answers 503."""
+
+    class Handler(BaseHTTPRequestHandler):
+        status = 200
+
+        def do_GET(self) -> None:
+            self.send_response(self.status if self.path == "/healthz" else 404)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        found = healthy(server.server_port, tmp_path)
+        Handler.status = 503
+        ill = healthy(server.server_port, tmp_path)
+        server.shutdown()
+    gone = healthy(server.server_port, tmp_path)
+
+    assert (found.returncode, found.stderr) == (0, "")
+    assert (ill.returncode, gone.returncode) == (1, 1)
+    assert "Connection refused" in gone.stderr
 
 
 def test_what_is_copied_into_the_image_is_let_through() -> None:
