@@ -22,8 +22,8 @@ from bemserver_core import (  # type: ignore[import-not-found]  # see above
     database,
     model,
 )
-from werkzeug import exceptions, serving  # type: ignore[import-not-found]  # see above
-from werkzeug.middleware import dispatcher  # type: ignore[import-not-found]  # see above
+from werkzeug import exceptions, serving
+from werkzeug.middleware import dispatcher
 
 ROWS_AT_ONCE = 5000
 

@@ -12,6 +12,7 @@ from typing import Any
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Match, Route
 
 from webhooks import rendering
 from webhooks.receiver import receiver_of
@@ -112,4 +113,16 @@ async def on_http_exception(request: Request, error: Exception) -> Response:
         # The same work as for a wrong secret.
         receiver_of(request).door.opens(request.url.path.rpartition("/")[2])
     code, message = CODES.get(error.status_code, CODES[400])
-    return render(request, AnswerError(error.status_code, code, message, headers=error.headers))
+    headers = _allowed(request) if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED else None
+    return render(request, AnswerError(error.status_code, code, message, headers=headers))
+
+
+def _allowed(request: Request) -> dict[str, str]:
+    # The router names the methods of the first route of this path only.
+    methods = {
+        method
+        for route in request.app.routes
+        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE
+        for method in route.methods or ()
+    }
+    return {"Allow": ", ".join(sorted(methods))}
