@@ -28,6 +28,12 @@ class Call:
     json: Mapping[str, object] | None
     headers: Mapping[str, str]
     credentials: redaction.Credentials
+    kept: tuple[str, ...] = ()  # secrets of the account that are not part of this one
+
+    def secrets(self) -> tuple[str, ...]:
+        """What an answer may repeat and nobody may read, the longest first."""
+        every = {*self.credentials.secrets(), *self.kept} - {""}
+        return tuple(sorted(every, key=len, reverse=True))
 
     def request(self, url: httpx.URL, deadline: Deadline) -> httpx.Request:
         """What goes on the wire. `url` has no credentials in it."""
@@ -59,7 +65,7 @@ class Call:
 
     def scrubbed(self, error: errors.ClientError) -> errors.ClientError:
         """The error without the secrets of this call, whoever put them there."""
-        secrets = self.credentials.secrets()
+        secrets = self.secrets()
         error.message = redaction.scrub_text(error.message, secrets)
         error.args = (error.message,)
         error.details = redaction.scrub(error.details, secrets)

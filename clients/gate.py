@@ -29,7 +29,12 @@ class Passage(Protocol):
 
 
 class Gate(Protocol):
-    """The way out to one account at one vendor, shared by everybody who uses that account."""
+    """The way out to one account at one vendor, shared by everybody who uses that account.
+
+    `secrets` are those of the account: no error tells them, whichever request they were sent with.
+    """
+
+    secrets: tuple[str, ...]
 
     def enter(self, method: str, path: str, *, within: float) -> Passage | Exception:
         """Wait for the turn of one request, for at most `within` seconds.
@@ -55,6 +60,8 @@ class _Through:
 
 class Open:
     """A gate that stands open: for scripts, and where there is only one request to make."""
+
+    secrets: tuple[str, ...] = ()
 
     def enter(self, method: str, path: str, *, within: float) -> Passage:  # noqa: ARG002
         """Go."""

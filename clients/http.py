@@ -102,6 +102,7 @@ class ApiClient:
             json=json,
             headers=headers or {},
             credentials=credentials or self._credentials(method),
+            kept=self._gate.secrets,
         )
         outcome = self._perform(call, self._deadline if deadline is None else deadline)
         # Raised outside of any except block: neither the frames nor the exceptions that saw a
@@ -241,7 +242,7 @@ class ApiClient:
                 status=response.status_code,
                 headers=response.headers,
                 body=b"",
-                secrets=call.credentials.secrets(),
+                secrets=call.secrets(),
             )
             with contextlib.closing(response):
                 return self._read(head, response, deadline)

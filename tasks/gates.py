@@ -71,7 +71,9 @@ class LedgerGate:
         *,
         where: str,
         pace: Pace | None = None,
+        secrets: tuple[str, ...] = (),
     ) -> None:
+        self.secrets = secrets
         self._rt = rt
         self._vendor = vendor
         self._counted = counted

@@ -6,7 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import httpx
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 from sqlalchemy import bindparam, func, select
 from sqlmodel import Session, col
 
@@ -229,7 +229,15 @@ def http_of(rt: Runtime, source: Source) -> httpx.Client:
 
 def gate_of(rt: Runtime, source: Source, settings: SourceSettings) -> Gate:
     """The gate that every request to this source goes through."""
-    return LedgerGate(rt, source.provider, settings.quotas(), where=f"source {source.name}")
+    return LedgerGate(
+        rt,
+        source.provider,
+        settings.quotas(),
+        where=f"source {source.name}",
+        secrets=tuple(
+            value.get_secret_value() for _, value in settings if isinstance(value, SecretStr)
+        ),
+    )
 
 
 def rules_of(rt: Runtime, batch: Batch, job: Job, metric: Metric, params: MetricParams) -> Rules:

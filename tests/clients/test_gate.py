@@ -26,6 +26,7 @@ class Watched:
 
     def __init__(self, *, closed: bool = False, waits: Callable[[], object] = lambda: None) -> None:
         self.closed, self.waits = closed, waits
+        self.secrets: tuple[str, ...] = ()
         self.entered: list[tuple[str, str, float]] = []
         self.ends: list[tuple[str, Limits | None]] = []
 
@@ -266,3 +267,22 @@ def test_what_a_gate_says_shows_no_secret(http, vendor, call, closed):
     assert seen
     assert CANARY not in told + repr([frame.locals for frame in seen])
     assert len(gate.entered) == 1
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_no_error_tells_a_secret_of_the_account(make_api, http, vendor, gate, method):
+    """A password is sent with the login only, but a server that knows it may repeat it anywhere."""
+    gate.secrets = (CANARY, "canary-of-the-account")
+    said = {"message": f"not with {CANARY}", "errors": {"canary-of-the-account": [CANARY]}}
+    headers = {"X-Request-Id": CANARY}
+    api = make_api(http=http, base_url="http://vendor.test/", gate=gate)
+    for answer in (
+        httpx.Response(422, json=said, headers=headers),
+        httpx.Response(500, json=said, headers=headers),
+        httpx.Response(200, text=CANARY, headers=headers | {"Content-Type": CANARY}),
+    ):
+        vendor.answers(answer)
+        with pytest.raises(errors.ClientError) as caught:
+            api.ask(method).json()
+        told = f"{caught.value} {caught.value.details} {caught.value.request_id}"
+        assert "canary" not in told

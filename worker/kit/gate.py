@@ -21,6 +21,7 @@ class CountingGate:
     asked: int = 0
     ended: int = 0
     refusals: list[tuple[Transient, Limits]] = field(default_factory=list)
+    secrets: tuple[str, ...] = ()
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def enter(self, method: str, path: str, *, within: float) -> "Passage | Shut":  # noqa: ARG002 -- the gate's signature

@@ -220,6 +220,8 @@ def test_a_closed_gate_leaves_nobody_out(account):
     """Who is not let through is told so by feed, and the next list tries for itself."""
 
     class Closed:
+        secrets = ()
+
         def enter(self, _method, path, *, within):
             return ClosedError(path)
 

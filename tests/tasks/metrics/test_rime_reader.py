@@ -204,6 +204,7 @@ class Closes:
 
     def __init__(self, count: int) -> None:
         self.left = count
+        self.secrets: tuple[str, ...] = ()
 
     def enter(self, method: str, path: str, *, within: float) -> object:
         """One of them, or not."""
