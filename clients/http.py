@@ -17,6 +17,7 @@ from clients.gate import Gate, Open, Passage
 from clients.limits import Limits
 
 MIB = 1024 * 1024
+LAST_PORT = 65_535
 WAIT_SHARE = 0.5  # of the time that is left, for the turn at the gate
 
 Route = tuple[str, re.Pattern[str]]
@@ -286,6 +287,8 @@ def _checked_base(base_url: str) -> httpx.URL:
         url = httpx.URL("")
     if url.scheme not in {"http", "https"} or not url.host:
         raise ValueError("a base URL must be an absolute http or https URL")
+    if url.port is not None and not 0 < url.port <= LAST_PORT:
+        raise ValueError("a base URL can't have this port")
     if url.userinfo or url.query or url.fragment:
         raise ValueError("a base URL can't hold credentials, a query or a fragment")
     return url.copy_with(path=url.path.rstrip("/") + "/")

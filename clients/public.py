@@ -18,6 +18,11 @@ Resolve = Callable[[str, int], Sequence[str]]
 PRIVATE = "has an address that is not public, and this Waggle serves several people"
 REMEDY = "the operator can allow it: WAGGLE_PRIVATE_ADDRESSES=allow"
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+# All that has been given out for everybody (IANA's registry of IPv6 addresses). Outside of it are
+# old ways to write an IPv4 address, networks of one site, and translators of one's own.
+_GIVEN_OUT = ipaddress.ip_network("2000::/3")
+# Examples and relays that are no more, which not every Python knows of.
+_NOBODYS = (ipaddress.ip_network("3fff::/20"), ipaddress.ip_network("192.88.99.0/24"))
 
 
 class PrivateAddressError(httpx.TransportError):
@@ -29,7 +34,9 @@ def is_public(address: str, *, loopback: bool = False) -> bool:
     found = _inner(ipaddress.ip_address(address.partition("%")[0]))
     if found.is_loopback:
         return loopback
-    return found.is_global and not found.is_multicast
+    if isinstance(found, ipaddress.IPv6Address) and found not in _GIVEN_OUT:
+        return False
+    return found.is_global and not found.is_multicast and not any(found in net for net in _NOBODYS)
 
 
 def is_loopback_host(host: str) -> bool:

@@ -5,8 +5,12 @@ from pathlib import Path
 
 import httpx
 import pytest
+from cryptography.fernet import Fernet
 
+from db.engine import Ledger
+from db.vault import Vault
 from tests.blackbox.house import House
+from tests.webhooks.conftest import Serving, starting
 
 
 class Web:
@@ -46,3 +50,10 @@ def web(tmp_path: Path) -> Iterator[Web]:
     with House(tmp_path) as house:
         house.run("migrate")
         yield Web(house)
+
+
+@pytest.fixture
+def serving(ledger: Ledger) -> Iterator[Serving]:
+    """A receiver in this process, with a ledger of its own."""
+    with starting(ledger, Vault([Fernet.generate_key().decode()])) as start:
+        yield start()
