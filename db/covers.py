@@ -5,6 +5,7 @@ never answered by a sync that did not see it. An event is done when all of its c
 """
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Integer, and_, bindparam, exists, func, select, update
@@ -28,6 +29,7 @@ def stamp(session: Session, feed_ids: Sequence[int]) -> None:
     count_tries(session, set(stamped.scalars()))
 
 
+MOST_ASKERS = 20
 # Named once: to make a statement costs more than to send it, and each claim's end asks these.
 _STAMPED = and_(
     col(Cover.feed_id) == bindparam("of_feed"),
@@ -51,6 +53,18 @@ _PUTTING_BACK = (
     )
     .returning(col(Cover.event_id))
 )
+_ASKERS = (
+    select(col(Event.id), col(Event.request_id))
+    .join(Cover, col(Event.id) == col(Cover.event_id))
+    .where(
+        col(Cover.feed_id).in_(bindparam("of_feeds", expanding=True)),
+        col(Cover.done).is_(False),
+        col(Cover.epoch).is_not(None),
+    )
+    .distinct()
+    .order_by(col(Event.id))
+    .limit(MOST_ASKERS)
+)
 _ENDING = (
     update(Cover)
     .where(_STAMPED)
@@ -62,6 +76,20 @@ _UNSTAMPING = update(Cover).where(_STAMPED).values(epoch=None, attempts=col(Cove
 
 def _by(feed_id: int, epoch: int) -> dict[str, int]:
     return {"of_feed": feed_id, "at_epoch": epoch}
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """An event that waits for a claim, and the request that brought it."""
+
+    event_id: str
+    request_id: str | None = None
+
+
+def askers(session: Session, feed_ids: Collection[int]) -> list[Asker]:
+    """The events that claims of these feeds answer, the oldest first; at most `MOST_ASKERS`."""
+    rows = session.connection().execute(_ASKERS, {"of_feeds": list(feed_ids)})
+    return [Asker(row.id, row.request_id) for row in rows]
 
 
 def awaited(session: Session, feed_ids: Collection[int]) -> set[int]:

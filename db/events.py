@@ -15,6 +15,7 @@ from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
 from db import breakers, endings, inbox, leasing
+from db.covers import Asker
 from db.models import Cover, Event
 from db.states import EventKind, EventState
 
@@ -31,6 +32,11 @@ class EventClaim:
     event: Event
     epoch: int
     owner: str
+
+    @property
+    def asker(self) -> list[Asker]:
+        """The one event that the work on it answers: itself."""
+        return [Asker(self.event.id, self.event.request_id)]
 
 
 def claim(

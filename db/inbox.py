@@ -36,10 +36,18 @@ def earliest_id(at: float) -> str:
 
 def time_of(event_id: str) -> float:
     """When an id was made, to the millisecond (UTC seconds)."""
+    return (number_of(event_id) >> 80) / 1000
+
+
+def number_of(event_id: str) -> int:
+    """The 128 bits of an id. Raises ValueError for what is none."""
     number = 0
     for letter in event_id:
         number = number << 5 | ALPHABET.index(letter)
-    return (number >> 80) / 1000
+    if len(event_id) != ID_LENGTH or number >> 128:
+        message = "no id of an event"
+        raise ValueError(message)
+    return number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

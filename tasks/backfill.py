@@ -28,6 +28,7 @@ from tasks import (
     push,
     reading,
     setbacks,
+    tracing,
 )
 from tasks.backfill_chunk import Chunk, ImpossibleBackfillError
 from tasks.beeminder import WHERE, Access
@@ -83,7 +84,10 @@ def run(rt: Runtime, *, alone: bool = False) -> bool:
         access = Access(rt, batch.user.id or 0)
         chunk = Chunk(batch=batch, job=batch.jobs[0], row=row, access=access)
         try:
-            with gates.errand(Lane.BULK):
+            with (
+                gates.errand(Lane.BULK),
+                tracing.work(rt.tracer, "backfill", (), feed=held.feed_id),
+            ):
                 _work(rt, chunk)
         except Stopping:
             log.info("backfill.handed_back", feed=held.feed_id)

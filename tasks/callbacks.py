@@ -7,7 +7,7 @@ from db import breakers, events, opening, people, quotas
 from db.events import ASKS_FOR_FEEDS, EventClaim
 from db.models import User
 from db.states import Lane
-from tasks import event_setbacks, facts, gates, outages, policy
+from tasks import event_setbacks, facts, gates, outages, policy, tracing
 from tasks.beeminder import LEAST_SECONDS, WHERE, Access
 from tasks.gates import DeferredError
 from tasks.runtime import Runtime
@@ -51,11 +51,11 @@ def look_one_up(rt: Runtime, *, alone: bool = False) -> bool:
 
 def _look_up(rt: Runtime, held: EventClaim) -> None:
     look = _by_person if held.event.user_id is None else _by_goal
-    try:
-        with gates.errand(Lane.URGENT):
+    with gates.errand(Lane.URGENT), tracing.work(rt.tracer, "look up", held.asker):
+        try:
             look(rt, held)
-    except (ClientError, DeferredError) as error:
-        event_setbacks.not_now(rt, held, error, policy.CALLBACK)
+        except (ClientError, DeferredError) as error:
+            event_setbacks.not_now(rt, held, error, policy.CALLBACK)
 
 
 def _by_goal(rt: Runtime, held: EventClaim) -> None:

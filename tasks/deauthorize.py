@@ -11,7 +11,7 @@ from db import breakers, events, people
 from db.events import EventClaim
 from db.models import User
 from db.states import EventKind, Lane
-from tasks import deaths, event_setbacks, gates, outages, policy
+from tasks import deaths, event_setbacks, gates, outages, policy, tracing
 from tasks.beeminder import client_of
 from tasks.gates import DeferredError
 from tasks.runtime import Runtime
@@ -36,6 +36,12 @@ def run(rt: Runtime, *, alone: bool = False) -> bool:
         held = events.claim(session, kinds=KINDS, owner=rt.owner, now=now, alone=alone)
     if held is None:
         return False
+    with tracing.work(rt.tracer, "deauthorize", held.asker):
+        _handle(rt, held)
+    return True
+
+
+def _handle(rt: Runtime, held: EventClaim) -> None:
     hashes = held.event.payload.get("token_hashes", [])
     with rt.ledger.read() as session:
         user = people.user_with_token(session, hashes)
@@ -43,10 +49,8 @@ def run(rt: Runtime, *, alone: bool = False) -> bool:
         with rt.ledger.write() as session:
             events.finish_claimed(session, held, rt.clock.now())
         log.info("deauthorize.unknown_token", event_id=held.event.id)
-        return True
-    if _may_ask(rt, held, user):
+    elif _may_ask(rt, held, user):
         _confirm(rt, held, user)
-    return True
 
 
 def _may_ask(rt: Runtime, held: EventClaim, user: User) -> bool:

@@ -6,7 +6,7 @@ from clients.errors import ClientError
 from db import claiming, feeds, outbox
 from db.feeds import FencedError
 from db.states import Lane
-from tasks import deaths, edits, fit, gates, jobs, outages, push, setbacks
+from tasks import deaths, edits, fit, gates, jobs, outages, push, setbacks, tracing
 from tasks.batch_turns import LANDED_WITHIN, Turns
 from tasks.beeminder import WHERE, Access
 from tasks.gates import DeferredError
@@ -39,7 +39,10 @@ def run(rt: Runtime, *, alone: bool = False) -> bool:
         try:
             for number, job in enumerate(batch.jobs):
                 if turns.comes(job, first=number == 0, within=LANDED_WITHIN):
-                    with gates.errand(Lane.DEFAULT):
+                    with (
+                        gates.errand(Lane.DEFAULT),
+                        tracing.work(rt.tracer, "deliver", (), feed=job.held.feed_id),
+                    ):
                         _deliver(rt, batch, job, access)
         except Stopping:
             log.info("deliver.handed_back", feeds=len(claims))

@@ -12,7 +12,8 @@ from sqlmodel import Session, col
 
 from clients.errors import Permanent
 from clients.gate import Gate
-from db import breakers, sources
+from db import breakers, covers, sources
+from db.covers import Asker
 from db.feeds import Claim
 from db.models import Feed, Goal, Source, User
 from db.models_points import Day
@@ -65,12 +66,14 @@ class Batch:
     """The claimed feeds of one source: its owner, and one job each.
 
     `troubled`: which of the two, the source and the owner's link, are in trouble (`db.breakers`).
+    `askers`: the callbacks that these claims answer.
     """
 
     source: Source
     user: User
     jobs: list[Job]
     troubled: frozenset[str] = frozenset()
+    askers: tuple[Asker, ...] = ()
 
 
 class UnfitGoalError(Permanent):
@@ -102,7 +105,8 @@ def load(session: Session, claims: Sequence[Claim]) -> Batch:
         jobs.append(Job(held, feed, goal, linked.scalar_one(), source.provider))
     subjects = (breakers.source(source.id or 0), breakers.link(source.user_id))
     troubled = frozenset(breakers.troubled(session, subjects))
-    return Batch(source, session.get_one(User, source.user_id), jobs, troubled)
+    askers = tuple(covers.askers(session, [held.feed_id for held in claims]))
+    return Batch(source, session.get_one(User, source.user_id), jobs, troubled, askers)
 
 
 def provider_of(rt: Runtime, source: Source) -> Provider:

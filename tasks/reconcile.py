@@ -32,6 +32,7 @@ from tasks import (
     reconcile_record,
     repairs,
     setbacks,
+    tracing,
 )
 from tasks.beeminder import Access
 from tasks.comparison import Finding, Kind, Span
@@ -72,7 +73,10 @@ def run(rt: Runtime, *, alone: bool = False) -> bool:
     rt.trace("reconcile.claimed")
     with rt.leases.holding([held.feed_id for held in claims], now):
         try:
-            with gates.errand(Lane.BULK):
+            with (
+                gates.errand(Lane.BULK),
+                tracing.work(rt.tracer, "reconcile", (), feed=claims[0].feed_id),
+            ):
                 report = _reconcile(
                     rt, claims, Repair.NOTHING, between=lambda: _give_way(rt, claims)
                 )

@@ -22,6 +22,7 @@ from db.vault import Vault
 from tasks.providers import Connection, Provider
 from tasks.slots import HELD_AT_MOST_SECONDS, Slots
 from tasks.tally import Tally
+from tasks.tracing import NoTracer, Tracer
 
 log = structlog.get_logger(__name__)
 
@@ -46,8 +47,8 @@ class Options:
     """The settings that decide what tasks do.
 
     `private_addresses`: sources may have some that are not public; `loopback_addresses`: or else
-    those of this machine. `public_url`: where the pages are, without a slash at its end. `notify`
-    and `heartbeat_url` are secrets.
+    those of this machine. `public_url`: where the pages are, without a slash at its end. `notify`,
+    `heartbeat_url` and `callback_secret` are secrets. `canary`: USER/GOAL.
     """
 
     beeminder_url: str = "https://www.beeminder.com"
@@ -63,6 +64,8 @@ class Options:
     public_url: str = ""
     notify: tuple[str, ...] = field(default=(), repr=False)
     heartbeat_url: str | None = field(default=None, repr=False)
+    canary: str | None = None
+    callback_secret: str | None = field(default=None, repr=False)
 
 
 class Leases:
@@ -195,6 +198,7 @@ class Runtime:
     leases: Leases = field(default_factory=Leases)
     closings: Closings = field(default_factory=Closings)
     tally: Tally = field(default_factory=Tally)
+    tracer: Tracer = field(default_factory=NoTracer)
     stopping: threading.Event = field(default_factory=threading.Event)
     rng: random.Random = field(default_factory=random.SystemRandom)
     clean: Callable[[str], str] = lambda text: text

@@ -22,6 +22,7 @@ from tasks import (
     push,
     reading,
     setbacks,
+    tracing,
 )
 from tasks.batch_turns import LANDED_WITHIN, PREPARED_WITHIN, Turns
 from tasks.beeminder import WHERE, Access
@@ -58,7 +59,16 @@ def run(rt: Runtime, lane: Lane, *, alone: bool = False) -> bool:
     with rt.leases.holding([held.feed_id for held in claims], now):
         with rt.ledger.read() as session:
             batch = jobs.load(session, claims)
-        with gates.errand(min(held.lane for held in claims)):
+        with (
+            gates.errand(min(held.lane for held in claims)),
+            tracing.work(
+                rt.tracer,
+                "sync",
+                batch.askers,
+                source_id=batch.source.id or 0,
+                feeds=len(claims),
+            ),
+        ):
             _work(rt, batch, now)
     return True
 
@@ -117,7 +127,8 @@ def _fetch(
         except (ClientError, DeferredError) as error:
             setbacks.not_now(rt, job, error, where=reading.whose(error, batch, job))
     try:
-        answers = outages.ask(rt, batch, questions)
+        with rt.tracer.span("fetch"):
+            answers = outages.ask(rt, batch, questions)
     except (ClientError, DeferredError) as error:
         _source_failed(rt, batch, error)
         setbacks.none_now(rt, [question.job for question in questions], error, where=where)
@@ -167,7 +178,9 @@ def _land(rt: Runtime, batch: Batch, outcome: Outcome, access: Access, turns: Tu
                 for anew in _fetch(rt, batch, [job], access, turns):
                     _land(rt, batch, anew, access, turns)
                 return
-            push.send(rt, access, job.goal.slug, job.held, allowed, pushed)
+            with rt.tracer.span("push") as span:
+                push.send(rt, access, job.goal.slug, job.held, allowed, pushed)
+                span.set(landed=len(pushed.landed))
         refused = push.worst(pushed)
         if refused is None:
             finishing.finish(rt, batch, outcome, pushed)

@@ -24,6 +24,7 @@ from webhooks.receiver import Receiver
 from webhooks.ringer import Ring, Ringer
 from webhooks.services import Services
 from webhooks.streams import Streams
+from webhooks.tracing import Told, nobody
 from webhooks.waking import Waker
 from webhooks.writer import Writer
 
@@ -41,11 +42,13 @@ def create_app(
     ring: Ring,
     services: Services,
     broker_ok: Callable[[], bool] = lambda: True,
+    told: Told = nobody,
 ) -> Starlette:
     """The receiver as an ASGI app; its parts are at `app.state.receiver`.
 
     `ring(task, queue)` rings one bell and says whether the broker took it; `broker_ok` says
-    whether the broker can be reached. Both may block for about a second, and never raise.
+    whether the broker can be reached. Both may block for about a second, and never raise. `told`
+    hears of each callback that was stored and answered.
     """
     metrics = Metrics(config.vendors)
     ringer = Ringer(ring, metrics)
@@ -73,6 +76,7 @@ def create_app(
             watching=metrics.feed_watchers,
         ),
         probe=Probe(ledger=ledger, clock=clock, ringer=ringer, broker_ok=broker_ok),
+        told=told,
         identifying=anyio.CapacityLimiter(IDENTIFY_AT_ONCE),
     )
     app = Starlette(

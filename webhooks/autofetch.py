@@ -4,6 +4,7 @@ So the request is stored, held until the data is on the goal, and only then answ
 https://api.beeminder.com/#autofetch-callback-url
 """
 
+import time
 from typing import Any
 
 import structlog
@@ -27,6 +28,7 @@ STOPPING_STATUS = 503
 
 async def autofetch(request: Request) -> Response:
     """`POST /beeminder/autofetch/{secret}` with `username` and `slug`."""
+    came_at = time.time_ns()
     receiver = receiver_of(request)
     if not receiver.door.opens(request.path_params["secret"]):
         raise errors.NotFoundError
@@ -41,9 +43,10 @@ async def autofetch(request: Request) -> Response:
     except NotStoredError as error:
         receiver.metrics.answered(KIND, "not_stored")
         raise errors.LaterError("not_stored", str(error)) from None
+    stored_at = time.time_ns()
     outcome = await receiver.holds.wait(event_id)
     said, response = _answer(receiver, outcome)
-    receiver.metrics.answered(KIND, said)
+    receiver.answered(KIND, said, event_id, came_at=came_at, stored_at=stored_at)
     # What went well is in the ledger; a line for each would cost more than its commit.
     notable = said in ("failed", "unknown") or (said == "late" and receiver.config.hold_seconds > 0)
     tell = log.info if notable else log.debug

@@ -4,6 +4,8 @@ The token itself is never stored: its keyed hashes are enough to find whose it w
 https://api.beeminder.com/#post-de-authorization-callback-url
 """
 
+import time
+
 import structlog
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -22,6 +24,7 @@ LONGEST_TOKEN = 512
 
 async def deauthorized(request: Request) -> Response:
     """`POST /beeminder/deauthorized/{secret}` with `access_token`."""
+    came_at = time.time_ns()
     receiver = receiver_of(request)
     if not receiver.door.opens(request.path_params["secret"]):
         raise errors.NotFoundError
@@ -37,6 +40,6 @@ async def deauthorized(request: Request) -> Response:
     except NotStoredError as error:
         receiver.metrics.answered(KIND, "not_stored")
         raise errors.LaterError("not_stored", str(error)) from None
-    receiver.metrics.answered(KIND, "accepted")
+    receiver.answered(KIND, "accepted", event_id, came_at=came_at)
     log.info("callback.answered", kind=KIND.value, event_id=event_id, outcome="accepted")
     return JSONResponse({})

@@ -1,9 +1,11 @@
 """Everything the handlers share, in one value; `app.create_app` makes it."""
 
+import time
 from dataclasses import dataclass
 from typing import cast
 
 import anyio
+import structlog
 from starlette.requests import Request
 
 from db.clock import Clock
@@ -17,6 +19,7 @@ from webhooks.probe import Probe
 from webhooks.ringer import Ringer
 from webhooks.services import Services
 from webhooks.streams import Streams
+from webhooks.tracing import Answered, Told, nobody
 from webhooks.waking import Waker
 from webhooks.writer import Writer
 
@@ -39,7 +42,27 @@ class Receiver:
     run_streams: Streams
     feed_streams: Streams
     probe: Probe
+    told: Told
     identifying: anyio.CapacityLimiter
+
+    def answered(
+        self, kind: str, outcome: str, event_id: str, *, came_at: int, stored_at: int | None = None
+    ) -> None:
+        """Count a callback that was stored, and tell whoever follows callbacks (`tracing`)."""
+        self.metrics.answered(kind, outcome)
+        if self.told is not nobody:
+            now = time.time_ns()
+            self.told(
+                Answered(
+                    event_id=event_id,
+                    request_id=structlog.contextvars.get_contextvars().get("request_id", ""),
+                    kind=kind,
+                    outcome=outcome,
+                    came_at=came_at,
+                    stored_at=stored_at or now,
+                    answered_at=now,
+                )
+            )
 
     def release(self) -> None:
         """Let go of everybody who is held or watches, and of all who come later: it stops."""

@@ -4,6 +4,7 @@ The goal in the body is only a hint of where to look. The path says whose goal i
 https://help.beeminder.com/article/71-reminders
 """
 
+import time
 from typing import Any
 
 import structlog
@@ -27,6 +28,7 @@ LONGEST_NAME = 100
 
 async def reminder(request: Request) -> Response:
     """`POST /beeminder/reminder/{hook}` with a JSON object that has the goal."""
+    came_at = time.time_ns()
     receiver = receiver_of(request)
     hook = request.path_params["hook"]
     receiver.door.opens(hook)  # the work that every path does
@@ -48,7 +50,7 @@ async def reminder(request: Request) -> Response:
     except NotStoredError as error:
         receiver.metrics.answered(KIND, "not_stored")
         raise errors.LaterError("not_stored", str(error)) from None
-    receiver.metrics.answered(KIND, "accepted")
+    receiver.answered(KIND, "accepted", event_id, came_at=came_at)
     log.info("callback.answered", kind=KIND.value, event_id=event_id, outcome="accepted")
     return JSONResponse({}, status_code=202)
 

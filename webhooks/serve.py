@@ -33,8 +33,9 @@ from webhooks.config import ReceiverConfig
 from webhooks.receiver import Receiver
 from webhooks.serve_forms import FormServices
 from webhooks.services import DayBounds, Identity, ServiceError
+from webhooks.tracing import nobody
 from worker import app as celery_app
-from worker import interpreter, logs, runtime
+from worker import interpreter, logs, runtime, tracing
 from worker.bells import Bells
 from worker.settings import Settings
 
@@ -166,11 +167,16 @@ class Server(uvicorn.Server):
 
 def run(settings: Settings, host: str, port: int) -> int:
     """Serve until told to stop; the exit status. The database is migrated if it is behind."""
-    logs.configure(format=settings.log_format, level=settings.log_level)
+    logs.configure(format=settings.log_format, level=settings.log_level, process="web")
     logs.hide(*settings.secrets())
     open_files = _allow_open_files()
     bells = Bells(celery_app.make(settings))
-    with contextlib.closing(bells), runtime.build(settings, ring=bells.ring) as rt:
+    tracer = tracing.start(settings, "web")
+    with (
+        contextlib.closing(bells),
+        contextlib.closing(tracer),
+        runtime.build(settings, ring=bells.ring, tracer=tracer) as rt,
+    ):
         app = create_app(
             config=configuration(settings, rt.providers.values()),
             ledger=rt.ledger,
@@ -179,6 +185,7 @@ def run(settings: Settings, host: str, port: int) -> int:
             ring=bells.ring,
             services=VendorServices(rt, settings),
             broker_ok=bells.reachable,
+            told=tracer if isinstance(tracer, tracing.Tracing) else nobody,
         )
         proxies = settings.trusted_proxies
         server = Server(

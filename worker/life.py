@@ -93,6 +93,7 @@ class Life:
             log.warning("worker.leases_left", error=type(error).__name__)
         else:
             log.info("worker.left", handed_back=handed)
+        rt.tracer.close()
 
     def _leave(self) -> None:
         started = time.monotonic()

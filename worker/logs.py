@@ -1,11 +1,13 @@
 """How every process logs: static event names, ids bound by context, and never a secret.
 
 Our own events (structlog) and those of libraries (logging) leave through one handler. It cleans
-the finished line, so that tracebacks and texts of others are cleaned as well. Ids (`event_id`,
-`feed`, `requestid`, `request_id`) are bound with `structlog.contextvars`; `event` itself names what
-happened.
+the finished line, so that tracebacks and texts of others are cleaned as well. Ids are bound with
+`structlog.contextvars`: `request_id` and `event_id` in receivers; in workers `event_ids` and
+`request_ids` of all who wait for the work, `source_id`, `feed`. `event` itself names what happened,
+`process` which process of ours it was.
 """
 
+import functools
 import logging
 import sys
 import threading
@@ -51,17 +53,20 @@ def configure(
     format: Literal["console", "json"] = "console",  # noqa: A002 -- named as its setting
     level: str = "info",
     *,
+    process: str = "command",
     stream: TextIO | None = None,
     cache: bool = True,
 ) -> None:
     """Set logging up for this process, to stderr; may be called again.
 
     `level`: debug, info, warning or error. Libraries that log addresses are heard from `warning`.
-    `cache`: for processes that stay; a logger then keeps the set-up that it was first used with.
+    `process`: which of ours this is; it stands in each line. `cache`: for processes that stay; a
+    logger then keeps the set-up that it was first used with.
     """
     stream = stream or sys.stderr
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
+        functools.partial(_of_process, process),
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.PositionalArgumentsFormatter(),
@@ -155,6 +160,11 @@ def _visible(text: str) -> str:
     return "".join(
         each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
     )
+
+
+def _of_process(process: str, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    event.setdefault("process", process)
+    return event
 
 
 def _log_uncaught(

@@ -10,13 +10,14 @@ from celery.exceptions import SecurityWarning
 
 from tasks import bells as tasks_bells
 from worker import app as celery_app
-from worker import broker, interpreter, logs, runtime
+from worker import broker, interpreter, logs, runtime, tracing
 from worker.bells import Bells
 from worker.life import Life
 from worker.settings import Settings
 
 WORK_QUEUES = ("urgent", "default", "bulk")
 ALL_QUEUES = celery_app.QUEUES
+PROGRESS_QUEUES = ("progress",)
 
 
 def web(settings: Settings, *, host: str | None = None, port: int | None = None) -> int:
@@ -34,12 +35,14 @@ def worker(
     with_beat: bool = False,
 ) -> int:
     """A worker; `with_beat` rings the schedule from a thread of the same process."""
-    _prepare(settings)
+    process = "progress" if tuple(queues) == PROGRESS_QUEUES else "worker"
+    _prepare(settings, process)
     app = celery_app.make(settings)
     broker.check(app, queues)
     bells = Bells(app)
     embedded = settings.broker_url.startswith("filesystem:")
-    with runtime.build(settings, ring=bells.ring, slots=slots) as rt:
+    tracer = tracing.start(settings, process)
+    with runtime.build(settings, ring=bells.ring, slots=slots, tracer=tracer) as rt:
         life = Life(
             rt,
             queues=",".join(queues),
@@ -84,19 +87,19 @@ def worker(
 
 def progress(settings: Settings) -> int:
     """A worker that follows live progress and does nothing else."""
-    return worker(settings, queues=("progress",), slots=2)
+    return worker(settings, queues=PROGRESS_QUEUES, slots=2)
 
 
 def only_beat(settings: Settings) -> int:
     """The schedule alone; several may run."""
-    _prepare(settings)
+    _prepare(settings, "beat")
     app = celery_app.make(settings)
     app.Beat(quiet=True, loglevel=settings.log_level.upper(), socket_timeout=5).run()
     return 0
 
 
-def _prepare(settings: Settings) -> None:
-    logs.configure(format=settings.log_format, level=settings.log_level)
+def _prepare(settings: Settings, process: str) -> None:
+    logs.configure(format=settings.log_format, level=settings.log_level, process=process)
     logs.hide(*settings.secrets())
 
     # Celery warns root because pickled messages could run code; ours are JSON and carry nothing.

@@ -20,8 +20,10 @@ from tasks import providers
 from tasks.declare_sources import Addresses
 from tasks.runtime import Options, Runtime
 from tasks.slots import Slots
+from tasks.tracing import NoTracer, Tracer
 from worker import redaction
 from worker.settings import Settings
+from worker.vendor_http import VendorClient
 
 log = structlog.get_logger(__name__)
 
@@ -36,17 +38,22 @@ def name() -> str:
 
 @contextlib.contextmanager
 def build(
-    settings: Settings, *, ring: Callable[[str, str], bool], slots: int = SLOTS
+    settings: Settings,
+    *,
+    ring: Callable[[str, str], bool],
+    slots: int = SLOTS,
+    tracer: Tracer | None = None,
 ) -> Iterator[Runtime]:
     """A runtime for the block; the database is migrated if it is behind."""
+    tracer = tracer or NoTracer()
     ledger = Ledger(settings.database_url)
     # One for the process: it takes longer than a callback, and more memory than a hundred of them.
     tls = httpx.create_ssl_context()
     with (
         contextlib.closing(ledger),
-        httpx.Client(verify=tls, limits=HTTP_LIMITS) as http,
-        _for_sources(addresses(settings), tls) as sources_http,
-        _for_sources(typed(settings), tls) as public_http,
+        VendorClient(tracer=tracer, verify=tls, limits=HTTP_LIMITS) as http,
+        _for_sources(addresses(settings), tls, tracer) as sources_http,
+        _for_sources(typed(settings), tls, tracer) as public_http,
     ):
         done = schema.migrate(ledger, copies_in=settings.backup_folder)
         if done is not None:
@@ -65,11 +72,14 @@ def build(
             slots=Slots(slots),
             options=options(settings),
             clean=redaction.text,
+            tracer=tracer,
         )
 
 
 @contextlib.contextmanager
-def _for_sources(allowed: Addresses, tls: ssl.SSLContext) -> Iterator[httpx.Client | None]:
+def _for_sources(
+    allowed: Addresses, tls: ssl.SSLContext, tracer: Tracer
+) -> Iterator[httpx.Client | None]:
     """The client for addresses that people give; None where they may be any."""
     if allowed.private:
         yield None
@@ -77,7 +87,7 @@ def _for_sources(allowed: Addresses, tls: ssl.SSLContext) -> Iterator[httpx.Clie
     inner = httpx.HTTPTransport(verify=tls, limits=HTTP_LIMITS)
     guarded = PublicOnly(inner, loopback=allowed.loopback)
     # Not through a proxy of the environment's: it would look the name up once more.
-    with httpx.Client(transport=guarded, trust_env=False) as http:
+    with VendorClient(tracer=tracer, transport=guarded, trust_env=False) as http:
         yield http
 
 
@@ -121,4 +131,6 @@ def options(settings: Settings) -> Options:
         public_url=settings.public_url.rstrip("/"),
         notify=settings.notify,
         heartbeat_url=settings.heartbeat_url,
+        canary=settings.canary,
+        callback_secret=settings.callback_secrets[0] if settings.callback_secrets else None,
     )

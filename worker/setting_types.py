@@ -137,6 +137,15 @@ def path_secrets(value: object) -> tuple[str, ...]:
     return secrets
 
 
+def canary(value: object) -> str:
+    """USER/GOAL, in lower case."""
+    found = str(value).strip().lower()
+    username, slash, slug = found.partition("/")
+    if not slash or not USERNAME.fullmatch(username) or not USERNAME.fullmatch(slug):
+        raise ValueError("it is not USER/GOAL")
+    return found
+
+
 def usernames(value: object) -> frozenset[str]:
     """Beeminder usernames, in lower case."""
     found = frozenset(name.lower() for name in items(value))
@@ -179,6 +188,7 @@ BrokerUrl = Annotated[str, BeforeValidator(broker_url)]
 WebUrl = Annotated[str, BeforeValidator(web_url)]
 FernetKeys = Annotated[tuple[str, ...], BeforeValidator(fernet_keys)]
 PathSecrets = Annotated[tuple[str, ...], BeforeValidator(path_secrets)]
+Canary = Annotated[str, BeforeValidator(canary)]
 Usernames = Annotated[frozenset[str], BeforeValidator(usernames)]
 NotifyUrls = Annotated[tuple[str, ...], BeforeValidator(notify_urls)]
 Proxies = Annotated[str, BeforeValidator(proxies)]

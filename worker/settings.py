@@ -198,6 +198,13 @@ class Settings(BaseSettings):
         default=None,
         repr=False,
     )
+    canary: setting_types.Canary | None = _setting(
+        "WAGGLE_CANARY",
+        "a goal of your own, without money on it, that is called back every five minutes the whole "
+        "way, over `WAGGLE_PUBLIC_URL`",
+        example="alice/canary",
+        default=None,
+    )
     retention_days: int = _setting(
         "WAGGLE_RETENTION_DAYS",
         "how long finished events and their payloads are kept",
@@ -205,6 +212,21 @@ class Settings(BaseSettings):
         default=400,
         ge=1,
         le=36500,
+    )
+    traces_endpoint: setting_types.WebUrl | None = _setting(
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        "where traces are sent by OTLP over HTTP, with the extra `waggle-server[otel]`; what else "
+        "the OpenTelemetry SDK knows (`OTEL_*`) is read from the environment",
+        example="http://127.0.0.1:4318",
+        default=None,
+        repr=False,
+    )
+    traces_headers: str | None = _setting(
+        "OTEL_EXPORTER_OTLP_HEADERS",
+        "what is sent along with them, a key of the service for example",
+        example="api-key=(from the service)",
+        default=None,
+        repr=False,
     )
     progress_runs: int = _setting(
         "WAGGLE_PROGRESS_RUNS",
@@ -272,7 +294,12 @@ class Settings(BaseSettings):
     def secrets(self) -> tuple[str, ...]:
         """Every secret value, to be hidden from logs (`worker.logs.hide`)."""
         passwords = (urlsplit(url).password for url in (self.database_url, self.broker_url))
-        single = (self.beeminder_client_secret, self.heartbeat_url, *passwords)
+        single = (
+            self.beeminder_client_secret,
+            self.heartbeat_url,
+            *(pair.partition("=")[2].strip() for pair in (self.traces_headers or "").split(",")),
+            *passwords,
+        )
         given = (value for value in single if value)
         return (*self.secret_keys, *self.callback_secrets, *self.notify, *given)
 

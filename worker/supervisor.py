@@ -2,8 +2,8 @@
 
 A process that dies is started again after a pause that grows; one that dies before everything was
 ready ends the whole with its own message. The children are told to stop when this process
-vanishes, whatever killed it. It imports nothing but the standard library, since it does nothing
-but wait: `exec_up` puts it in the place of the command line that has read the settings.
+vanishes, whatever killed it. It imports little but the standard library, since it does nothing but
+wait: `exec_up` puts it in the place of the command line that has read the settings.
 """
 
 import ctypes
@@ -15,6 +15,8 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+from worker import lines
 
 POLL_SECONDS = 0.1
 READY_WITHIN_SECONDS = 60.0
@@ -54,7 +56,8 @@ class Child:
 class Supervisor:
     """Runs the children until it is told to stop."""
 
-    def __init__(self, *, host: str, port: int) -> None:
+    def __init__(self, *, host: str, port: int, form: str = "console") -> None:
+        self._form = form
         self._address = (WILDCARDS.get(host, host), port)
         self._public = f"http://{host}:{port}"
         itself = (*PYTHON, "worker.cli.main")
@@ -71,16 +74,19 @@ class Supervisor:
         # Whoever has the port would answer for us when we ask whether we are ready.
         taken = _why_not(self._address)
         if taken is not None:
-            _say(f"waggle: {self._public}: {taken}; choose another PORT, or --port", error=True)
+            self._warn(f"waggle: {self._public}: {taken}; choose another PORT, or --port")
             return 1
         for child in self._children:
             child.start(time.monotonic())
         ready = self._wait_until_ready()
         if ready:
-            _say(f"ready {self._public}")
+            print(f"ready {self._public}", flush=True)
             self._watch()
         self._end_all()
         return 0 if ready or self._stopping else 1
+
+    def _warn(self, message: str) -> None:
+        lines.warn(message, form=self._form, process="up")
 
     def _stop(self, _signal: int, _frame: object) -> None:
         self._stopping = True
@@ -92,13 +98,13 @@ class Supervisor:
             for child in self._children:
                 status = child.process.poll() if child.process is not None else None
                 if status is not None:
-                    _say(f"{child.name} ended with status {status} while starting", error=True)
+                    self._warn(f"{child.name} ended with status {status} while starting")
                     return False
             state = self._ask()
             if state is None:
                 return True
             if not warned and time.monotonic() - started > READY_WITHIN_SECONDS:
-                _say(f"not ready yet: {state}", error=True)
+                self._warn(f"not ready yet: {state}")
                 warned = True
             time.sleep(POLL_SECONDS)
         return False
@@ -133,9 +139,8 @@ class Supervisor:
             return
         if now - child.started_at > HEALTHY_AFTER_SECONDS:
             child.pause = SHORTEST_PAUSE_SECONDS
-        _say(
-            f"{child.name} ended with status {status}; starting it again in {child.pause:g} s",
-            error=True,
+        self._warn(
+            f"{child.name} ended with status {status}; starting it again in {child.pause:g} s"
         )
         child.process, child.due_at = None, now + child.pause
         child.pause = min(child.pause * 2, LONGEST_PAUSE_SECONDS)
@@ -154,10 +159,10 @@ class Supervisor:
                 process.wait()
 
 
-def exec_up(*, host: str, port: int) -> None:
+def exec_up(*, host: str, port: int, form: str) -> None:
     """Become the supervisor: the same process, without what the command line has imported."""
     os.execv(  # noqa: S606 -- our own interpreter
-        sys.executable, (*PYTHON, "worker.supervisor", host, str(port))
+        sys.executable, (*PYTHON, "worker.supervisor", host, str(port), form)
     )
 
 
@@ -181,9 +186,5 @@ def _why_not(address: tuple[str, int]) -> str | None:
     return None
 
 
-def _say(line: str, *, error: bool = False) -> None:
-    print(line, file=sys.stderr if error else sys.stdout, flush=True)
-
-
 if __name__ == "__main__":
-    sys.exit(Supervisor(host=sys.argv[1], port=int(sys.argv[2])).run())
+    sys.exit(Supervisor(host=sys.argv[1], port=int(sys.argv[2]), form=sys.argv[3]).run())

@@ -214,13 +214,13 @@ def test_repr_shows_no_secret_and_secrets_lists_them(home):
         WAGGLE_CALLBACK_SECRETS="canary-callback-secret",
         WAGGLE_HEARTBEAT_URL="https://hc.example.org/canary-beat",
         WAGGLE_NOTIFY="ntfy://canary-notify",
+        OTEL_EXPORTER_OTLP_HEADERS="api-key=canary-headers",
         WAGGLE_SECRET_KEYS=KEY,
     )
-    assert "canary" not in repr(found)
+    assert "canary-" not in repr(found)
     assert KEY not in repr(found)
-    assert {"canary-db", "canary-mq", "canary-client", "canary-callback-secret", KEY} <= set(
-        found.secrets()
-    )
+    secrets = {"canary-db", "canary-mq", "canary-client", "canary-callback-secret", KEY}
+    assert secrets | {"canary-headers"} <= set(found.secrets())
 
 
 def test_an_unknown_name_is_a_warning_with_the_nearest(home):

@@ -5,7 +5,6 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-import click
 from sqlmodel import Session, col, select
 
 from db import deeds, schema
@@ -16,7 +15,7 @@ from db.names import feed_name
 from db.names_of_feeds import Named
 from db.vault import Vault
 from tasks.declared import split_name
-from worker import logs, settings
+from worker import lines, logs, settings
 from worker.cli import failures
 from worker.settings import Settings
 
@@ -64,7 +63,7 @@ def read_settings(*, host: str | None = None, port: int | None = None) -> Settin
     env = {**os.environ, **{name: value for name, value in given.items() if value is not None}}
     found = settings.load(env)
     for line in found.warnings:
-        click.echo(f"waggle: warning: {line}", err=True)
+        lines.warn(f"waggle: warning: {line}", form=found.log_format, process="command")
     return found
 
 

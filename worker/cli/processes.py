@@ -39,7 +39,7 @@ def up(*, host: str | None, port: int | None) -> None:
     if found.port == 0:
         raise failures.Refused("PORT: 0 is a port that nobody could find; name one, such as 8000")
     sys.stdout.flush()
-    supervisor.exec_up(host=found.host, port=found.port)
+    supervisor.exec_up(host=found.host, port=found.port, form=found.log_format)
 
 
 @click.command()
