@@ -15,6 +15,7 @@ from db.engine import AWAY
 from db.states import Lane
 from tasks import (
     backfill,
+    canary,
     datasource_change,
     deauthorize,
     deliver,
@@ -185,6 +186,12 @@ def watch_over() -> None:
     with rt.slots.enter(Lane.DEFAULT) as free:
         if free:
             watch.run(rt)
+
+
+@shared_task(name="waggle.canary", base=LedgerTask)  # type: ignore[untyped-decorator]
+def send_canary() -> None:
+    """Call ourselves back, as Beeminder would."""
+    canary.begin(runtime())
 
 
 @shared_task(name="waggle.housekeeping", base=LedgerTask)  # type: ignore[untyped-decorator]

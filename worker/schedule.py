@@ -19,6 +19,7 @@ BELLS = {
     "sweep": _bell("sweep", "urgent", SWEEP_SECONDS),
     "refresh_tokens": _bell("refresh_tokens", "default", 30.0),
     "watch": _bell("watch", "default", 60.0),
+    "canary": _bell("canary", "default", 60.0),
     "housekeeping": _bell("housekeeping", "default", 3600.0),
 }
 
