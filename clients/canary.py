@@ -32,6 +32,30 @@ def call_back(
 
     Raises `Unavailable` for every other answer, and none; its text has no address.
     """
+    form = {"username": username, "slug": slug}
+    status, said = _post(http, public_url, secret, form, request_id=request_id, seconds=seconds)
+    if status != httpx.codes.OK or said != "fresh":
+        message = f"the public address answers {status} {said}".rstrip()
+        raise Unavailable(message, status=status)
+
+
+def knock(http: httpx.Client, public_url: str, *, secret: str, seconds: float) -> int:
+    """The status of a callback that names no goal: 400 from our receiver, which stores nothing.
+
+    Raises `Unavailable` where nobody answers.
+    """
+    return _post(http, public_url, secret, {}, request_id="doctor", seconds=seconds)[0]
+
+
+def _post(
+    http: httpx.Client,
+    public_url: str,
+    secret: str,
+    form: dict[str, str],
+    *,
+    request_id: str,
+    seconds: float,
+) -> tuple[int, str]:
     base = httpx.URL(public_url)
     deadline = Deadline(seconds, monotonic=time.monotonic)
     path = base.raw_path.rstrip(b"/") + f"/beeminder/autofetch/{secret}".encode()
@@ -43,21 +67,18 @@ def call_back(
             "X-Request-Id": request_id,
             "Content-Type": "application/x-www-form-urlencoded",
         },
-        content=urllib.parse.urlencode({"username": username, "slug": slug}).encode(),
+        content=urllib.parse.urlencode(form).encode(),
         extensions={"target": path, "timeout": deadline},
     )
     try:
         answer = http.send(request, stream=True)
         try:
-            said = _said(answer, deadline)
+            return answer.status_code, _said(answer, deadline)
         finally:
             answer.close()
     except (httpx.HTTPError, TimeoutError) as error:
         message = f"the public address does not answer ({type(error).__name__})"
         raise Unavailable(message) from None
-    if answer.status_code != httpx.codes.OK or said != "fresh":
-        message = f"the public address answers {answer.status_code} {said}".rstrip()
-        raise Unavailable(message, status=answer.status_code)
 
 
 def _said(answer: httpx.Response, deadline: Deadline) -> str:

@@ -27,7 +27,8 @@ CRASHES = 2  # workers that died without a word: whoever starts after them gets 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Movement:
-    """What is known, in seconds. `stuck`: why work does not move, in words; () while it does.
+    """What is known, in seconds. `stuck`: why work does not move, in words; () while it does;
+    `overdue`: of these, the work that is not done.
 
     `oldest_due`: since the oldest work that nobody holds could have been done. `sweep`: since the
     last sweep, None where there was none.
@@ -37,6 +38,7 @@ class Movement:
     oldest_due: float
     sweep: float | None
     stuck: tuple[str, ...]
+    overdue: tuple[str, ...]
 
 
 def look(session: Session, now: float) -> Movement:
@@ -46,17 +48,20 @@ def look(session: Session, now: float) -> Movement:
     seen = tallies.last(session, Key(tallies.SWEEP))
     sweep = None if seen is None else max(0.0, now - seen.at)
     oldest = overdue.oldest(session, now)
-    stuck = [*_nobody(alive), *_not_swept(sweep, known, alive, now)]
+    late = []
     if oldest > PATIENCE_SECONDS and _since_progress(session, known, alive, now) > PATIENCE_SECONDS:
-        stuck.append(f"work has been due for {oldest:.0f} s and nothing is done")
+        late.append(f"work has been due for {oldest:.0f} s and nothing is done")
     callback = overdue.urgent(session, now)
     if callback > LONG_SECONDS:
-        stuck.append(f"a callback has been due for {callback:.0f} s")
+        late.append(f"a callback has been due for {callback:.0f} s")
     if claiming.has_outbox(session, now, since=now - LONG_SECONDS):
-        stuck.append(f"datapoints have waited to be sent for more than {LONG_SECONDS:.0f} s")
+        late.append(f"datapoints have waited to be sent for more than {LONG_SECONDS:.0f} s")
     if _unfollowed(session, known, now):
-        stuck.append(f"runs have waited to be followed for more than {PATIENCE_SECONDS:.0f} s")
-    return Movement(workers=len(alive), oldest_due=oldest, sweep=sweep, stuck=tuple(stuck))
+        late.append(f"runs have waited to be followed for more than {PATIENCE_SECONDS:.0f} s")
+    stuck = (*_nobody(alive), *_not_swept(sweep, known, alive, now), *late)
+    return Movement(
+        workers=len(alive), oldest_due=oldest, sweep=sweep, stuck=stuck, overdue=tuple(late)
+    )
 
 
 def _nobody(alive: Sequence[Worker]) -> list[str]:

@@ -24,10 +24,11 @@ OUTCOMES: Mapping[str, tuple[str, ...]] = {
     "datapoints": ("landed", "rejected"),
 }
 # What was seen last, of which `at` counts, and `value` where it has one.
-SWEEP, CANARY = "sweep", "canary"
+SWEEP, CANARY, DOCTOR = "sweep", "canary", "doctor"
 CANARY_FRESH, CANARY_FAILED = "fresh", "failed"
 MARKS: Mapping[str, tuple[str, ...]] = {
     SWEEP: ("",),
+    DOCTOR: ("",),
     CANARY: (CANARY_FRESH, CANARY_FAILED),
 }
 

@@ -11,6 +11,7 @@ import concurrent.futures
 import contextlib
 import threading
 import time
+import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -61,6 +62,10 @@ class Bells:
         """Does the broker answer?"""
         return self._within_deadline(self._probe, task="probe", queue="")
 
+    def round_trip(self) -> bool:
+        """Does the broker hand on what it is given? In a queue of its own that is gone after it."""
+        return self._within_deadline(self._there_and_back, task="round trip", queue="")
+
     def close(self) -> None:
         """Stop ringing; a publisher that hangs is left behind."""
         with contextlib.suppress(RuntimeError, concurrent.futures.TimeoutError):  # closed twice
@@ -103,6 +108,22 @@ class Bells:
             return now < self._quiet_until
 
     # What follows runs in the thread: the connection is its own.
+
+    def _there_and_back(self) -> None:
+        name = f"doctor-{uuid.uuid4().hex}"
+        with self._new_connection() as connection:
+            queue = connection.SimpleQueue(
+                name,
+                no_ack=True,
+                queue_opts={"durable": False, "auto_delete": True},
+                exchange_opts={"durable": False, "auto_delete": True},
+            )
+            try:
+                queue.put({})
+                queue.get(timeout=self._deadline)
+            finally:
+                queue.queue.delete()
+                queue.close()
 
     def _publish(self, task: str, queue: str) -> None:
         old = self._producer is not None

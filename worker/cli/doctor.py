@@ -3,20 +3,20 @@
 import contextlib
 import shlex
 import stat
-import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
 import click
+import httpx
 from sqlalchemy.exc import SQLAlchemyError
 
-from db import alerts, held_up, runs_listed, schema, workers
-from db.clock import JUMP_SECONDS, LedgerClock
+from db import alerts, held_up, runs_listed, schema
+from db.clock import LedgerClock
 from db.engine import Ledger
 from db.schema import SchemaError
 from worker import logs, redaction
-from worker.cli import diagnosis, gates, live_progress, output, ringing, status
+from worker.cli import condition, diagnosis, gates, live_progress, output, ringing, status
 from worker.cli.findings import Finding, State
 from worker.cli.house import read_settings
 from worker.settings import Settings
@@ -41,7 +41,7 @@ OTHERS = stat.S_IRWXG | stat.S_IRWXO
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 def doctor(*, callback: str | None, timeout: float, as_json: bool) -> None:
-    """Check settings, database, broker, workers, clocks, sources and Beeminder.
+    """Check settings, disk, database, broker, workers, beat, clocks, sources and Beeminder.
 
     Source systems and Beeminder are really called, with the stored credentials. Exit status 1 if
     anything is red. With --callback Beeminder is asked to refresh one goal, which is to be done
@@ -84,23 +84,37 @@ def _print(finding: Finding) -> None:
 
 def _examine(settings: Settings) -> Iterator[Finding]:
     yield from _settings(settings)
-    yield _home(settings.home)
+    yield from _home(settings.home)
     answers = False
     try:
         with contextlib.closing(Ledger(settings.database_url)) as ledger:
             schema.migrate(ledger, copies_in=settings.backup_folder)
             answers = True
-            yield Finding("database", "ok", f"{ledger.url.get_backend_name()}, up to date")
-            yield from _clock_and_workers(ledger)
-            yield from _held_up(ledger)
+            yield from _ledger(ledger, settings)
     except (OSError, SQLAlchemyError, SchemaError) as exc:
         yield Finding("database", "red", _why(exc), "is DATABASE_URL right, does it run?")
     yield _broker(settings)
     yield from _telling(settings)
+    yield from condition.app(settings)
+    with httpx.Client() as http:
+        yield condition.door(http, settings)
+        yield condition.beeminders_clock(http, settings)
     if answers:  # who is to be called stands in the database
         for case in diagnosis.examine(settings):
             state: State = "red" if case.bad else "odd" if case.odd else "ok"
             yield Finding(case.what, state, case.text, case.remedy)
+
+
+def _ledger(ledger: Ledger, settings: Settings) -> Iterator[Finding]:
+    """What the database is asked, in its own words and those of the workers."""
+    now = LedgerClock(ledger).now()
+    yield condition.database(ledger, now)
+    yield condition.clocks(now)
+    with ledger.read() as session:
+        yield condition.secrets(session, settings)
+        yield from condition.staff(session, now)
+        yield from condition.the_canary(session, settings, now)
+    yield from _held_up(ledger)
 
 
 def _settings(settings: Settings) -> Iterator[Finding]:
@@ -112,7 +126,15 @@ def _settings(settings: Settings) -> Iterator[Finding]:
         yield Finding("settings", "odd", ".env can be read by others", "chmod 600 .env")
 
 
-def _home(home: Path) -> Finding:
+def _home(home: Path) -> Iterator[Finding]:
+    found = _writable(home)
+    yield found
+    if found.state != "red":
+        yield condition.space(home)
+        yield from condition.backups(home)
+
+
+def _writable(home: Path) -> Finding:
     probe = home / ".writable"
     try:
         probe.touch(mode=0o600)
@@ -122,22 +144,6 @@ def _home(home: Path) -> Finding:
     if stat.S_IMODE(home.stat().st_mode) & OTHERS:
         return Finding("home", "odd", f"{home} can be opened by others", f"chmod 700 {home}")
     return Finding("home", "ok", str(home))
-
-
-def _clock_and_workers(ledger: Ledger) -> Iterator[Finding]:
-    now = LedgerClock(ledger).now()
-    apart = now - time.time()
-    if abs(apart) > JUMP_SECONDS:
-        text = f"this machine and the database are {abs(apart):.1f} s apart"
-        yield Finding("clocks", "red", text, "set both by NTP")
-    else:
-        yield Finding("clocks", "ok", "this machine and the database agree")
-    with ledger.read() as session:
-        alive = workers.alive(session, now)
-    if alive:
-        yield Finding("workers", "ok", f"{alive} alive")
-    else:
-        yield Finding("workers", "red", "none is running, nothing is synced", "waggle up")
 
 
 def _held_up(ledger: Ledger) -> Iterator[Finding]:
@@ -179,8 +185,11 @@ def _held_up(ledger: Ledger) -> Iterator[Finding]:
 def _broker(settings: Settings) -> Finding:
     kind = settings.broker_url.partition(":")[0]
     with ringing.bells(settings) as bells:
+        if bells.round_trip():
+            return Finding("broker", "ok", f"{kind}, hands bells on")
         if bells.reachable():
-            return Finding("broker", "ok", kind)
+            text, remedy = f"{kind} answers, and does not hand on what it is given", "restart it"
+            return Finding("broker", "red", text, remedy)
     return Finding("broker", "red", f"{kind} does not answer", "is BROKER_URL right, does it run?")
 
 

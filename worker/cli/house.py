@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+import click
 from sqlmodel import Session, col, select
 
 from db import deeds, schema

@@ -11,7 +11,11 @@ from click.testing import CliRunner
 from cryptography.fernet import Fernet
 from kombu.transport import filesystem
 
+from db import tallies
+from db.models import Feed, Worker
+from db.tallies import Key, Seen
 from db.vault import Vault
+from simulators.server import LocalServer
 from tests.world import KEY as WORLD_KEY
 from tests.world import World
 from worker import logs, redaction
@@ -153,3 +157,46 @@ def applied(waggle, file):
     """The same, applied."""
     waggle("apply", str(file))
     return waggle
+
+
+@pytest.fixture
+def diagnose(here, door):
+    """Run the doctor; returns its findings by what they are about."""
+
+    def diagnosed(*, status):
+        found = here.json("doctor", status=status)
+        return {finding["what"]: finding for finding in found}
+
+    return diagnosed
+
+
+class Door:
+    """What stands at the public address: our receiver, as far as an empty callback can tell."""
+
+    status = 400
+
+    async def __call__(self, scope, receive, send):
+        """Answer."""
+        if scope["type"] == "http":
+            await send({"type": "http.response.start", "status": self.status, "headers": []})
+            await send({"type": "http.response.body", "body": b"{}"})
+
+
+@pytest.fixture
+def door(here):
+    """A receiver at the public address."""
+    made = Door()
+    with LocalServer(made) as server:
+        here.env["WAGGLE_PUBLIC_URL"] = server.url
+        yield made
+
+
+@pytest.fixture
+def staffed(ledger, world):
+    """A worker that is alive, where beat rings and nothing is due."""
+    with ledger.write() as session:
+        session.get_one(Feed, world.feed_id).due_at = 9e9
+        tallies.mark(session, {Key(tallies.SWEEP): Seen(time.time())})
+        session.add(
+            Worker(name="w", queues="urgent,default,bulk", slots=1, started_at=0, seen_at=9e9)
+        )

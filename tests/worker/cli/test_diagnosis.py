@@ -2,18 +2,14 @@
 
 import pytest
 
-from db.models import Feed, Worker
+from db.models import Feed
 
 NOT_THERE = 987654  # no such series
 
 
 @pytest.fixture(autouse=True)
-def staffed(ledger):
-    """A worker that is alive, so that nothing else is red."""
-    with ledger.write() as session:
-        session.add(
-            Worker(name="w", queues="urgent,default,bulk", slots=1, started_at=0, seen_at=9e9)
-        )
+def _else_well(staffed, door):
+    """Nothing else is red."""
 
 
 @pytest.fixture

@@ -5,30 +5,10 @@ import time
 import pytest
 
 from db import sources
-from db.models import Feed, Source, User, Worker
+from db.models import Feed, Source, User
 from db.models_limits import Breaker, Quota
 from db.models_runs import Run
 from tasks.metrics import bemserver
-
-
-@pytest.fixture
-def diagnose(here):
-    """Run the doctor; returns its findings by what they are about."""
-
-    def diagnosed(*, status):
-        found = here.json("doctor", status=status)
-        return {finding["what"]: finding for finding in found}
-
-    return diagnosed
-
-
-@pytest.fixture
-def staffed(ledger):
-    """A worker that is alive."""
-    with ledger.write() as session:
-        session.add(
-            Worker(name="w", queues="urgent,default,bulk", slots=1, started_at=0, seen_at=9e9)
-        )
 
 
 def test_all_is_well(diagnose, staffed):
@@ -36,14 +16,8 @@ def test_all_is_well(diagnose, staffed):
     found = diagnose(status=0)
     assert {finding["state"] for finding in found.values()} == {"ok"}
     assert set(found) == {
-        "settings",
-        "home",
-        "database",
-        "clocks",
-        "workers",
-        "broker",
-        "source plant",
-        "Beeminder alice",
+        *("settings", "home", "disk", "database", "clocks", "keys", "workers", "beat", "work"),
+        *("broker", "callbacks", "Beeminder's clock", "source plant", "Beeminder alice"),
     }
 
 
@@ -199,7 +173,7 @@ def test_what_others_can_read_is_odd(diagnose, staffed, folder):
     assert (found["settings"]["state"], found["home"]["state"]) == ("odd", "odd")
 
 
-def test_people_read_lines(here, staffed):
+def test_people_read_lines(here, staffed, door):
     """One line each, state first."""
     lines = here("doctor").stdout.splitlines()
     assert all(line.startswith("ok ") for line in lines)
