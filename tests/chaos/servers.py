@@ -36,6 +36,7 @@ class Server:
         while not self.answers():
             if self._process.poll() is not None:  # its port or lock was not free yet
                 time.sleep(0.3)
+                self.stop()
                 self._process = self._spawn()
             assert time.monotonic() < ends_at, f"the {self.name} of this run did not start"
             time.sleep(0.05)
@@ -52,6 +53,8 @@ class Server:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        if process.stdin is not None:
+            process.stdin.close()
         for pid in tree:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGCONT)

@@ -10,7 +10,7 @@ from tests.chaos.run import Size, run
 
 pytestmark = [pytest.mark.chaos, pytest.mark.blackbox, pytest.mark.timeout(300)]
 
-SHORT = Size(seconds=10.0, people=3, goals=4, clients=40, gap=2.0, hold=4.0)
+SHORT = Size(seconds=9.0, people=3, goals=4, clients=40, gap=2.0, hold=4.0)
 RUNS = [(1, plan.PLACES[0]), (4, plan.PLACES[1])]  # of these more than one kind of server breaks
 
 
