@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.chaos import plan
-from tests.chaos.run import Size, run, temporary
+from tests.chaos.run import run, temporary
+from tests.chaos.scene import Size
 
 EXAMPLES = """
 examples:

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.chaos import plan
-from tests.chaos.run import Size, run
+from tests.chaos.run import run
+from tests.chaos.scene import Size
 
 pytestmark = [pytest.mark.chaos, pytest.mark.blackbox, pytest.mark.timeout(300)]
 

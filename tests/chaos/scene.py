@@ -1,0 +1,177 @@
+"""Everything that is there during a run: servers, links, simulators, processes, callers."""
+
+import contextlib
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from cryptography.fernet import Fernet
+
+from simulators.server import LocalServer
+from tests.blackbox.house import BIN, SECRET, free_port
+from tests.blackbox.link import Link
+from tests.chaos import plan
+from tests.chaos.callers import Callers
+from tests.chaos.clocks import WrongClock
+from tests.chaos.hands import Hands
+from tests.chaos.keeper import Keeper
+from tests.chaos.record import LedgerRead
+from tests.chaos.scenery import Scenery
+from tests.chaos.servers import Broker, Postgres
+from tests.chaos.weather import Weather
+
+COMMANDS = {
+    "web": ["web"],
+    "worker1": ["worker"],
+    "worker2": ["worker"],
+    "beat": ["beat"],
+    "beat2": ["beat"],
+}
+DISK_BYTES = 48_000_000
+READY_SECONDS = 60.0
+QUIET_SECONDS = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much of everything. `seconds` of trouble, a fault every `gap` of them; `hold` as set."""
+
+    seconds: float
+    people: int = 4
+    goals: int = 6
+    clients: int = 40
+    gap: float = 4.0
+    hold: float = 8.0
+
+
+class Scene:
+    """Everything that is there during a run."""
+
+    def __init__(
+        self, stack: contextlib.ExitStack, seed: int, place: str, size: Size, folder: Path
+    ) -> None:
+        self.folder = folder
+        self.home = folder / "home"
+        self.home.mkdir(mode=0o700)
+        self.scenery = Scenery(people=size.people, goals=size.goals, seed=seed)
+        self.weather = Weather(self.scenery.app, seed=seed)
+        self.vendors = stack.enter_context(LocalServer(self.weather))
+        port = int(self.vendors.url.rpartition(":")[2])
+        self.links = {"vendors": stack.enter_context(Link(port))}
+        self.port = free_port()
+        settings = {
+            "WAGGLE_HOME": str(self.home),
+            "PORT": str(self.port),
+            "WAGGLE_BEEMINDER_URL": f"http://127.0.0.1:{self.links['vendors'].port}",
+            "WAGGLE_CALLBACK_SECRETS": SECRET,
+            "WAGGLE_HOLD_SECONDS": str(size.hold),
+            "WAGGLE_LOG_LEVEL": "info",
+            "WAGGLE_SECRET_KEYS": Fernet.generate_key().decode(),
+        }
+        database, broker, disk = None, None, None
+        self.ledger_url = f"sqlite:///{self.home / 'waggle.db'}"
+        if place == plan.EMBEDDED:
+            disk = stack.enter_context(small_disk(self.home))
+        else:
+            database = Postgres(folder)
+            broker = Broker(place.partition("+")[2], folder / "broker")
+            for name, server in (("database", database), ("broker", broker)):
+                stack.callback(server.close)
+                server.start()
+                self.links[name] = stack.enter_context(Link(server.port))
+            self.ledger_url = database.url(database.port)
+            settings["DATABASE_URL"] = database.url(self.links["database"].port)
+            settings["BROKER_URL"] = broker.url(self.links["broker"].port)
+        commands = {
+            name: words for name, words in COMMANDS.items() if name != "beat2" or seed % 2 == 0
+        }
+        clocks = (
+            dict.fromkeys(commands, WrongClock(folder / "clock"))
+            if place == plan.EMBEDDED
+            else {name: WrongClock(folder / f"clock-{name}") for name in commands}
+        )
+        kept = {name: os.environ[name] for name in ("PATH", "LANG", "TZ") if name in os.environ}
+        self.settings = kept | settings
+        self.keeper = Keeper(
+            commands,
+            {name: self.settings | clocks[name].environment() for name in commands},
+            folder,
+            self.port,
+        )
+        self.hands = Hands(
+            self.keeper, self.links, list(dict.fromkeys(clocks.values())), database, broker, disk
+        )
+        self.callers = Callers(
+            self.scenery, f"http://127.0.0.1:{self.port}", clients=size.clients, seed=seed
+        )
+
+    def start(self, say: Callable[[str], None]) -> None:
+        """Declared, started, and ready for callbacks."""
+        url = f"http://127.0.0.1:{self.links['vendors'].port}"
+        file = self.scenery.declare(self.folder / "waggle.toml", url)
+        done = subprocess.run(
+            [BIN / "waggle", "apply", str(file)],
+            env=self.settings,
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        file.unlink()
+        self.keeper.start()
+        self._wait(self.keeper.all_ready, READY_SECONDS)
+        with contextlib.closing(LedgerRead(self.ledger_url)) as ledger:
+            unseen = "SELECT count(*) AS n FROM feed WHERE last_synced_at IS NULL"
+            self._wait(lambda: not ledger.rows(unseen)[0]["n"], READY_SECONDS, pause=0.3)
+            feeds = ledger.rows("SELECT count(*) AS n FROM feed")[0]["n"]
+        say(f"{feeds} feeds of {len(self.scenery.goals)} goals are linked and synced")
+
+    def wait_until_quiet(self, say: Callable[[str], None]) -> dict[str, int]:
+        """Nothing is left to do; what still is after `QUIET_SECONDS`."""
+        ledger = LedgerRead(self.ledger_url)
+        left: dict[str, int] = {}
+
+        def quiet() -> bool:
+            nonlocal left
+            left = ledger.unfinished()
+            say(f"        waiting for {left or 'nothing'}")
+            return not left and self.keeper.all_ready()
+
+        with contextlib.closing(ledger), contextlib.suppress(TimeoutError):
+            self._wait(quiet, QUIET_SECONDS, pause=0.5)
+        return left
+
+    @staticmethod
+    def _wait(until: Callable[[], bool], seconds: float, *, pause: float = 0.1) -> None:
+        ends_at = time.monotonic() + seconds
+        while not until():
+            if time.monotonic() > ends_at:
+                raise TimeoutError
+            time.sleep(pause)
+
+
+@contextlib.contextmanager
+def small_disk(folder: Path) -> Iterator[Path]:
+    """The folder is a small file system of its own, so that it can be full."""
+    command = [
+        "/bin/mount",
+        "-t",
+        "tmpfs",
+        "-o",
+        f"size={DISK_BYTES},mode=0700",
+        "tmpfs",
+        str(folder),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"chaos ring: no small disk can be mounted here: {done.stderr.strip()}")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["/bin/umount", "--lazy", str(folder)], check=True)
