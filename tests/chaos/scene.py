@@ -32,8 +32,9 @@ COMMANDS = {
     "beat2": ["beat"],
 }
 DISK_BYTES = 48_000_000
-READY_SECONDS = 60.0
-QUIET_SECONDS = 120.0
+READY_SECONDS = 120.0
+STUCK_SECONDS = 60.0  # longer than any pause between two tries in the first minutes
+POLL_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,18 +134,18 @@ class Scene:
         say(f"{feeds} feeds of {len(self.scenery.goals)} goals are linked and synced")
 
     def wait_until_quiet(self, say: Callable[[str], None]) -> dict[str, int]:
-        """Nothing is left to do; what still is after `QUIET_SECONDS`."""
-        ledger = LedgerRead(self.ledger_url)
-        left: dict[str, int] = {}
-
-        def quiet() -> bool:
-            nonlocal left
+        """Nothing is left to do; or what still is when nothing changed for `STUCK_SECONDS`."""
+        changed_at = time.monotonic()
+        with contextlib.closing(LedgerRead(self.ledger_url)) as ledger:
             left = ledger.unfinished()
-            say(f"        waiting for {left or 'nothing'}")
-            return not left and self.keeper.all_ready()
-
-        with contextlib.closing(ledger), contextlib.suppress(TimeoutError):
-            self._wait(quiet, QUIET_SECONDS, pause=0.5)
+            while left or not self.keeper.all_ready():
+                before, left = left, ledger.unfinished()
+                if left != before:
+                    changed_at = time.monotonic()
+                    say(f"        waiting for {left or 'processes'}")
+                if time.monotonic() - changed_at > STUCK_SECONDS:
+                    break
+                time.sleep(POLL_SECONDS)
         return left
 
     @staticmethod
