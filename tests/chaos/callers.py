@@ -67,7 +67,8 @@ class Callers:
             raise self.trouble[0]
 
     async def _run(self) -> None:
-        limits = httpx.Limits(max_connections=None, max_keepalive_connections=self._clients)
+        # One that is kept may be closed by the receiver just when it is used again.
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
         async with httpx.AsyncClient(timeout=PATIENCE_SECONDS, limits=limits) as http:
             try:
                 await asyncio.gather(*(self._call_on(http) for _ in range(self._clients)))
