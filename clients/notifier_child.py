@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import re
+import resource
 import sys
 import sysconfig
 import threading
@@ -27,6 +28,8 @@ from clients.redaction import scrub_text
 READ_SECONDS = 60.0
 CONNECT_SECONDS = 8.0
 LONGEST_REASON = 200
+# Apprise reads and unpacks an answer whole, however large it turns out to be.
+MOST_MEMORY = 512 * 1024 * 1024
 SHORTEST_SECRET = 4
 # What shows something on this machine, or writes to its log.
 LOCAL = frozenset(
@@ -50,6 +53,7 @@ class RefusedError(PermissionError):
 def main() -> None:
     """Do the job; the process ends with the last letter, or when its time is over."""
     sys.dont_write_bytecode = True
+    resource.setrlimit(resource.RLIMIT_DATA, (MOST_MEMORY, MOST_MEMORY))
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what a plugin prints is no word of ours
     job = json.load(sys.stdin)

@@ -1,7 +1,11 @@
 """The process that asks Apprise: watched, bounded, and silent about what it was given."""
 
+import contextlib
+import gzip
 import os
+import resource
 import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -90,3 +94,42 @@ def test_no_part_of_an_address_is_in_a_reason(url):
     assert "canary" not in notifier_child._clean(
         quoted, f"{url}/canary-path/canary-token/canary-two?p=canary%40word"
     )
+
+
+class Bomb(BaseHTTPRequestHandler):
+    """A service whose answers stand for two gigabytes."""
+
+    packed = gzip.compress(bytes(64 * 1024 * 1024), compresslevel=1) * 32
+
+    def do_POST(self):
+        """Take the message, and answer with all of it."""
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.send_header("Content-Encoding", "gzip")
+        self.send_header("Content-Length", str(len(self.packed)))
+        self.end_headers()
+        with contextlib.suppress(ConnectionError):  # who has enough of it hangs up
+            self.wfile.write(self.packed)
+
+    def log_message(self, *_args):
+        """Nobody listens."""
+
+
+def test_an_answer_that_is_a_bomb_takes_no_more_than_its_share():
+    """The process may have so much memory; the other letter of the job is told all the same."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Bomb) as server, listening() as listener:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            letters = [
+                Letter("bomb", f"json://127.0.0.1:{server.server_port}/", "t", "b"),
+                Letter("other", listener.url("x"), "t", "b"),
+            ]
+            found = by_key(notifier.send(letters, guard=OPEN, seconds=20))
+        finally:
+            server.shutdown()
+            thread.join()
+    assert found["other"].ok
+    assert not found["bomb"].ok
+    most = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
+    assert most < notifier_child.MOST_MEMORY * 1.3
