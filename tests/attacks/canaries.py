@@ -89,6 +89,7 @@ def settings(house_url: str = "http://127.0.0.1:9") -> dict[str, str]:
         "WAGGLE_NOTIFY": f"json://{NOTIFY}:{NOTIFY}@127.0.0.1:9/{NOTIFY}",
         "WAGGLE_PRIVATE_ADDRESSES": "allow",
         "WAGGLE_LOG_LEVEL": "debug",
+        "WAGGLE_HOLD_SECONDS": "3",  # what fails goes on to fail without anybody who waits
     }
 
 
@@ -138,9 +139,13 @@ def declared(house: House) -> Path:
 def trouble(house: House) -> None:
     """Everything fails once, and every vendor repeats in its answer what it was sent."""
     for path, secret in (
-        ("/bemserver/", PASSWORD), ("/bmparts/", bmparts_demo.KEY), ("/bime/", bime_demo.TOKEN),
-        ("/rime/", rime_demo.API_KEY), ("datapoints", TOKEN), ("goals", TOKEN),
-    ):  # fmt: skip
+        ("/bemserver/.*timeseries", PASSWORD),
+        ("/bmparts/", bmparts_demo.KEY),
+        ("/bime/", bime_demo.TOKEN),
+        ("/rime/", rime_demo.API_KEY),
+        ("datapoints", TOKEN),
+        ("goals", TOKEN),
+    ):
         for status in (500, 422, 401):
             said = {"error": f"not with {secret}", "message": secret, "errors": {secret: [secret]}}
             house.sims.faults.add(Fault(path=path, status=status, body=said))
@@ -171,9 +176,9 @@ def connected(house: House, browser: httpx.Client, name: str) -> str:
     return token
 
 
-def crawled(browser: httpx.Client, places: Places, who: str, *, most: int = 90) -> int:
-    """Every page that leads from the front page, and what its headers say; how many there were."""
-    known, left = {"/"}, ["/"]
+def crawled(browser: httpx.Client, places: Places, who: str, *begin: str, most: int = 60) -> int:
+    """Pages that lead from these, and what their headers say; how many there were."""
+    known, left = set(begin), list(begin)
     while left and len(known) < most:
         path = left.pop(0)
         if "stream" in path or path.startswith(("/bime/connect", "/beeminder/connect")):

@@ -1,7 +1,6 @@
 """No secret is anywhere but in its place: the whole installation, at its most talkative."""
 
 import re
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -11,15 +10,13 @@ from tests.attacks import canaries
 from tests.attacks.canaries import ALWAYS, CHANNEL, SECRET, TYPED, Places
 from tests.blackbox.house import House
 
-pytestmark = [pytest.mark.blackbox, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.blackbox, pytest.mark.timeout(400)]
 
 COMMANDS = (
     ("status", "--json"), ("events", "--json"), ("runs",), ("gates",), ("doctor",),
     ("explain", "alice/energy", "today"), ("explain", "alice/cold", "today"),
-    ("reconcile", "alice/energy"), ("sync", "alice/energy", "--preview"),
-    ("sync", "alice/parts", "--preview"), ("sync", "alice/cold", "--wait"),
-    ("source", "check", "refused"), ("source", "check", "shop"), ("source", "check", "etl"),
-    ("notify", "test"), ("keys", "rotate"),
+    ("reconcile", "alice/energy"), ("sync", "alice/parts", "--preview"),
+    ("source", "check", "refused"), ("notify", "test"), ("keys", "rotate"),
 )  # fmt: skip
 # What shows a secret because it was asked for it.
 SHOWN = {"apply": "hook", "hook": "hook"}
@@ -79,23 +76,25 @@ def people(house: House, places: Places) -> dict[str, str]:
         ):
             carol.post(path, data={"csrf": csrf})
         known["session"] = carol.cookies["waggle_session"]
-        canaries.crawled(carol, places, "carol")
-    for who, arguments in (("alice", ("--user", "alice")), ("operator", ())):
+        canaries.crawled(carol, places, "carol", "/")
+    for who, arguments, first in (
+        ("alice", ("--user", "alice"), "/"),
+        ("operator", (), "/operator/tables/"),
+    ):
         link = house.run("login", *arguments).stdout.strip().splitlines()[-1]
         known[f"login link of {who}"] = link.rpartition("/")[2]
         with httpx.Client(base_url=house.url, timeout=30, follow_redirects=True) as browser:
             browser.get(link)
-            assert canaries.crawled(browser, places, who) > 20
+            assert canaries.crawled(browser, places, who, first, "/") > 20
     house.sims.beeminder.calls.deauthorize("carol", app="waggle")
     return known
 
 
 def commands(house: House, places: Places) -> None:
     """What the command line says, also to what is wrong."""
-    with ThreadPoolExecutor(3) as pool:
-        ran = pool.map(lambda arguments: house.run(*arguments, status=None), COMMANDS)
-        for arguments, done in zip(COMMANDS, ran, strict=True):
-            places.saw(" ".join(arguments), done.stdout + done.stderr)
+    for arguments in COMMANDS:
+        done = house.run(*arguments, status=None)
+        places.saw(" ".join(arguments), done.stdout + done.stderr)
     for name, text in WRONG.items():
         file = house.folder / "wrong.toml"
         file.write_text(text)
