@@ -7,7 +7,7 @@ every outside call has a deadline of its own.
 
 from celery import Celery
 
-from worker import broker, life, schedule
+from worker import broker, schedule
 from worker.settings import Settings
 
 QUEUES = broker.LANES
@@ -45,8 +45,6 @@ def make(settings: Settings) -> Celery:
         worker_prefetch_multiplier=1,
         worker_redirect_stdouts=False,
         worker_send_task_events=False,
-        # Of a cold shutdown (SIGQUIT): `worker.life` hands back what is not over by then.
-        worker_soft_shutdown_timeout=life.GRACE_SECONDS,
         worker_state_db=None,
     )
     return app

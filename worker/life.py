@@ -93,6 +93,8 @@ class Life:
             log.warning("worker.leases_left", error=type(error).__name__)
         else:
             log.info("worker.left", handed_back=handed)
+            if handed:  # callbacks may wait for it: nobody has to find it in the next sweep
+                rt.ring("sync", "urgent")
         rt.tracer.close()
 
     def _leave(self) -> None:

@@ -13,6 +13,7 @@ from worker import app as celery_app
 from worker import broker, interpreter, logs, runtime, tracing
 from worker.bells import Bells
 from worker.life import Life
+from worker.listener import BellWorker
 from worker.settings import Settings
 
 WORK_QUEUES = ("urgent", "default", "bulk")
@@ -64,7 +65,8 @@ def worker(
 
         signals.worker_ready.connect(ready, weak=False)
         signals.worker_shutting_down.connect(stopping, weak=False)
-        app.Worker(
+        BellWorker(
+            app=app,
             # RabbitMQ lets no two workers of one name in, and by itself each is named by its host.
             hostname=f"{rt.owner.replace(':', '-')}@waggle",
             pool="threads",

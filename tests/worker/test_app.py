@@ -7,7 +7,7 @@ import pytest
 
 from db.states import Lane
 from worker import app as celery_app
-from worker import life, settings
+from worker import settings
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("clients", "db", "simulators", "tasks", "webhooks", "worker")
@@ -104,11 +104,6 @@ def test_the_broker_may_come_later_and_go(app):
     """A start waits for it, and work that runs goes on without it: its lease is in the ledger."""
     assert app.conf.broker_connection_retry_on_startup is True
     assert app.conf.worker_cancel_long_running_tasks_on_connection_loss is False
-
-
-def test_a_cold_shutdown_leaves_the_time_that_work_is_given(app):
-    """SIGQUIT waits as long as SIGTERM before what is not over is handed back."""
-    assert app.conf.worker_soft_shutdown_timeout == life.GRACE_SECONDS
 
 
 def calls():

@@ -160,6 +160,7 @@ def test_stopping_hands_leases_back_with_a_higher_epoch(world, rt, life, exits):
     assert (feed.lease_owner, feed.lease_until, feed.epoch) == (None, 0.0, held.epoch + 1)
     assert known(world) == []
     assert exits.statuses == [0]
+    assert world.rung[-1] == ("sync", "urgent")
     with world.ledger.write() as session, pytest.raises(feeds.FencedError):
         feeds.finish(session, held, now=world.clock.at, next_at=world.clock.at, written=1)
 
