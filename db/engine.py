@@ -26,6 +26,20 @@ BUSY_TIMEOUT_MS = 10_000
 IDLE_SECONDS = 0.5  # no server is restarted within that
 AWAY = (OperationalError, InterfaceError, PoolTimeoutError)
 """The database does not answer, or its disk is full; what was begun is as it was committed last."""
+# Nobody waits for a server, or for each other, without an end. Set by a statement and not at the
+# start of a connection: a pooler lets none of these through there.
+LIMITS = (
+    "SET statement_timeout = '30s'; SET lock_timeout = '10s'; "
+    "SET idle_in_transaction_session_timeout = '60s'"
+)
+# A server that is gone without a word is noticed after half a minute.
+LINK = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 4,
+    "tcp_user_timeout": 30_000,
+}
 
 
 def insert(session: Session, table: type[SQLModel]) -> Any:  # noqa: ANN401 -- one of two types
@@ -101,8 +115,13 @@ def _postgresql(url: URL, *, pool: int) -> Engine:
         pool_size=pool,
         max_overflow=0,
         pool_timeout=10,
-        connect_args={"connect_timeout": 5, "application_name": "waggle"},
+        connect_args={"application_name": "waggle", **LINK},
     )
+
+    @event.listens_for(engine, "connect")
+    def limit(connection: Any, _entry: ConnectionPoolEntry) -> None:  # noqa: ANN401 -- the driver's
+        connection.execute(LIMITS)
+        connection.commit()
 
     @event.listens_for(engine, "checkin")
     def note(_connection: Any, entry: ConnectionPoolEntry) -> None:  # noqa: ANN401 -- the driver's

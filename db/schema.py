@@ -63,6 +63,9 @@ def migrate(ledger: Ledger, *, copies_in: Path | None = None) -> Migration | Non
             return None
     with ledger.engine.begin() as connection:
         if connection.dialect.name == "postgresql":
+            # A migration, and whoever waits for another one's, takes the time that it takes.
+            connection.execute(text("SET LOCAL statement_timeout = 0"))
+            connection.execute(text("SET LOCAL lock_timeout = 0"))
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK})
         return _upgrade(connection, copies_in)
 

@@ -28,12 +28,22 @@ from worker.vendor_http import VendorClient
 log = structlog.get_logger(__name__)
 
 SLOTS = 16
+FEWEST_CONNECTIONS = 5
+MOST_CONNECTIONS = 20  # more are never busy at once: one process has one processor
 HTTP_LIMITS = httpx.Limits(max_connections=200, max_keepalive_connections=50, keepalive_expiry=30)
 
 
 def name() -> str:
     """Who holds a lease: unique to this start of this process."""
     return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+
+
+def connections(slots: int) -> int:
+    """How many connections to a database server so many slots share.
+
+    A slot waits for vendors most of the time, and holds none meanwhile.
+    """
+    return min(MOST_CONNECTIONS, max(FEWEST_CONNECTIONS, slots // 2 + 2))
 
 
 @contextlib.contextmanager
@@ -46,7 +56,7 @@ def build(
 ) -> Iterator[Runtime]:
     """A runtime for the block; the database is migrated if it is behind."""
     tracer = tracer or NoTracer()
-    ledger = Ledger(settings.database_url)
+    ledger = Ledger(settings.database_url, pool=connections(slots))
     # One for the process: it takes longer than a callback, and more memory than a hundred of them.
     tls = httpx.create_ssl_context()
     with (

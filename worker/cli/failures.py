@@ -20,6 +20,11 @@ WRONG_INPUT = (
     ("tasks.declare_problems", "DeclarationError"),
     ("db.backup_file", "BackupError"),
 )
+FULL = ("too many clients", "remaining connection slots", "too many connections")
+TOO_MANY = (
+    "each process keeps up to 11 connections (docs/scaling.md has the sums): raise PostgreSQL's "
+    "max_connections, run fewer processes, or put a pooler before it"
+)
 
 
 class Failed(click.ClickException):
@@ -74,7 +79,10 @@ def _known(exc: Exception) -> Failed | None:
     if _is(exc, "db.vault", "VaultError"):
         return Failed(f"WAGGLE_SECRET_KEYS: {exc}")
     if _is(exc, "sqlalchemy.exc", "DBAPIError") or _is(exc, "sqlalchemy.exc", "ArgumentError"):
-        return Failed(f"the database at DATABASE_URL: {_first_line(exc)}")
+        line = _first_line(exc)
+        if any(full in line for full in FULL):
+            line += f"; {TOO_MANY}"
+        return Failed(f"the database at DATABASE_URL: {line}")
     return None
 
 
