@@ -134,3 +134,22 @@ def test_a_folder_with_a_percent_sign_is_a_folder(
     monkeypatch.setattr(schema, "MIGRATIONS", odd / "migrations")
     with closing(Ledger(f"sqlite:///{tmp_path}/waggle.db")) as ledger:
         assert schema.migrate(ledger) is not None
+
+
+def test_nothing_is_written_between_copy_and_migration(
+    old: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who comes meanwhile waits: a callback that was answered is in the copy, or came after all."""
+    copied, tried = copies.copy_database, []
+
+    def copy(source: Path, target: Path) -> None:
+        copied(source, target)
+        with closing(sqlite3.connect(source, timeout=0, isolation_level=None)) as other:
+            tried.append(True)
+            with pytest.raises(sqlite3.OperationalError, match="locked"):
+                other.execute("BEGIN IMMEDIATE")
+
+    monkeypatch.setattr(copies, "copy_database", copy)
+
+    assert schema.migrate(old, copies_in=tmp_path / "backups") is not None
+    assert tried == [True]
