@@ -4,11 +4,9 @@ import contextlib
 import os
 import signal
 import sqlite3
-import threading
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Self
 
 import httpx
 import pytest
@@ -16,6 +14,7 @@ import pytest
 from db import schema
 from simulators.faults import Fault
 from tests.blackbox import previous
+from tests.blackbox.callers import GOALS, Callers
 from tests.blackbox.conftest import EMBEDDED
 from tests.blackbox.house import SECRET, House, free_port
 from tests.blackbox.previous import Process
@@ -23,7 +22,6 @@ from tests.blackbox.services import Services
 
 pytestmark = [pytest.mark.blackbox, pytest.mark.timeout(180)]
 
-GOALS = ("energy", "output")
 SERVERS = "postgresql+rabbitmq"
 # Each takes a quarter of a minute. Tables are changed under workers where there are many of them.
 WAYS = [
@@ -31,54 +29,6 @@ WAYS = [
     pytest.param(SERVERS, previous.COMMIT, marks=pytest.mark.services),
     pytest.param(SERVERS, previous.SCHEMA, marks=pytest.mark.services),
 ]
-
-
-class Callers:
-    """Beeminder, calling back for every goal without a pause, wherever the proxy sends it."""
-
-    def __init__(self, house: House, url: str) -> None:
-        self.url = url
-        self.answers: Counter[tuple[str, str]] = Counter()
-        self._http = house.http
-        self._lock = threading.Lock()
-        self._ended = threading.Event()
-        self._threads = [threading.Thread(target=self._call, args=(slug,)) for slug in GOALS]
-        self._busy: Counter[str] = Counter()
-
-    def __enter__(self) -> Self:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        for thread in self._threads:
-            thread.join()
-
-    def answered(self, url: str) -> int:
-        """How many callbacks this receiver has answered."""
-        with self._lock:
-            return sum(count for (at, _), count in self.answers.items() if at == url)
-
-    def drained(self, url: str) -> bool:
-        """Nobody waits for an answer of this receiver any more."""
-        with self._lock:
-            return self._busy[url] == 0
-
-    def _call(self, slug: str) -> None:
-        while not self._ended.is_set():
-            with self._lock:
-                url = self.url
-                self._busy[url] += 1
-            try:
-                data = {"username": "alice", "slug": slug}
-                answer = self._http.post(f"{url}/beeminder/autofetch/{SECRET}", data=data)
-                outcome = f"{answer.status_code} {answer.json()['status']}"
-            except httpx.HTTPError as error:
-                outcome = f"lost: {error!r}"
-            with self._lock:
-                self._busy[url] -= 1
-                self.answers[url, outcome] += 1
 
 
 @pytest.fixture

@@ -9,6 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.blackbox.callers import GOALS, Callers
+from tests.blackbox.house import House
 from tests.deploy import proxies
 from tests.deploy.proxies import PROGRAMS, PROXY, Backend
 
@@ -31,6 +33,13 @@ def kind(request: pytest.FixtureRequest) -> str:
 def backend() -> Iterator[Backend]:
     """What the proxy is in front of; it does not listen yet."""
     with contextlib.closing(Backend()) as made:
+        yield made
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[House]:
+    """Waggle on the embedded default."""
+    with House(tmp_path) as made:
         yield made
 
 
@@ -92,6 +101,39 @@ def test_no_address_is_written_down(http: httpx.Client, backend: Backend, tmp_pa
     for name, text in written.items():
         assert "canary" not in text, name
         assert "/beeminder" not in text, name
+
+
+def test_one_machine_is_restarted_and_nobody_is_turned_away(
+    home: House, backend: Backend, tmp_path: Path
+) -> None:
+    """`waggle up` behind Caddy: callers that are held are told 503, the others wait, none is lost.
+
+    What was asked for in that moment is done by the next start.
+    """
+    program = PROGRAMS["caddy"]()
+    if program is None:
+        pytest.skip("caddy is not installed (Debian: caddy)")
+    backend.port = home.port
+    folder = tmp_path / "proxy"
+    folder.mkdir()
+    home.run("apply", str(home.declare(*GOALS)))
+    home.up()
+    with (
+        proxies.running("caddy", program, folder, backend) as url,
+        Callers(home, url) as callers,
+    ):
+        home.wait(lambda: callers.answered(url) > 2)
+        home.grow(0.5)
+        assert home.stop() == 0
+        value = home.grow(0.25)
+        home.up()
+        before = callers.answered(url)
+        home.wait(lambda: callers.answered(url) > before + 4)
+
+    outcomes = {outcome for _, outcome in callers.answers}
+    assert outcomes <= {"200 fresh", "503 late"}, callers.answers
+    home.wait(lambda: list(home.ours("energy").values()) == [pytest.approx(value)])
+    home.wait(lambda: {event["state"] for event in home.json("events")} == {"done"})
 
 
 @pytest.mark.parametrize(
