@@ -83,7 +83,7 @@ def load(
         _fill(connection, tables, backup, done, progress)
         done.migrated = schema.finish(connection)
         _count(connection, done)
-        _number(connection)
+        number_on(connection)
         _secrets(session, done, [*keys, *others], without_secrets=without_secrets)
         _settle(session, now, highest)
     return done
@@ -162,7 +162,7 @@ def _count(connection: Connection, done: Restored) -> None:
             raise BackupError(message)
 
 
-def _number(connection: Connection) -> None:
+def number_on(connection: Connection) -> None:
     """PostgreSQL counts ids by itself: go on behind those that are there."""
     if connection.dialect.name != "postgresql":
         return

@@ -79,8 +79,11 @@ def run(rt: Runtime, *, alone: bool = False) -> bool:
     held, row = claimed
     rt.trace("backfill.claimed")
     with rt.leases.holding([held.feed_id], now):
-        with rt.ledger.read() as session:
-            batch = jobs.load(session, [held])
+        try:
+            with rt.ledger.read() as session:
+                batch = jobs.load(session, [held])
+        except FencedError:
+            return True
         access = Access(rt, batch.user.id or 0)
         chunk = Chunk(batch=batch, job=batch.jobs[0], row=row, access=access)
         try:

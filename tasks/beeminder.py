@@ -109,7 +109,10 @@ class Access:
 
     def _user(self) -> User:
         with self._rt.ledger.read() as session:
-            user = session.get_one(User, self.user_id)
+            user = session.get(User, self.user_id)
+        if user is None:
+            message = "this person is not here any more"
+            raise ReauthorizeError(message, reason="person_left")
         if user.state == UserState.DEAUTHORIZED or user.token_cipher is None:
             message = f"{user.username} has taken our access away; connect again to go on"
             raise ReauthorizeError(message, reason="deauthorized")

@@ -32,8 +32,11 @@ def run(rt: Runtime, *, alone: bool = False) -> bool:
     if not claims:
         return False
     with rt.leases.holding([held.feed_id for held in claims], now):
-        with rt.ledger.read() as session:
-            batch = jobs.load(session, claims)
+        try:
+            with rt.ledger.read() as session:
+                batch = jobs.load(session, claims)
+        except FencedError:
+            return True
         access = Access(rt, batch.user.id or 0)
         turns = Turns(rt, access, since=now)
         try:

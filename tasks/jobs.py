@@ -14,7 +14,7 @@ from clients.errors import Permanent
 from clients.gate import Gate
 from db import breakers, covers, sources
 from db.covers import Asker
-from db.feeds import Claim
+from db.feeds import Claim, FencedError
 from db.models import Feed, Goal, Source, User
 from db.models_points import Day
 from db.states import FeedState
@@ -95,8 +95,13 @@ _LINKED = select(func.count()).where(
 
 
 def load(session: Session, claims: Sequence[Claim]) -> Batch:
-    """Read what the claims are about. All of them are of one source."""
-    source = session.get_one(Source, claims[0].source_id)
+    """Read what the claims are about. All of them are of one source.
+
+    Raises `FencedError` where all of it is gone: its person has left since it was claimed.
+    """
+    source = session.get(Source, claims[0].source_id)
+    if source is None:
+        raise FencedError
     jobs = []
     for held in claims:
         feed = session.get_one(Feed, held.feed_id)

@@ -134,7 +134,10 @@ def _reconcile(
 ) -> Report:
     claims = sorted(claims, key=lambda held: held.feed_id)
     with rt.ledger.read() as session:
-        goal = session.get_one(Goal, session.get_one(Feed, claims[0].feed_id).goal_id)
+        feed = session.get(Feed, claims[0].feed_id)
+        if feed is None:  # its person has left since it was claimed
+            raise FencedError
+        goal = session.get_one(Goal, feed.goal_id)
         user = session.get_one(User, goal.user_id)
     access = Access(rt, user.id or 0)
     with outages.counted(rt, access):

@@ -57,8 +57,11 @@ def run(rt: Runtime, lane: Lane, *, alone: bool = False) -> bool:
         return not alone and callbacks.look_one_up(rt)
     rt.trace("claimed")
     with rt.leases.holding([held.feed_id for held in claims], now):
-        with rt.ledger.read() as session:
-            batch = jobs.load(session, claims)
+        try:
+            with rt.ledger.read() as session:
+                batch = jobs.load(session, claims)
+        except FencedError:
+            return True
         with (
             gates.errand(min(held.lane for held in claims)),
             tracing.work(

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import JSON, Boolean, Column, Float, Integer, Table, insert, select
 from sqlmodel import Session
 
-from db import ciphers
+from db import ciphers, restoring
 from db.metadata import METADATA
 from db.vault import Vault
 
@@ -24,6 +24,7 @@ def fill(session: Session, vault: Vault, *, word: str = "canary", number: int = 
                     if cipher.hashed:
                         row[cipher.hashed] = vault.fingerprint(secret)
         session.connection().execute(insert(table).values(row))
+    restoring.number_on(session.connection())
 
 
 def _value(table: Table, column: Column[Any], word: str, number: int) -> object:

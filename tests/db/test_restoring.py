@@ -147,7 +147,7 @@ def test_what_is_not_empty_is_left_alone(full: Ledger, tmp_path: Path) -> None:
     """Unless it is said that it may go."""
     path = back_up(full, tmp_path)
     with full.write() as session:
-        session.add(User(id=9, username="since"))
+        session.add(User(username="since"))
     before = told(full)
     with pytest.raises(restoring.NotEmptyError, match="user"):
         restore(full, path)

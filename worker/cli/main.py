@@ -39,6 +39,7 @@ COMMANDS = {
     "hook": ("setup", "Print a person's reminder URL."),
     "doctor": ("doctor", "Check settings, database, broker, workers, sources and Beeminder."),
     "notify": ("notifying", "Send a test to the addresses in WAGGLE_NOTIFY."),
+    "person": ("person", "Everything about one person: to hand out, or to delete."),
     "keys": ("keys", "Look after the keys that encrypt what is stored."),
     "backup": ("backing_up", "Write everything that the ledger knows into one file."),
     "restore": ("restoring", "Put a backup into an empty database."),
