@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import delete, or_, text, update
+from sqlalchemy import or_, text, update
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
-from db import engine
+from db import engine, retention
 from db.models import UNTOLD
 from db.models_pages import Alert
 
@@ -72,6 +72,6 @@ def any_untold(session: Session, before: float) -> bool:
     return found.first() is not None
 
 
-def forget(session: Session, cleared_before: float) -> None:
-    """Delete what was over before then."""
-    session.connection().execute(delete(Alert).where(col(Alert.cleared_at) < cleared_before))
+def forget(session: Session, cleared_before: float) -> int:
+    """Delete some of what was over before then; returns how many."""
+    return retention.some(session, Alert, col(Alert.cleared_at) < cleared_before)

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from sqlalchemy import delete
 from sqlmodel import Session, col
 
+from db import retention
 from db.models_pages import Deed
 
 
@@ -36,5 +36,5 @@ def record(
 
 
 def forget(session: Session, done_before: float) -> int:
-    """Delete what was done before then; returns how many."""
-    return session.connection().execute(delete(Deed).where(col(Deed.at) < done_before)).rowcount
+    """Delete some of what was done before then; returns how many."""
+    return retention.some(session, Deed, col(Deed.at) < done_before)

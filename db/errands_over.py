@@ -1,9 +1,10 @@
 """Errands that nobody will end any more, and those that ended long ago."""
 
-from sqlalchemy import and_, delete, func, or_, select, update
+from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 
+from db import retention
 from db.errands import MOST_TRIES
 from db.models_pages import Errand
 from db.states import ErrandState
@@ -43,17 +44,9 @@ def give_up(session: Session, now: float) -> int:
 
 
 def forget(session: Session, ended_before: float) -> int:
-    """Delete those that ended before then; how many that were."""
-    return (
-        session.connection()
-        .execute(
-            delete(Errand).where(
-                col(Errand.state) != ErrandState.WAITING.value,
-                col(Errand.ended_at) < ended_before,
-            )
-        )
-        .rowcount
-    )
+    """Delete some of those that ended before then; how many that were."""
+    ended = col(Errand.state) != ErrandState.WAITING.value
+    return retention.some(session, Errand, and_(ended, col(Errand.ended_at) < ended_before))
 
 
 def _over(now: float) -> ColumnElement[bool]:

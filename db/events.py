@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sqlalchemy import CursorResult, Float, Select, and_, bindparam, delete, or_, select, update
+from sqlalchemy import CursorResult, Float, Select, and_, bindparam, or_, select, update
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
-from db import breakers, endings, inbox, leasing
+from db import breakers, endings, inbox, leasing, retention
 from db.covers import Asker
 from db.models import Cover, Event
 from db.states import EventKind, EventState
@@ -254,10 +254,7 @@ def _open_since(received_before: float, kinds: Collection[EventKind]) -> ColumnE
 
 
 def forget(session: Session, finished_before: float) -> int:
-    """Delete finished events, and what they were covered by, from before then."""
-    changed = session.connection().execute(
-        delete(Event).where(
-            col(Event.state).in_(inbox.ENDED), col(Event.finished_at) < finished_before
-        )
-    )
-    return changed.rowcount
+    """Delete some finished events, and what they were covered by, from before then."""
+    over = and_(col(Event.state).in_(inbox.ENDED), col(Event.finished_at) < finished_before)
+    # Whatever ended before then came before then: there is an index of that.
+    return retention.some(session, Event, and_(col(Event.received_at) < finished_before, over))

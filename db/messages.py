@@ -11,12 +11,12 @@ A test is a message that a person asked for: it goes by itself, at once, and is 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import and_, delete, exists, func, or_, select, tuple_, update
+from sqlalchemy import and_, exists, func, or_, select, tuple_, update
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
-from db import engine
+from db import engine, retention
 from db.aliases import alias
 from db.models_pages import Message
 from db.states import MessageState
@@ -233,9 +233,8 @@ def last_test(session: Session, audience: str) -> Message | None:
 
 
 def forget(session: Session, ended_before: float) -> int:
-    """Delete what ended before then; returns how many."""
-    gone = session.connection().execute(delete(Message).where(col(Message.ended_at) < ended_before))
-    return gone.rowcount
+    """Delete some of what ended before then; returns how many."""
+    return retention.some(session, Message, col(Message.ended_at) < ended_before)
 
 
 def ask_test(session: Session, audience: str, channel_id: int | None, *, now: float) -> bool:

@@ -11,11 +11,11 @@ and is None again when its end was told too, or there is nothing more to say.
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import and_, delete, or_, text, update
+from sqlalchemy import and_, or_, text, update
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
-from db import engine
+from db import engine, retention
 from db.models import UNTOLD, Notice
 
 
@@ -152,8 +152,5 @@ def _untold(before: float, at_once: Collection[str]) -> Any:  # noqa: ANN401 -- 
 
 
 def forget(session: Session, cleared_before: float) -> int:
-    """Delete what was cleared before then; returns how many."""
-    changed = session.connection().execute(
-        delete(Notice).where(col(Notice.cleared_at) < cleared_before)
-    )
-    return changed.rowcount
+    """Delete some of what was cleared before then; returns how many."""
+    return retention.some(session, Notice, col(Notice.cleared_at) < cleared_before)

@@ -8,11 +8,12 @@ the covers of the callbacks that these claims answered.
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import and_, func, select
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
+from db import retention
 from db.models import Cover, Event, Feed, Goal, Source, User
 from db.models_points import Datapoint, Day, Sending
 
@@ -95,7 +96,7 @@ def _events(session: Session, feed_id: int, epochs: Collection[int]) -> tuple[Ev
 
 
 def forget(session: Session, sent_before: float) -> int:
-    """Delete sendings from before then, except the last two of each datapoint; returns how many."""
+    """Delete some sendings from before then, never the last two of a datapoint; how many."""
     later = aliased(Sending)
     newer = (
         select(func.count())
@@ -104,9 +105,4 @@ def forget(session: Session, sent_before: float) -> int:
         )
         .scalar_subquery()
     )
-    changed = session.connection().execute(
-        delete(Sending)
-        .where(col(Sending.sent_at) < sent_before, newer >= KEPT)
-        .execution_options(synchronize_session=False)
-    )
-    return changed.rowcount
+    return retention.some(session, Sending, and_(col(Sending.sent_at) < sent_before, newer >= KEPT))

@@ -1,11 +1,23 @@
 """What keeps a ledger and a queue small: retention, workers long gone, bells that nobody heard."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import structlog
+from sqlmodel import Session
 
-from db import alerts, errands_over, events, messages, notices, receipts, workers
+from db import (
+    alerts,
+    deeds,
+    errands_over,
+    events,
+    messages,
+    notices,
+    receipts,
+    retention,
+    workers,
+)
 from tasks import key_ends, outages, put_off
 from tasks.runtime import Runtime
 
@@ -16,6 +28,7 @@ STALE_BELL_SECONDS = 600.0
 RECEIPT_DAYS = 60
 MESSAGE_DAYS = 60
 ERRAND_DAYS = 1
+LINK_DAYS = 1
 
 
 def run(rt: Runtime) -> int:
@@ -31,15 +44,36 @@ def run(rt: Runtime) -> int:
         workers.forget_dead(session, now)
         key_ends.tell(session, rt.providers, now)
         put_off.clear(session, now)
-        notices.forget(session, too_old)
-        alerts.forget(session, too_old)
-        messages.forget(session, max(too_old, now - MESSAGE_DAYS * DAY))
-        errands_over.forget(session, now - ERRAND_DAYS * DAY)
-        receipts.forget(session, max(too_old, now - RECEIPT_DAYS * DAY))
-        forgotten = events.forget(session, too_old)
+    for forget, before in (
+        (notices.forget, too_old),
+        (alerts.forget, too_old),
+        (deeds.forget, too_old),
+        (retention.forget_runs, too_old),
+        (retention.forget_backfills, too_old),
+        (retention.forget_validators, too_old),
+        (retention.forget_gates, too_old),
+        (retention.forget_links, now - LINK_DAYS * DAY),
+        (messages.forget, max(too_old, now - MESSAGE_DAYS * DAY)),
+        (errands_over.forget, now - ERRAND_DAYS * DAY),
+        (receipts.forget, max(too_old, now - RECEIPT_DAYS * DAY)),
+    ):
+        _all(rt, forget, before)
+    forgotten = _all(rt, events.forget, too_old)
     if forgotten:
         log.info("events.forgotten", count=forgotten)
     return forgotten
+
+
+def _all(rt: Runtime, forget: Callable[[Session, float], int], before: float) -> int:
+    """Forget some at a time until nothing is left, or we are told to stop; returns how many."""
+    total = 0
+    while not rt.stopping.is_set():
+        with rt.ledger.write() as session:
+            gone = forget(session, before)
+        total += gone
+        if gone < retention.MOST:
+            break
+    return total
 
 
 def purge_bells(

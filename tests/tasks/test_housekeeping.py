@@ -3,11 +3,18 @@
 import os
 from pathlib import Path
 
-from db import notices, workers
+import pytest
+from sqlalchemy import update
+from sqlmodel import select
+
+from db import notices, retention, workers
+from db.metadata import METADATA
 from db.models import Event, Notice, Worker
+from db.models_limits import Quota
 from db.models_points import Datapoint, Sending
 from tasks import housekeeping
 from tasks.runtime import Options
+from tests.db import everything
 from tests.tasks.scenes import all_rows
 from tests.world import DAY, World
 
@@ -109,3 +116,52 @@ def test_bells_that_nobody_heard_are_purged(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_there_has_no_bells(tmp_path: Path) -> None:
     """Before the first bell."""
     assert housekeeping.purge_bells(tmp_path / "none") == 0
+
+
+KEPT_FOR_EVER = {"user", "source", "goal", "feed", "day", "datapoint", "sighted", "sending"}
+
+
+def test_every_table_is_bounded_or_kept_on_purpose(world: World) -> None:
+    """Years later only the memory of what was sent is left of a row in each table."""
+    with world.ledger.write() as session:
+        everything.fill(session, world.vault, number=7)
+        for table, column in (("event", "state"), ("errand", "state")):
+            session.connection().execute(update(METADATA.tables[table]).values({column: "failed"}))
+    world.clock.advance(5 * 365 * DAY)
+    housekeeping.run(world.runtime())
+    with world.reading() as session:
+        left = {name for name, rows in everything.rows(session).items() if rows}
+        texts = [row.message for row in session.exec(select(Notice))]
+    assert left - {"quota", "breaker", "alert", "channel", "notice"} == KEPT_FOR_EVER
+    assert "canary-notice-message-7" not in texts
+    with world.reading() as session:
+        assert session.exec(select(Quota)).all() == []
+
+
+def test_many_old_events_go_without_a_long_transaction(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A callback that arrives is stored between two of them."""
+    monkeypatch.setattr(retention, "MOST", 2)
+    for _ in range(5):
+        world.call_back()
+    world.work()
+    world.clock.advance(31 * DAY)
+    rt = world.runtime(options=Options(retention_days=30))
+    assert housekeeping.run(rt) == 5
+    assert all_rows(world, Event) == []
+
+
+def test_a_worker_that_stops_leaves_the_rest_for_later(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is told to stop while there is much to forget."""
+    monkeypatch.setattr(retention, "MOST", 2)
+    for _ in range(5):
+        world.call_back()
+    world.work()
+    world.clock.advance(500 * DAY)
+    rt = world.runtime()
+    rt.stopping.set()
+    assert housekeeping.run(rt) == 0
+    assert len(all_rows(world, Event)) == 5
