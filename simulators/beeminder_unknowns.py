@@ -3,8 +3,8 @@
 A test that passes under one answer only has found a guess in our code.
 """
 
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal
 
 from simulators.beeminder_shapes import BatchShape
 
@@ -34,3 +34,23 @@ class Unknowns:
     reuses_requestids: bool = True
     premium: bool = True
     refreshes: bool = True
+
+
+def settings_of(profile: object) -> dict[str, Any]:
+    """The settings in a profile that `waggle probe beeminder` wrote. Raises ValueError."""
+    said = profile.get("unknowns") if isinstance(profile, dict) else None
+    if not isinstance(said, dict):
+        raise ValueError(  # noqa: TRY004 -- a file that is another one
+            "it has no `unknowns`: `waggle probe beeminder` writes such a file"
+        )
+    if unknown := sorted(said.keys() - {known.name for known in fields(Unknowns)}):
+        raise ValueError(f"there is no setting {unknown[0]!r}")
+    found = dict(said)
+    try:
+        if "batch_shape" in found:
+            found["batch_shape"] = BatchShape(**found["batch_shape"])
+    except TypeError as exc:
+        raise ValueError("its batch_shape is not one") from exc
+    if "compares" in found:
+        found["compares"] = tuple(found["compares"])
+    return found

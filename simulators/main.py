@@ -4,9 +4,10 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import FrameType
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.routing import Mount, Route
@@ -94,10 +95,13 @@ def run(
     autofetch_url: str | None = None,
     deauthorize_url: str | None = None,
     redirect_uri: str | None = None,
+    unknowns: Mapping[str, Any] | None = None,
     echo: Callable[[str], None] | None = None,
     ended: threading.Event | None = None,
 ) -> int:
     """Serves the demo world until SIGTERM, Ctrl-C or `ended`; the exit status.
+
+    `unknowns`: how this Beeminder behaves where nobody knows (`simulators.beeminder_unknowns`).
 
     Signals are only caught in the main thread. OSError when the port is taken.
     """
@@ -105,6 +109,9 @@ def run(
     simulators = build(
         autofetch_url=autofetch_url, deauthorize_url=deauthorize_url, redirect_uri=redirect_uri
     )
+
+    for name, value in (unknowns or {}).items():
+        setattr(simulators.beeminder.state, name, value)
 
     def end(_number: int, _frame: FrameType | None) -> None:
         ended.set()

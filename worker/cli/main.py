@@ -43,6 +43,7 @@ COMMANDS = {
     "keys": ("keys", "Look after the keys that encrypt what is stored."),
     "backup": ("backing_up", "Write everything that the ledger knows into one file."),
     "restore": ("restoring", "Put a backup into an empty database."),
+    "probe": ("probing", "Find out at a real account what Beeminder's pages do not say."),
     "simulate": ("processes", "Run the simulated Beeminder and sources alone."),
     "demo": ("processes", "Watch callbacks arrive and datapoints land, all on this machine."),
     "migrate": ("processes", "Bring the database to this version."),

@@ -3,7 +3,10 @@
 What they run is imported when they run: a receiver needs no Celery, `--help` needs nothing.
 """
 
+import json
 import sys
+from pathlib import Path
+from typing import Any
 
 import click
 
@@ -129,7 +132,8 @@ def migrate(*, no_copy: bool) -> None:
     show_default=True,
     help="Listen here.",
 )
-def simulate(*, host: str, port: int) -> None:
+@click.option("--profile", type=click.Path(path_type=Path), help="What `waggle probe` wrote.")
+def simulate(*, host: str, port: int, profile: Path | None) -> None:
     """Run the simulated Beeminder and sources alone, until Ctrl-C.
 
     They call back the Waggle of this environment, when it runs. Over HTTP they can be told to
@@ -139,12 +143,14 @@ def simulate(*, host: str, port: int) -> None:
     \b
     Examples:
       waggle simulate --port 8100
+      waggle simulate --profile beeminder-profile.json
       curl http://127.0.0.1:8100/_sim/limits -d '{"kind": "fixed", "requests": 60, "seconds": 60}'
     """  # noqa: D301 -- \b is click's mark
     from simulators import main as simulators  # noqa: PLC0415 -- see the module
 
     found = read_settings()
     secret, url = found.callback_secrets[0], found.public_url
+    unknowns = None if profile is None else _unknowns(profile)
     try:
         status = simulators.run(
             host,
@@ -152,10 +158,21 @@ def simulate(*, host: str, port: int) -> None:
             autofetch_url=f"{url}/beeminder/autofetch/{secret}",
             deauthorize_url=f"{url}/beeminder/deauthorized/{secret}",
             redirect_uri=f"{url}/beeminder/callback",
+            unknowns=unknowns,
         )
     except OSError as exc:
         raise failures.Failed(f"{host}:{port}: {exc.strerror or exc}") from exc
     sys.exit(status)
+
+
+def _unknowns(path: Path) -> dict[str, Any]:
+    """The settings of the simulator in a profile. Raises `Refused`."""
+    from simulators import beeminder_unknowns  # noqa: PLC0415 -- as the simulators
+
+    try:
+        return beeminder_unknowns.settings_of(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError) as exc:
+        raise failures.Refused(f"--profile {path}: {exc}") from exc
 
 
 @click.command()
