@@ -115,13 +115,14 @@ class Bells:
             queue = connection.SimpleQueue(
                 name,
                 no_ack=True,
-                queue_opts={"durable": False, "auto_delete": True},
+                queue_opts={"durable": False, "exclusive": True, "auto_delete": True},
                 exchange_opts={"durable": False, "auto_delete": True},
             )
             try:
                 queue.put({})
                 queue.get(timeout=self._deadline)
             finally:
+                queue.consumer.cancel()
                 queue.queue.delete()
                 queue.close()
 

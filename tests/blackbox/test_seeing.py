@@ -1,14 +1,19 @@
 """Following one callback through real processes: by its ids in the lines, and by its trace."""
 
 import json
+import os
+import signal
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 
 from db import inbox
+from tasks import canary
 from tests.blackbox.collector import collecting
 from tests.blackbox.house import House
 from tests.world import PASSWORD, TOKEN
+from worker import runtime, settings
 
 pytestmark = pytest.mark.blackbox
 
@@ -34,14 +39,14 @@ def processes(house: House, text: str) -> set[str]:
 def test_one_callback_is_followed_by_its_ids_and_is_one_trace(home: House) -> None:
     """`X-Request-Id` and the event's id lead to receiver and worker, and so does the trace."""
     with collecting() as collector:
-        settings = {
+        given = {
             "WAGGLE_LOG_FORMAT": "json",
             "WAGGLE_LOG_LEVEL": "debug",
             "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
             "OTEL_BSP_SCHEDULE_DELAY": "100",
         }
         home.run("apply", str(home.declare("energy")))
-        home.up(**settings)
+        home.up(**given)
         home.wait(home.ours)
         home.grow(2.0)
         answer = home.autofetch(headers={"X-Request-Id": REQUEST})
@@ -77,3 +82,39 @@ def test_a_failure_is_followed_at_the_usual_level(home: House) -> None:
     assert answer.status_code == 503
     home.wait(lambda: processes(home, REQUEST) == {"web", "worker"})
     assert any("WAGGLE_SOMETHING" in line.get("message", "") for line in lines(home))
+
+
+def test_the_canary_the_doctor_and_readiness_see_real_processes(house: House) -> None:
+    """All well with every broker; then a frozen worker, which answers nobody and looks alive."""
+    house.environment["WAGGLE_CANARY"] = "alice/energy"
+    house.run("apply", str(house.declare("energy")))
+    house.up(WAGGLE_HOLD_SECONDS="20")
+    found = settings.load(house.environment | {"WAGGLE_PUBLIC_URL": house.url}, None)
+    with runtime.build(found, ring=lambda _task, _queue: False) as rt:
+        assert canary.run(rt)
+    house.wait(lambda: house.http.get("/readyz").json()["last_sweep_seconds"] is not None)
+
+    told = {row["what"]: row for row in house.json("doctor")}
+    assert {row["state"] for row in told.values()} <= {"ok", "odd"}
+    for what in ("broker", "beat", "work", "workers", "progress", "keys", "canary", "callbacks"):
+        assert told[what]["state"] == "ok", told[what]
+    assert "hands bells on" in told["broker"]["text"]
+    counted = 'waggle_syncs_total{outcome="fresh",provider="bemserver"} 0.0'
+    house.wait(lambda: counted not in house.http.get("/metrics").text)
+
+    worker = next(pid for pid in house.children() if is_worker(pid))
+    os.kill(worker, signal.SIGSTOP)
+    try:
+        house.wait(lambda: house.http.get("/readyz").status_code == 503)
+        assert "no worker is running" in house.http.get("/readyz").json()["why"]
+        assert house.http.get("/healthz").status_code == 200
+        rows = json.loads(house.run("doctor", "--json", status=1).stdout)
+        assert [row["state"] for row in rows if row["what"] == "workers"] == ["red"]
+    finally:
+        os.kill(worker, signal.SIGCONT)
+    house.wait(lambda: house.http.get("/readyz").status_code == 200)
+
+
+def is_worker(pid: int) -> bool:
+    """Is this the worker of `waggle up`?"""
+    return b"\0worker\0" in Path(f"/proc/{pid}/cmdline").read_bytes()
