@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 from sqlalchemy import func, insert, select, update
-from sqlmodel import col
+from sqlmodel import SQLModel, col
 
 from bench.crowd import Crowd
 from db.engine import Ledger
@@ -26,7 +26,7 @@ def add(ledger: Ledger, world: Crowd) -> None:
     with ledger.write() as session:
         called = {f"bench{person}" for person in range(world.people)}
         of_them = (
-            select(Feed.__table__)
+            select(SQLModel.metadata.tables["feed"])
             .join(Goal, col(Goal.id) == col(Feed.goal_id))
             .join(User, col(User.id) == col(Goal.user_id))
             .where(col(User.username).not_in(called))

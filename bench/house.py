@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from bench import processes
@@ -23,6 +24,7 @@ class House:
     def __init__(self, folder: Path, place: Place, **settings: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
+        self._up: subprocess.Popen[bytes] | None = None
         self.port = processes.free_port()
         self.home = folder / "home"
         self.ledger_url = place.waggle.get("DATABASE_URL", f"sqlite:///{self.home / 'waggle.db'}")
@@ -60,6 +62,20 @@ class House:
         if done.returncode != 0:
             raise BenchFailed(f"waggle {arguments[0]}: {done.stderr.strip()}")
         return done.stdout
+
+    def start(self, stack: ExitStack) -> None:
+        """`waggle up`, until the stack ends or it is told to `stop`. Raises `BenchFailed`."""
+        up = processes.running(
+            [self.command("up")], folder=self.folder, environment=self.environment
+        )
+        (self._up,) = stack.enter_context(up)
+        self.wait()
+
+    def stop(self) -> None:
+        """End what was started."""
+        if self._up is not None:
+            self._up.terminate()
+            self._up.wait()
 
     def wait(self) -> None:
         """Until its receiver listens. Raises `BenchFailed`."""

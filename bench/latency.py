@@ -29,7 +29,7 @@ from pathlib import Path
 
 import httpx
 
-from bench import backlog, calling, crowd, lines, places, processes, report
+from bench import backlog, calling, crowd, filled, lines, places, processes, report
 from bench.crowd import Crowd
 from bench.house import STARTS_WITHIN, BenchFailed, House
 from bench.lines import Line, Spread
@@ -96,7 +96,9 @@ def measured(name: str, given: argparse.Namespace) -> Iterator[Line]:
     """All lines of one place."""
     with tempfile.TemporaryDirectory(prefix="waggle-latency-") as text, ExitStack() as stack:
         place = stack.enter_context(places.PLACES[name](Path(text)))
-        ours, house = _waggle(stack, Path(text) / "waggle", place, given)
+        ours, house = waggle(
+            stack, Path(text) / "waggle", place, people=given.people, wait=given.backlog
+        )
         theirs = _peer(stack, Path(text) / "peer", place, given.people)
         for number in range(given.rounds):
             for rate in given.rates:
@@ -152,21 +154,23 @@ def _with_backlog(
     yield Line(what="  scheduled syncs done meanwhile, each round", ours=done, least=1.0)
 
 
-def _waggle(
-    stack: ExitStack, folder: Path, place: Place, given: argparse.Namespace
+def waggle(
+    stack: ExitStack, folder: Path, place: Place, *, people: int, wait: int = 0, fill: int = 0
 ) -> tuple[Side, House]:
-    waiting = given.backlog // backlog.EACH
-    world = stack.enter_context(crowd.running(people=given.people, waiting=waiting))
+    """Waggle at work for so many people, until the stack ends or it is told to `stop`.
+
+    `wait`: so many more feeds, whose schedule comes when they are told to. `fill`: so many more
+    that nobody calls.
+    """
+    world = stack.enter_context(crowd.running(people=people, waiting=wait // backlog.EACH))
     house = House(folder, place, **crowd.settings(folder, world))
     crowd.apply(house, world)
-    if given.backlog:
-        with closing(Ledger(house.ledger_url)) as ledger:
-            backlog.add(ledger, world)
-    stack.enter_context(
-        processes.running([house.command("up")], folder=house.folder, environment=house.environment)
-    )
-    house.wait()
     with closing(Ledger(house.ledger_url)) as ledger:
+        if wait:
+            backlog.add(ledger, world)
+        if fill:
+            filled.fill(ledger, feeds=fill, now=time.time())
+        house.start(stack)
         ends_at = time.monotonic() + STARTS_WITHIN
         while backlog.unseen(ledger):  # each feed is looked at for the first time once
             if time.monotonic() > ends_at:

@@ -120,10 +120,9 @@ async def _call(host: str, port: int, requests: list[bytes], given: argparse.Nam
     callers: list[_Caller] = []
     for number in range(given.callers):
         turned = requests[number % len(requests) :] + requests[: number % len(requests)]
-        made = await loop.create_connection(
-            lambda turned=turned: _Caller(turned, took, statuses), host, port
-        )
-        callers.append(made[1])
+        caller = _Caller(turned, took, statuses)
+        await loop.create_connection(lambda caller=caller: caller, host, port)  # type: ignore[misc]
+        callers.append(caller)
     await asyncio.sleep(given.warm)
     began, used = time.perf_counter(), time.process_time()
     for caller in callers:

@@ -1,0 +1,148 @@
+"""`python -m bench.ledger`: what a large ledger costs: sweeps, `waggle status`, and callbacks.
+
+Two installations, one with so many feeds that are not called; a thousand of these are due when the
+queries are measured, and none while callbacks are: those are measured in turns on both.
+
+Examples:
+  python -m bench.ledger --places embedded
+  python -m bench.ledger --places servers --feeds 1000000 --json ledger.json
+  python -m bench.ledger --feeds 20000 --rounds 1 --seconds 5
+
+"""
+
+import argparse
+import json
+import signal
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+from bench import filled, latency, lines, places, report
+from bench.house import BenchFailed, House
+from bench.latency import Side
+from bench.lines import Line, Spread
+from db import overview
+from db.engine import Ledger
+from tasks import sweep
+from worker import runtime, settings
+
+SWEEP, STATUS, LATENCY = 50.0, 300.0, 1.2  # what is promised: ms, ms, times an empty ledger's
+SHOWN = 100  # entries of each list that `waggle status --limit` shows
+TIMES = 15  # looks at the ledger in each round
+DUE = 1000
+
+
+def main() -> int:
+    """Measure, print, and return the exit status: 1 when Waggle breaks a promise."""
+    given = _parser().parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like a Ctrl-C, in good order
+    print(report.machine())
+    found: list[Line] = []
+    try:
+        for name in given.places:
+            try:
+                found += measured(name, given)
+            except places.Missing as error:
+                print(f"{name} is left out: {error}")
+    except BenchFailed as error:
+        print(f"not measured: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130  # as a shell says it
+    print(f"\n{lines.table(found)}")
+    if given.json is not None:
+        document = lines.document(found, feeds=given.feeds, due=DUE)
+        given.json.write_text(json.dumps(document, indent=2) + "\n")
+    return 0 if found and all(line.holds for line in found) else 1
+
+
+def measured(name: str, given: argparse.Namespace) -> Iterator[Line]:
+    """All lines of one place."""
+    with tempfile.TemporaryDirectory(prefix="waggle-ledger-") as text, ExitStack() as stack:
+        sides = []
+        for number, feeds in enumerate((0, given.feeds)):
+            folder = Path(text) / str(number)
+            folder.mkdir()
+            place = stack.enter_context(places.PLACES[name](folder))
+            side, house = latency.waggle(
+                stack, folder / "waggle", place, people=given.people, fill=feeds
+            )
+            sides.append(side)
+        empty, full = sides
+        full.name = f"{given.feeds} feeds"
+        for number in range(given.rounds):
+            for side in (empty, full):
+                print(f"round {number + 1}  {side.measure(given.rate, given.seconds)}", flush=True)
+        yield from _compared(place.name, given.rate, empty, full)
+        yield from _queries(place.name, house, given)
+
+
+def _compared(title: str, rate: float, empty: Side, full: Side) -> Iterator[Line]:
+    for which, words in enumerate(("p50", "p99")):
+        yield Line(
+            what=f"{title}: {words} at {rate:g}/s, {full.name}",
+            ours=full.spread(rate, which),
+            beside="an empty ledger",
+            theirs=empty.spread(rate, which),
+            most=LATENCY,
+        )
+
+
+def _queries(title: str, house: House, given: argparse.Namespace) -> Iterator[Line]:
+    """A whole sweep, and what `waggle status` asks, with feeds due; nobody works meanwhile."""
+    house.stop()
+    with closing(Ledger(house.ledger_url)) as ledger:
+        filled.fall_due(ledger, feeds=DUE, now=time.time())
+    found = settings.load(house.environment, dotenv=None)
+    with runtime.build(found, ring=lambda _task, _queue: True) as rt:
+
+        def status(limit: int | None) -> None:
+            with rt.ledger.read() as session:
+                overview.status(session, rt.clock.now(), limit=limit)
+
+        asked: dict[str, tuple[Callable[[], object], float | None]] = {
+            "a whole sweep": (lambda: sweep.run(rt), SWEEP),
+            f"status, {SHOWN} of each": (lambda: status(SHOWN), STATUS),
+            "status, all of it": (lambda: status(None), None),
+        }
+        for words, (ask, most) in asked.items():
+            times = TIMES if most is not None else 1
+            yield Line(
+                what=f"{title}: {words}",
+                ours=Spread(tuple(_took(ask, times) for _ in range(given.rounds)), "ms"),
+                most=most,
+            )
+
+
+def _took(ask: Callable[[], object], times: int) -> float:
+    """The median, in milliseconds."""
+    found = []
+    for _ in range(times):
+        began = time.perf_counter()
+        ask()
+        found.append((time.perf_counter() - began) * 1000)
+    return statistics.median(found)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.ledger",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--feeds", type=int, default=200_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=10.0, help="of callbacks, each time")
+    parser.add_argument("--rate", type=float, default=10.0, help="callbacks a second")
+    parser.add_argument("--people", type=int, default=50, help="who are called")
+    parser.add_argument("--places", nargs="+", choices=places.PLACES, default=list(places.PLACES))
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
