@@ -9,6 +9,7 @@ import httpx
 from pydantic import SecretStr, ValidationError
 from sqlalchemy import bindparam, func, select
 from sqlmodel import Session, col
+from sqlmodel import select as select_rows
 
 from clients.errors import Permanent
 from clients.gate import Gate
@@ -89,29 +90,43 @@ class BadSettingsError(Permanent):
 
 
 # Named once: to make a statement costs more than to ask with it, and each sync asks.
-_LINKED = select(func.count()).where(
-    col(Feed.goal_id) == bindparam("of_goal"), col(Feed.state) != FeedState.STOPPED
+_CLAIMED = (
+    select_rows(Feed, Goal, Source, User)
+    .join(Goal, col(Goal.id) == col(Feed.goal_id))
+    .join(Source, col(Source.id) == col(Feed.source_id))
+    .join(User, col(User.id) == col(Source.user_id))
+    .where(col(Feed.id).in_(bindparam("claimed", expanding=True)))
+)
+_LINKED = (
+    select(col(Feed.goal_id), func.count().label("feeds"))
+    .where(
+        col(Feed.goal_id).in_(bindparam("of_goals", expanding=True)),
+        col(Feed.state) != FeedState.STOPPED,
+    )
+    .group_by(col(Feed.goal_id))
 )
 
 
 def load(session: Session, claims: Sequence[Claim]) -> Batch:
-    """Read what the claims are about. All of them are of one source.
+    """Read what the claims are about, however many they are. All of them are of one source.
 
-    Raises `FencedError` where all of it is gone: its person has left since it was claimed.
+    Raises `FencedError` where one of them is gone: its person has left since it was claimed.
     """
-    source = session.get(Source, claims[0].source_id)
-    if source is None:
+    feeds = [held.feed_id for held in claims]
+    rows = {row[0].id: row for row in session.exec(_CLAIMED, params={"claimed": feeds})}
+    if not rows.keys() >= set(feeds):
         raise FencedError
+    of_goals = {"of_goals": list({goal.id for _, goal, _, _ in rows.values()})}
+    counted = session.connection().execute(_LINKED, of_goals)
+    linked = {row.goal_id: row.feeds for row in counted}
+    _, _, source, user = rows[claims[0].feed_id]
     jobs = []
     for held in claims:
-        feed = session.get_one(Feed, held.feed_id)
-        linked = session.connection().execute(_LINKED, {"of_goal": feed.goal_id})
-        goal = session.get_one(Goal, feed.goal_id)
-        jobs.append(Job(held, feed, goal, linked.scalar_one(), source.provider))
+        feed, goal, _, _ = rows[held.feed_id]
+        jobs.append(Job(held, feed, goal, linked.get(goal.id, 0), source.provider))
     subjects = (breakers.source(source.id or 0), breakers.link(source.user_id))
     troubled = frozenset(breakers.troubled(session, subjects))
-    askers = tuple(covers.askers(session, [held.feed_id for held in claims]))
-    return Batch(source, session.get_one(User, source.user_id), jobs, troubled, askers)
+    return Batch(source, user, jobs, troubled, tuple(covers.askers(session, feeds)))
 
 
 def provider_of(rt: Runtime, source: Source) -> Provider:
