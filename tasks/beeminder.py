@@ -24,6 +24,7 @@ T = TypeVar("T")
 WHERE = "Beeminder"
 OAUTH = "oauth"
 LEAST_SECONDS = 1.0
+STILL_SECONDS = 1.0  # less than a request may take, which reads no newer token either
 
 
 class ReauthorizeError(AuthFailed):
@@ -45,6 +46,7 @@ class Access:
         self.answered = False
         self.pushed = False
         self.lost: Unavailable | None = None
+        self._read: tuple[User, float] | None = None
 
     @property
     def silence(self) -> Unavailable | None:
@@ -65,7 +67,7 @@ class Access:
 
         `deadline`: seconds for all of it, a second try with a newer token included.
         """
-        user, ends_at = self._user(), self._rt.clock.now() + deadline
+        user, ends_at = self._person(), self._rt.clock.now() + deadline
         try:
             return self._call(user, ask, deadline)
         except AuthFailed as error:
@@ -86,6 +88,7 @@ class Access:
             current = people.needs_reauthorization(
                 session, self.user_id, token_version=user.token_version
             )
+        self._read = None
         if not current:
             return self._user()
         message = "Beeminder does not accept the token any more; connect again"
@@ -106,6 +109,13 @@ class Access:
             with self._rt.ledger.write() as session:
                 people.token_works(session, self.user_id, token_version=user.token_version)
         return found
+
+    def _person(self) -> User:
+        """The person as they were a moment ago at most: a sync asks several times in a row."""
+        now = self._rt.clock.now()
+        if self._read is None or not 0.0 <= now - self._read[1] < STILL_SECONDS:
+            self._read = (self._user(), now)
+        return self._read[0]
 
     def _user(self) -> User:
         with self._rt.ledger.read() as session:
