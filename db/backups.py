@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Table, func, select
+from sqlalchemy import Connection, Table, func, select, text
 
 from db import backup_file, schema
 from db.backup_file import Manifest
@@ -87,4 +87,6 @@ def _view(ledger: Ledger) -> Iterator[Connection]:
         return
     options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
     with ledger.engine.connect().execution_options(**options) as connection:
+        connection.execute(text("SET LOCAL statement_timeout = 0"))  # a big table takes its time
+        connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
         yield connection

@@ -78,6 +78,8 @@ def load(
     with ledger.write() as session:
         connection = session.connection()
         _refuse(session, now, replace=replace)
+        if not ledger.is_sqlite:
+            connection.execute(text("SET LOCAL statement_timeout = 0"))  # years of rows take time
         highest = _highest(session)
         tables = _empty(connection, backup.manifest.schema)
         _fill(connection, tables, backup, done, progress)
