@@ -20,6 +20,7 @@ def make(settings: Settings) -> Celery:
         **broker.configuration(settings.broker_url, settings.queue_folder),
         beat_schedule=schedule.bells(lambda lane: broker.name_at(settings.broker_url, lane)),
         beat_scheduler="celery.beat:Scheduler",  # keeps no file: every bell may ring twice
+        broker_connection_max_retries=None,  # a worker waits for its broker as long as it takes
         broker_connection_retry_on_startup=True,
         broker_connection_timeout=broker.SOCKET_TIMEOUT_SECONDS,
         enable_utc=True,

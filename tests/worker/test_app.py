@@ -50,6 +50,12 @@ def test_every_task_is_named_by_what_it_does(app):
     }
 
 
+def test_a_worker_waits_for_its_broker_as_long_as_it_takes(app):
+    """Celery would give up after a hundred tries, and the worker with it."""
+    assert app.conf.broker_connection_max_retries is None
+    assert app.conf.broker_connection_retry_on_startup
+
+
 def test_tasks_are_acknowledged_late_and_have_no_result(app):
     """A killed worker's bell comes back where the broker can do that; nothing piles up."""
     for name, task in ours(app).items():
