@@ -91,7 +91,7 @@ class LedgerGate:
         if goes_on and not isinstance(found, list):
             ends_at = asked_at + min(within, TURNS * turns.slowest(self._rt, through))
             if found <= ends_at:
-                found = turns.wait(self._rt, through, ends_at=ends_at, lane=now_on.lane)
+                found = turns.wait(self._rt, through, ends_at=ends_at, lane=now_on.lane, queue=True)
         if not isinstance(found, list):
             self._rt.tally.count("deferrals", self._vendor)
             until = found + self._rt.rng.uniform(0.0, STAGGER)

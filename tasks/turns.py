@@ -15,17 +15,20 @@ SHORTEST_SLEEP = 0.02  # before it is asked again; a slot is slept for to the po
 APART = 0.2  # that part of the time by which slots are taken ahead lies between those who ask
 
 
-def wait(rt: Runtime, ways: Sequence[Way], *, ends_at: float, lane: Lane) -> list[Turn] | float:
+def wait(
+    rt: Runtime, ways: Sequence[Way], *, ends_at: float, lane: Lane, queue: bool = False
+) -> list[Turn] | float:
     """The turns of one request under all of these once they have come; or when to ask again.
 
-    Nothing is slept beyond `ends_at`. The account comes first among the `ways`.
+    Nothing is slept beyond `ends_at`. The account comes first among the `ways`. `queue`: a slot is
+    taken however far ahead of that it is, so that nobody who asks later comes before.
     """
     missed = False
     while True:
         now = rt.clock.now()
         at = max(rt.closings.until(way.key, now) for way in ways)
         if at <= now:
-            found = _turns(rt, ways, now, ends_at=ends_at, lane=lane)
+            found = _turns(rt, ways, now, ends_at=ends_at, lane=lane, queue=queue)
             at = _used(rt, ways, found) if isinstance(found, list) else found
             if isinstance(found, list) and at == 0.0:
                 # Once: where everybody is late there are slots to spare, and no end to it.
@@ -47,7 +50,7 @@ def slowest(rt: Runtime, ways: Sequence[Way]) -> float:
 
 
 def _turns(
-    rt: Runtime, ways: Sequence[Way], now: float, *, ends_at: float, lane: Lane
+    rt: Runtime, ways: Sequence[Way], now: float, *, ends_at: float, lane: Lane, queue: bool
 ) -> list[Turn] | float:
     """A turn under each quota, all of them granted; or when to ask again, and none was taken."""
     with rt.ledger.read() as session:
@@ -58,7 +61,9 @@ def _turns(
             later = precedence.yields_until(session, ways[0].key, paced, lane=lane, now=now)
     if later > now:
         return later
-    ahead = min(precedence.ahead(lane, paced), max(0.0, ends_at - now))
+    ahead = max(0.0, ends_at - now)
+    if not queue:
+        ahead = min(precedence.ahead(lane, paced), ahead)
     turns = {way.key: Turn(now, granted=True) for way in ways}
     if not all(way.is_free(gates[way.key], now) for way in ways):
         with rt.ledger.write() as session:

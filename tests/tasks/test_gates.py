@@ -269,3 +269,22 @@ def test_nobody_waits_at_a_slow_gate_for_longer_than_a_call_takes(house: House) 
         later = deferred(gate.enter("GET", "things/2", within=20.0))
     assert later.until > began + 50.0
     assert house.clock.at < began + 20.0
+
+
+def test_work_that_goes_on_is_not_overtaken_by_work_that_begins(ledger: Ledger) -> None:
+    """At a slow gate its next slot is taken before it is slept for: nobody asks for it then."""
+    slow = Quota(account="slow", limit=Limit(requests=10, seconds=60.0))
+    taken: list[float] = []
+
+    class Watched(ManualClock):
+        def sleep(self, seconds: float) -> None:
+            taken.append(house.row(slow).next_free_at - self.at)
+            super().sleep(seconds)
+
+    house = House(ledger, Watched())
+    gate = house.gate(slow)
+    with gates.errand(Lane.URGENT):
+        passed(gate.enter("GET", "things/1", within=20.0)).answered(Limits())
+        passed(gate.enter("GET", "things/2", within=20.0))
+    step = slow.pace().interval
+    assert max(taken) == pytest.approx(2 * step)
