@@ -62,7 +62,12 @@ class Process:
                 stderr=subprocess.STDOUT,
                 cwd=home.parent,
             )
-        self.port = self._port()
+        try:
+            self.port = self._port()
+        except AssertionError:  # nobody else knows of it yet
+            self.child.kill()
+            self.child.wait()
+            raise
         self.url = f"http://127.0.0.1:{self.port}"
 
     def _port(self) -> int:
