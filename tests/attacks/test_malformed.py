@@ -14,7 +14,7 @@ pytestmark = pytest.mark.blackbox
 
 COUNT = 10_000
 AT_ONCE = 40
-SECONDS = 20.0
+SECONDS = 60.0
 GROWTH = 40.0  # MB
 STATUS = re.compile(rb"HTTP/1\.1 (\d{3}) ")
 # Of the 5xx only these are declared: a callback without its data, and work that does not move.
