@@ -16,7 +16,7 @@ COMMANDS = (
     ("status", "--json"), ("events", "--json"), ("runs",), ("gates",), ("doctor",),
     ("explain", "alice/energy", "today"), ("explain", "alice/cold", "today"),
     ("reconcile", "alice/energy"), ("sync", "alice/parts", "--preview"),
-    ("source", "check", "refused"), ("notify", "test"), ("keys", "rotate"),
+    ("source", "check", "refused"), ("notify", "--test"), ("keys", "rotate"),
 )  # fmt: skip
 # What shows a secret because it was asked for it.
 SHOWN = {"apply": "hook", "hook": "hook"}
