@@ -10,15 +10,7 @@ import time
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import OperationalError
 
-from db import (  # noqa: F401 -- they fill METADATA
-    models,
-    models_limits,
-    models_notebook,
-    models_pages,
-    models_points,
-    models_runs,
-)
-from db.metadata import METADATA
+from db.tables import METADATA
 
 PATIENCE_SECONDS = 15.0
 # Whoever waits for us meanwhile waits for less than `deadlock_timeout`, which is 1 s: only after
