@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from db import alerts, tallies
-from db.models import Worker
+from db.models import Feed, Worker
+from db.states import Lane
 from db.tallies import Key, Seen
 from tasks import watch
 from tasks.runtime import Options, Runtime
@@ -125,3 +126,25 @@ def test_a_worker_that_was_killed_is_told(world: World) -> None:
         session.delete(session.get_one(Worker, "gone"))
     look(world.runtime())
     assert open_now(world) == []
+
+
+@pytest.mark.parametrize("what", ["hangs", "beat", "queue"])
+def test_a_worker_that_lives_and_does_nothing_sends_none(
+    world: World, listener: Listener, what: str
+) -> None:
+    """It says that it lives, and that is all: one that hangs, no beat, or a queue of nobody's."""
+    change_feed(world, due_at=world.clock.at + 9e6, last_synced_at=world.clock.at)
+    assert look(watcher(world, listener))
+    world.clock.advance(600)
+    with world.ledger.write() as session:
+        if what == "hangs":  # a callback waits, and schedules are worked off
+            world_feed = session.get_one(Feed, world.feed_id)
+            world_feed.due_at, world_feed.lane = world.clock.at - 301, Lane.URGENT.value
+            world_feed.last_synced_at = world.clock.at
+        if what == "queue":
+            session.get_one(Worker, "w").queues = "urgent,default"
+    rt = watcher(world, listener)
+    assert not (watch.run(rt) if what == "beat" else look(rt))
+    assert len(listener.came) == 1
+    (line,) = open_now(world)
+    assert {"hangs": "callback", "beat": "beat is gone", "queue": "bulk"}[what] in line
