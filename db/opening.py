@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, and_, func, insert, or_, select
+from sqlalchemy import Select, and_, bindparam, func, insert, or_, select
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
@@ -25,6 +25,14 @@ NAME_BELIEVED_SECONDS = 60.0
 NOBODY = "no such person is linked; `waggle apply` or /beeminder/connect links one"
 NO_GOAL = "this goal is not linked; `waggle link` links it"
 ASLEEP = "the feed is paused or unlinked; `waggle resume` or `waggle link` brings it back"
+
+
+# Named once: to make a statement costs more than to ask with it, and each callback asks.
+_CALLED = select_rows(User).where(func.lower(col(User.username)) == bindparam("name"))
+_NAMED = select_rows(Goal).where(
+    col(Goal.user_id) == bindparam("of_user"),
+    or_(col(Goal.beeminder_id) == bindparam("named"), col(Goal.slug) == bindparam("slug")),
+)
 
 
 @dataclass(slots=True)
@@ -150,12 +158,7 @@ def find_user(session: Session, event: Event) -> User | None:
     if event.user_id is not None:
         return session.get(User, event.user_id)
     username = str(event.payload.get("username", "")).lower()
-    row = (
-        session.connection()
-        .execute(select(col(User.id)).where(func.lower(col(User.username)) == username))
-        .scalar_one_or_none()
-    )
-    return None if row is None else session.get(User, row)
+    return session.exec(_CALLED, params={"name": username}).one_or_none()
 
 
 def find_goal(session: Session, event: Event) -> Goal | None:
@@ -167,14 +170,9 @@ def find_goal(session: Session, event: Event) -> Goal | None:
         return None
     slug = str(event.payload.get("slug", "")).lower()
     beeminder_id = event.payload.get("goal_beeminder_id")
-    same = col(Goal.slug) == slug
-    if beeminder_id:
-        same = or_(col(Goal.beeminder_id) == beeminder_id, same)
-    ids = session.connection().execute(
-        select(col(Goal.id)).where(col(Goal.user_id) == user.id, same)
-    )
-    found = ids.scalars().first()
-    return None if found is None else session.get(Goal, found)
+    # Without an id of Beeminder's only the slug counts: nothing equals NULL.
+    asked = {"of_user": user.id, "slug": slug, "named": beeminder_id or None}
+    return session.exec(_NAMED, params=asked).first()
 
 
 def may_be(session: Session, event: Event, now: float) -> list[User]:
