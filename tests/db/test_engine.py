@@ -2,7 +2,7 @@
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlmodel import col, select, update
 
 from db import engine
@@ -110,6 +110,24 @@ def test_commits_survive_a_power_cut(sqlite_url: str) -> None:
         ]
     ledger.close()
     assert values == [2, "wal", 1]
+
+
+def test_a_database_that_stays_locked_is_an_error_of_the_usual_kind(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever catches what SQLAlchemy raises catches it at the beginning of a write, too."""
+    monkeypatch.setattr(engine, "BUSY_TIMEOUT_MS", 1)
+    ledger, other = Ledger(sqlite_url), Ledger(sqlite_url)
+    add(ledger, "alice")
+
+    with ledger.write() as session:
+        session.connection()  # the transaction begins here
+        with pytest.raises(OperationalError, match="locked"):
+            add(other, "bob")
+
+    assert names(other) == ["alice"]
+    ledger.close()
+    other.close()
 
 
 @pytest.mark.parametrize(
