@@ -5,7 +5,7 @@ STAMP := .venv/.installed
 ROOM_KB := 2000000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench screenshots up check lock format
+.PHONY: help setup demo test chaos bench screenshots up check lock format
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,10 +32,16 @@ test: setup ## all tests; rings without their server are skipped by name
 	  TMPDIR=$${TMPDIR:-$$shm} $(BIN)/python -m pytest --numprocesses $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )) \
 	  --dist loadfile --no-loadscope-reorder
 
-bench: setup ## the figures of the README beside a peer's, half an hour; ONLY="--scenarios known --workers 2"
-	@$(BIN)/python -m bench $(ONLY)
-	$(if $(ONLY),,@$(BIN)/python -m bench.live)
-	$(if $(ONLY),,@$(BIN)/python -m bench.pages)
+chaos: setup ## break everything around Waggle by 20 seeds, half an hour; SEEDS=5 MINUTES=0.5
+	@$(BIN)/python -m tests.chaos --seeds $(or $(SEEDS),20) --minutes $(or $(MINUTES),0.75)
+
+# All are measured, whichever of them breaks a promise.
+BENCHES := bench bench.callbacks bench.latency bench.requests bench.ledger bench.crash bench.idle bench.live bench.pages
+
+bench: setup ## the figures beside a peer's, an hour and a half; ONLY="bench.idle --rounds 1" measures a part
+	@broken=; for what in $(if $(ONLY),"$(ONLY)",$(BENCHES)); do \
+	  echo "== python -m $$what"; $(BIN)/python -m $$what || broken="$$broken $$what"; \
+	done; test -z "$$broken" || { echo "a promise is broken in:$$broken" >&2; exit 1; }
 
 screenshots: setup ## pictures of the pages into docs/screenshots (needs Chromium)
 	@$(BIN)/python -m tests.browser.screenshots $(if $(ONLY),--only $(ONLY))
