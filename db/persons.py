@@ -46,7 +46,7 @@ from db.models_runs import Run
 
 GONE = "a person who left"  # what stands where a name stood
 # Rows that are about this machine: nobody's, and of no use to a person who asks for theirs.
-HOUSE = frozenset({"quota", "breaker", "login_link", "alert", "worker"})
+HOUSE = frozenset({"quota", "breaker", "login_link", "alert", "worker", "tally"})
 
 Whose = Callable[[User], ColumnElement[bool]]
 
@@ -132,6 +132,7 @@ OF: dict[str, Whose] = {
     "user": lambda user: col(User.id) == user.id,
     "alert": lambda _: false(),  # texts for the operator: see `_unnamed`
     "worker": lambda _: false(),
+    "tally": lambda _: false(),
 }
 
 

@@ -91,7 +91,13 @@ class LedgerGate:
         if goes_on and not isinstance(found, list):
             ends_at = asked_at + min(within, TURNS * turns.slowest(self._rt, through))
             if found <= ends_at:
-                found = turns.wait(self._rt, through, ends_at=ends_at, lane=now_on.lane, queue=True)
+                found = turns.wait(
+                    self._rt,
+                    through,
+                    ends_at=ends_at,
+                    lane=now_on.lane,
+                    queue=now_on.lane is not Lane.BULK,  # which a callback may overtake
+                )
         if not isinstance(found, list):
             self._rt.tally.count("deferrals", self._vendor)
             until = found + self._rt.rng.uniform(0.0, STAGGER)

@@ -17,6 +17,7 @@ SLEEPERS = {
     "db/clock.py": "the one clock, for plans",
     "db/engine.py": "two processes that open a new SQLite file: a hundredth of a second",
     "db/schema_locks.py": "a migration whose tables are in use: those who use them go first",
+    "tasks/probing.py": "a question of a person, who looks on: until Beeminder shows what was sent",
     "tasks/turns.py": "the turn of a request, when it comes at once",
     "tasks/tokens.py": "somebody else's login that is about to end",
     "tasks/live/follow.py": "the next read of a run and the next try of its stream, under a lease",

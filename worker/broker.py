@@ -18,7 +18,7 @@ from typing import Any
 import structlog
 from amqp.exceptions import PreconditionFailed
 from celery import Celery
-from kombu import Exchange, Queue
+from kombu import Exchange, Queue, transport
 from kombu.exceptions import KombuError
 from kombu.transport import TRANSPORT_ALIASES, filesystem, virtual
 from kombu.utils.encoding import bytes_to_str, str_to_bytes
@@ -118,7 +118,9 @@ def configuration(url: str, folder: Path) -> dict[str, Any]:
         }
     if url.startswith(("redis:", "rediss:")):
         # By its alias: named in the settings it would stand in the address that people are shown.
-        TRANSPORT_ALIASES.update(redis=REDIS_TRANSPORT, rediss=REDIS_TRANSPORT)
+        for alias in ("redis", "rediss"):
+            TRANSPORT_ALIASES[alias] = REDIS_TRANSPORT
+            transport._transport_cache.pop(alias, None)  # noqa: SLF001 -- kombu looks once
         return {
             "broker_url": url,
             "broker_transport_options": {

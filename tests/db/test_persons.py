@@ -66,6 +66,9 @@ def tie(session: Session, word: str, number: int) -> None:
         .where(table.c.name.contains(word))
         .values(name=f"w{number}", queues="q", version="v")
     )
+    table = METADATA.tables["tally"]
+    run(update(table).where(table.c.name.contains(word)).values(name=f"t{number}", outcome="o"))
+    run(update(table).values(subject="vendor"))
     session.add(Deed(at=1.0, actor=name, user_id=number, action="pause", subject=f"{name}/g"))
     session.add(
         Deed(at=1.0, actor=name, as_operator=True, user_id=None, action="gates.open", subject="x")

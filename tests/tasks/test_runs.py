@@ -30,7 +30,7 @@ def test_a_run_is_found_followed_and_counted(world: World, rime: Followed, desks
     ended = rime.rows()[run.id]
     assert (ended.state, ended.rows, ended.lease_owner) == ("completed", 41.0, None)
     assert world.feed(feed_id).due_at <= world.clock.at
-    assert ("sync", "default") in world.rung
+    until(lambda: ("sync", "default") in world.rung)
     world.work(rt)
     assert sum(point.value for point in world.points("rows")) == 41.0
 

@@ -36,6 +36,7 @@ def test_every_task_is_named_by_what_it_does(app):
         "waggle.push",
         "waggle.deauthorize",
         "waggle.backfill",
+        "waggle.canary",
         "waggle.datasource",
         "waggle.errands",
         "waggle.reconcile",

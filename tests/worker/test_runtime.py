@@ -70,6 +70,8 @@ def test_settings_reach_the_tasks(load):
         WAGGLE_ALLOW_HTTP="1",
         WAGGLE_NOTIFY="ntfy://topic",
         WAGGLE_HEARTBEAT_URL="https://beat.example.org/x",
+        WAGGLE_CANARY="alice/canary",
+        WAGGLE_CALLBACK_SECRETS="first-secret-of-the-path,second-secret-of-the-path",
     )
 
     made = runtime.options(given)
@@ -88,6 +90,8 @@ def test_settings_reach_the_tasks(load):
         public_url="https://waggle.example.org",
         notify=("ntfy://topic",),
         heartbeat_url="https://beat.example.org/x",
+        canary="alice/canary",
+        callback_secret="first-secret-of-the-path",
     )
     usual = Options()
     same = [name for name in Options.__slots__ if getattr(made, name) == getattr(usual, name)]
