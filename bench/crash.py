@@ -14,7 +14,6 @@ Examples:
 import argparse
 import asyncio
 import contextlib
-import json
 import os
 import signal
 import sys
@@ -27,7 +26,7 @@ import httpx
 from sqlalchemy import func, select
 from sqlmodel import col
 
-from bench import crowd, lines, places, processes, report
+from bench import command, crowd, places, processes
 from bench.crowd import Crowd
 from bench.house import BenchFailed, House
 from bench.idle import family
@@ -45,24 +44,12 @@ PATIENCE = 90.0
 def main() -> int:
     """Measure, print, and return the exit status: 1 when Waggle breaks a promise."""
     given = _parser().parse_args()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like a Ctrl-C, in good order
-    print(report.machine())
-    found: list[Line] = []
-    try:
-        for name in given.places:
-            try:
-                found += measured(name, given.rounds, given.callbacks)
-            except places.Missing as error:
-                print(f"{name} is left out: {error}")
-    except BenchFailed as error:
-        print(f"not measured: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130  # as a shell says it
-    print(f"\n{lines.table(found)}")
-    if given.json is not None:
-        given.json.write_text(json.dumps(lines.document(found), indent=2) + "\n")
-    return 0 if found and all(line.holds for line in found) else 1
+    return command.run(
+        given,
+        lambda: command.at_each(
+            given.places, lambda name: measured(name, given.rounds, given.callbacks)
+        ),
+    )
 
 
 def measured(name: str, rounds: int, callbacks: int) -> list[Line]:

@@ -13,8 +13,6 @@ Examples:
 
 import argparse
 import contextlib
-import json
-import signal
 import sys
 import tempfile
 import time
@@ -25,7 +23,7 @@ from pathlib import Path
 
 import httpx
 
-from bench import crowd, lines, places, processes, report
+from bench import command, crowd, places, processes
 from bench.house import STARTS_WITHIN, BenchFailed, House
 from bench.lines import Line, Spread
 from bench.live_watching import processor
@@ -48,22 +46,12 @@ class Cost:
 def main() -> int:
     """Measure, print, and return the exit status: 1 when Waggle breaks a promise."""
     given = _parser().parse_args()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like a Ctrl-C, in good order
-    print(report.machine())
-    found: list[Line] = []
-    try:
-        for name in given.places:
-            with _or_said(name):
-                found += _measured(name, given.rounds, given.seconds)
-    except BenchFailed as error:
-        print(f"not measured: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130  # as a shell says it
-    print(f"\n{lines.table(found)}")
-    if given.json is not None:
-        given.json.write_text(json.dumps(lines.document(found), indent=2) + "\n")
-    return 0 if found and all(line.holds for line in found) else 1
+    return command.run(
+        given,
+        lambda: command.at_each(
+            given.places, lambda name: _measured(name, given.rounds, given.seconds)
+        ),
+    )
 
 
 def _measured(name: str, rounds: int, seconds: float) -> list[Line]:
@@ -173,14 +161,6 @@ def pss(pid: int) -> int:
         if line.startswith("Pss:"):
             return int(line.split()[1]) * 1024
     raise BenchFailed(f"no PSS is known of process {pid}")
-
-
-@contextlib.contextmanager
-def _or_said(name: str) -> Iterator[None]:
-    try:
-        yield
-    except places.Missing as error:
-        print(f"{name} is left out: {error}")
 
 
 def _parser() -> argparse.ArgumentParser:

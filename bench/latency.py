@@ -16,8 +16,6 @@ Examples:
 
 import argparse
 import itertools
-import json
-import signal
 import statistics
 import sys
 import tempfile
@@ -29,7 +27,7 @@ from pathlib import Path
 
 import httpx
 
-from bench import backlog, calling, crowd, filled, lines, places, processes, report
+from bench import backlog, calling, command, crowd, filled, places, processes
 from bench.crowd import Crowd
 from bench.house import STARTS_WITHIN, BenchFailed, House
 from bench.lines import Line, Spread
@@ -72,24 +70,11 @@ class Side:
 def main() -> int:
     """Measure, print, and return the exit status: 1 when Waggle breaks a promise."""
     given = _parser().parse_args()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like a Ctrl-C, in good order
-    print(report.machine())
-    found: list[Line] = []
-    try:
-        for name in given.places:
-            try:
-                found += measured(name, given)
-            except places.Missing as error:
-                print(f"{name} is left out: {error}")
-    except BenchFailed as error:
-        print(f"not measured: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130  # as a shell says it
-    print(f"\n{lines.table(found)}")
-    if given.json is not None:
-        given.json.write_text(json.dumps(lines.document(found, people=given.people), indent=2))
-    return 0 if found and all(line.holds for line in found) else 1
+    return command.run(
+        given,
+        lambda: command.at_each(given.places, lambda name: measured(name, given)),
+        people=given.people,
+    )
 
 
 def measured(name: str, given: argparse.Namespace) -> Iterator[Line]:

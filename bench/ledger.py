@@ -11,8 +11,6 @@ Examples:
 """
 
 import argparse
-import json
-import signal
 import statistics
 import sys
 import tempfile
@@ -21,8 +19,8 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 
-from bench import filled, latency, lines, places, report
-from bench.house import BenchFailed, House
+from bench import command, filled, latency, places
+from bench.house import House
 from bench.latency import Side
 from bench.lines import Line, Spread
 from db import overview
@@ -39,25 +37,12 @@ DUE = 1000
 def main() -> int:
     """Measure, print, and return the exit status: 1 when Waggle breaks a promise."""
     given = _parser().parse_args()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like a Ctrl-C, in good order
-    print(report.machine())
-    found: list[Line] = []
-    try:
-        for name in given.places:
-            try:
-                found += measured(name, given)
-            except places.Missing as error:
-                print(f"{name} is left out: {error}")
-    except BenchFailed as error:
-        print(f"not measured: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130  # as a shell says it
-    print(f"\n{lines.table(found)}")
-    if given.json is not None:
-        document = lines.document(found, feeds=given.feeds, due=DUE)
-        given.json.write_text(json.dumps(document, indent=2) + "\n")
-    return 0 if found and all(line.holds for line in found) else 1
+    return command.run(
+        given,
+        lambda: command.at_each(given.places, lambda name: measured(name, given)),
+        feeds=given.feeds,
+        due=DUE,
+    )
 
 
 def measured(name: str, given: argparse.Namespace) -> Iterator[Line]:
