@@ -58,6 +58,7 @@ def _rabbitmq_environment(home: Path, port: int) -> dict[str, str]:
         "RABBITMQ_CONF_ENV_FILE": os.devnull,
         "RABBITMQ_ENABLED_PLUGINS_FILE": str(home / "plugins"),
         "RABBITMQ_PID_FILE": str(home / "pid"),
+        "ERL_CRASH_DUMP": os.devnull,  # it would be written into the folder that tests run in
     }
 
 
