@@ -15,6 +15,7 @@ from tests.blackbox.services import Services
 pytestmark = [pytest.mark.blackbox, pytest.mark.services, pytest.mark.timeout(180)]
 
 HOLD = 3.0  # seconds
+HEARD_BEFORE = 5
 
 
 @pytest.fixture(scope="module", params=["rabbitmq", "redis"])
@@ -46,11 +47,13 @@ def test_callbacks_are_stored_without_a_broker(linked: tuple[House, Link], troub
     house, link = linked
     getattr(link, trouble)()
     try:
-        house.autofetch()  # a message that was on its way may still be heard
-        value = house.grow(0.5)
-        began = time.monotonic()
-        answer = house.autofetch()
-        took = time.monotonic() - began
+        for _ in range(HEARD_BEFORE):  # by messages that were on their way, on a slow machine late
+            value = house.grow(0.5)
+            began = time.monotonic()
+            answer = house.autofetch()
+            took = time.monotonic() - began
+            if answer.status_code != 200:
+                break
     finally:
         link.mend()
 
