@@ -104,6 +104,12 @@ def claim(
     return claims
 
 
+def any_due(session: Session, lane: Lane, now: float, *, alone: bool = False) -> bool:
+    """Is there anything that `claim` may take? A look that keeps nobody from writing."""
+    asked = _next_due(lane, alone=alone)
+    return session.connection().execute(asked, {"now": now}).first() is not None
+
+
 @cache
 def _next_due(lane: Lane, *, alone: bool) -> Select[int, int, int, str, str | None, int]:
     """What `claim` looks for."""

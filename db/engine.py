@@ -5,6 +5,10 @@ write never fails half-way through an upgrade of its lock. Reads use connections
 begin DEFERRED and are `query_only`: an open read transaction that began IMMEDIATE would hold every
 writer up. PostgreSQL: one pool, and each statement of a read sees what is committed by then, as it
 would in a transaction of its usual level; without one it takes one round trip and not three.
+
+A commit waits for the disk. What is simply done again after a loss of power, such as a claim, need
+not: `write(durable=False)`. Nobody's process takes such a commit with it, and the order of commits
+is kept: what a durable one builds on is on disk with it.
 """
 
 import contextlib
@@ -63,9 +67,13 @@ class Ledger:
         if self.is_sqlite:
             Path(self.url.database or "").parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._writer = _sqlite(self.url.render_as_string(), begin="BEGIN IMMEDIATE")
+            self._hasty = _sqlite(
+                self.url.render_as_string(), begin="BEGIN IMMEDIATE", synchronous="NORMAL"
+            )
             self._reader = _sqlite(self.url.render_as_string(), begin="BEGIN", query_only=True)
         else:
             self._writer = _postgresql(self.url, pool=pool)
+            self._hasty = _without_waiting(self._writer)
             self._reader = _reader(self._writer)
 
     @property
@@ -79,11 +87,15 @@ class Ledger:
         return self._reader
 
     @contextlib.contextmanager
-    def write(self) -> Iterator[Session]:
-        """One transaction that commits at the end of the block, or rolls all of it back."""
+    def write(self, *, durable: bool = True) -> Iterator[Session]:
+        """One transaction that commits at the end of the block, or rolls all of it back.
+
+        `durable`: it is on disk then. Without, the machine may take it back if it loses its power
+        in that second: for what is found and done again as if it had never been done.
+        """
         with (
             self._turn,
-            Session(self._writer, expire_on_commit=False) as session,
+            Session(self._writer if durable else self._hasty, expire_on_commit=False) as session,
             session.begin(),
         ):
             yield session
@@ -96,8 +108,8 @@ class Ledger:
 
     def close(self) -> None:
         """Close every pooled connection."""
-        self._writer.dispose()
-        self._reader.dispose()
+        for engine in (self._writer, self._hasty, self._reader):
+            engine.dispose()
 
 
 def _with_driver(url: str) -> str:
@@ -152,6 +164,17 @@ def _reader(engine: Engine) -> Engine:
     return reader
 
 
+def _without_waiting(engine: Engine) -> Engine:
+    """The same connections, with commits that are answered before they are on disk."""
+    hasty = engine.execution_options()
+
+    @event.listens_for(hasty, "begin")
+    def say_so(connection: Any) -> None:  # noqa: ANN401 -- SQLAlchemy's Connection, typed by its event
+        connection.exec_driver_sql("SET LOCAL synchronous_commit TO off")
+
+    return hasty
+
+
 def _write_ahead(cursor: sqlite3.Cursor) -> None:
     """Switch to WAL. SQLite does not wait for its turn here, so two that open a new file do."""
     ends_at = time.monotonic() + BUSY_TIMEOUT_MS / 1000
@@ -166,7 +189,7 @@ def _write_ahead(cursor: sqlite3.Cursor) -> None:
             return
 
 
-def _sqlite(url: str, *, begin: str, query_only: bool = False) -> Engine:
+def _sqlite(url: str, *, begin: str, synchronous: str = "FULL", query_only: bool = False) -> Engine:
     engine = create_engine(
         url,
         hide_parameters=True,  # an error repeats no value
@@ -180,7 +203,7 @@ def _sqlite(url: str, *, begin: str, query_only: bool = False) -> Engine:
         cursor = connection.cursor()
         cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
         _write_ahead(cursor)
-        cursor.execute("PRAGMA synchronous=FULL")
+        cursor.execute(f"PRAGMA synchronous={synchronous}")
         cursor.execute("PRAGMA foreign_keys=ON")
         if query_only:
             cursor.execute("PRAGMA query_only=ON")

@@ -23,7 +23,7 @@ def open_new(rt: Runtime) -> None:
     with rt.ledger.read() as session:
         waiting = opening.any_new(session, now)
     if waiting:
-        with rt.ledger.write() as session:
+        with rt.ledger.write(durable=False) as session:
             opened = opening.open_callbacks(session, rt.clock.now())
         rt.trace("opened")
         if opened.more:
@@ -40,7 +40,7 @@ def look_one_up(rt: Runtime, *, alone: bool = False) -> bool:
     with rt.ledger.read() as session:
         if rt.stopping.is_set() or not events.any_due(session, ASKS_FOR_FEEDS, now, alone=alone):
             return False
-    with rt.ledger.write() as session:
+    with rt.ledger.write(durable=False) as session:
         now = rt.clock.now()  # behind the lock, as in `tasks.sync`
         held = events.claim(session, kinds=ASKS_FOR_FEEDS, owner=rt.owner, now=now, alone=alone)
     if held is None:

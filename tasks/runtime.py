@@ -231,7 +231,7 @@ class Runtime:
         now = self.clock.now()
         held = self.leases.renewable(now)
         if held:
-            with self.ledger.write() as session:
+            with self.ledger.write(durable=False) as session:
                 feeds.renew(session, owner=self.owner, feed_ids=held, now=now)
         left = self.leases.left()
         if left:

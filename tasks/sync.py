@@ -8,7 +8,7 @@ import structlog
 
 from clients.errors import AuthFailed, ClientError, NotFound, Permanent
 from db import claiming, feeds, outbox, sources
-from db.feeds import FencedError
+from db.feeds import Claim, FencedError
 from db.states import Lane, SourceState
 from tasks import (
     callbacks,
@@ -47,12 +47,7 @@ def run(rt: Runtime, lane: Lane, *, alone: bool = False) -> bool:
     callbacks.open_new(rt)
     if rt.stopping.is_set():
         return False
-    together = {name: provider.together for name, provider in rt.providers.items()}
-    with rt.ledger.write() as session:
-        now = rt.clock.now()  # behind the lock: the lease counts from when it is written
-        claims = claiming.claim(
-            session, owner=rt.owner, now=now, lane=lane, together=together, alone=alone
-        )
+    claims, now = _claim(rt, lane, alone=alone)
     if not claims:
         return not alone and callbacks.look_one_up(rt)
     rt.trace("claimed")
@@ -74,6 +69,20 @@ def run(rt: Runtime, lane: Lane, *, alone: bool = False) -> bool:
         ):
             _work(rt, batch, now)
     return True
+
+
+def _claim(rt: Runtime, lane: Lane, *, alone: bool) -> tuple[list[Claim], float]:
+    """What is claimed, and the instant that its lease counts from."""
+    now = rt.clock.now()
+    with rt.ledger.read() as session:  # every piece of work ends with a look that finds nothing
+        if not claiming.any_due(session, lane, now, alone=alone):
+            return [], now
+    together = {name: provider.together for name, provider in rt.providers.items()}
+    with rt.ledger.write(durable=False) as session:
+        now = rt.clock.now()  # behind the lock: the lease counts from when it is written
+        return claiming.claim(
+            session, owner=rt.owner, now=now, lane=lane, together=together, alone=alone
+        ), now
 
 
 def _work(rt: Runtime, batch: Batch, since: float) -> None:
@@ -138,7 +147,7 @@ def _fetch(
         return []
     rt.step("fetched")
     if rt.clock.now() - (batch.source.used_at or 0.0) > USED_TO_THE_MINUTE:
-        with rt.ledger.write() as session:
+        with rt.ledger.write(durable=False) as session:
             sources.used(session, batch.source.id or 0, rt.clock.now())
     outcomes = []
     for question in questions:

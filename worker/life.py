@@ -116,7 +116,7 @@ class Life:
                 if not self._registered:
                     self._register()
                 now = self._rt.heartbeat()
-                with self._rt.ledger.write() as session:
+                with self._rt.ledger.write(durable=False) as session:
                     workers.beat(
                         session,
                         name=self._rt.owner,

@@ -132,6 +132,21 @@ def test_what_is_not_due_leased_or_asleep_is_not_claimed(ledger: Ledger) -> None
     assert {held.feed_id for held in claim(ledger)} == set(ids[4:])
 
 
+def test_a_look_and_a_claim_say_the_same(ledger: Ledger) -> None:
+    """There is something to claim as long as something is claimed, in each lane."""
+    (urgent,) = fill(ledger)
+    with ledger.write() as session:
+        session.get_one(Feed, urgent).lane = Lane.DEFAULT
+
+    def looks(lane: Lane) -> bool:
+        with ledger.read() as session:
+            return claiming.any_due(session, lane, NOW)
+
+    assert [looks(lane) for lane in Lane] == [False, True, True]
+    assert claim(ledger) != []
+    assert [looks(lane) for lane in Lane] == [False, False, False]
+
+
 def test_a_claim_takes_no_more_than_its_limit(ledger: Ledger) -> None:
     """Of twenty due feeds three are taken, then the next three."""
     fill(ledger, feeds_each=20)

@@ -33,6 +33,38 @@ def test_a_reader_can_not_write(ledger: Ledger) -> None:
     assert names(ledger) == []
 
 
+def test_only_what_may_be_done_again_does_not_wait_for_the_disk(ledger: Ledger) -> None:
+    """Commits wait for the disk unless it is said, also on the connection where it was said."""
+    asked = "PRAGMA synchronous" if ledger.is_sqlite else "SHOW synchronous_commit"
+    waits, waits_not = (2, 1) if ledger.is_sqlite else ("on", "off")
+    if not ledger.is_sqlite:  # the databases of tests wait for no disk
+        with ledger.write() as session:
+            session.connection().execute(text("SET synchronous_commit TO on"))
+
+    def waited(*, durable: bool) -> object:
+        with ledger.write(durable=durable) as session:
+            return session.connection().execute(text(asked)).scalar_one()
+
+    assert [waited(durable=each) for each in (True, False, True)] == [waits, waits_not, waits]
+
+
+def test_what_does_not_wait_for_the_disk_is_a_transaction_too(ledger: Ledger) -> None:
+    """Seen by all once it is committed, and rolled back as a whole."""
+
+    def add_and_fail() -> None:
+        with ledger.write(durable=False) as session:
+            session.add(User(username="alice"))
+            session.flush()
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        add_and_fail()
+    with ledger.write(durable=False) as session:
+        session.add(User(username="bob"))
+
+    assert names(ledger) == ["bob"]
+
+
 def test_a_failed_block_leaves_nothing_behind(ledger: Ledger) -> None:
     """Whatever raised: all of it is rolled back, and the way in is free again."""
 

@@ -77,7 +77,7 @@ class Locked(Ledger):
     world: World
 
     @contextlib.contextmanager
-    def write(self) -> Iterator[Session]:
+    def write(self, *, durable: bool = True) -> Iterator[Session]:
         """A transaction that began when the lock was free."""
         with super().write() as session:
             self.world.clock.advance(WAIT)

@@ -75,7 +75,7 @@ class Busy(Ledger):
         self.happens = happens
 
     @contextlib.contextmanager
-    def write(self) -> Iterator[Session]:
+    def write(self, *, durable: bool = True) -> Iterator[Session]:
         """It happens, and then it is our turn."""
         self.happens()
         with super().write() as session:
@@ -288,7 +288,7 @@ class Distant(Ledger):
         self._clock, self._seconds = clock, seconds
 
     @contextlib.contextmanager
-    def write(self) -> Iterator[Session]:
+    def write(self, *, durable: bool = True) -> Iterator[Session]:
         """The answer to a commit comes after so long."""
         with super().write() as session:
             yield session
