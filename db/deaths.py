@@ -62,12 +62,13 @@ def any_ended(session: Session, now: float) -> bool:
     return any(_owners(session, table, now, at_most=1) for table in (Feed, Event))
 
 
-def bury(session: Session, now: float) -> list[Burial]:
+def bury(session: Session, now: float, *, gone: Collection[str] = ()) -> list[Burial]:
     """Look into every lease that ended by itself: who died, with whom, and how often.
 
+    `gone`: owners whose processes are known to be over; their leases have ended, whatever they say.
     Nobody holds them afterwards. Of two who look at the same time the second finds nothing.
     """
-    owners = _owners(session, Feed, now) | _owners(session, Event, now)
+    owners = _owners(session, Feed, now) | _owners(session, Event, now) | set(gone)
     if not owners:
         return []
     feeds.lock(session, col(Feed.lease_owner).in_(owners))
@@ -80,10 +81,13 @@ def bury(session: Session, now: float) -> list[Burial]:
     for owner in sorted(owners):
         theirs: Rows = [row for row in held if row.lease_owner == owner]
         events: Rows = [row for row in called if row.lease_owner == owner]
-        lives = seen.get(owner, 0.0) > now - SILENT_SECONDS
+        lives = owner not in gone and seen.get(owner, 0.0) > now - SILENT_SECONDS
         if lives:
             theirs, events = _given_up(theirs, events, seen[owner], now)
-        if any(row.lease_until <= now for row in (*theirs, *events)):
+        elif owner in gone:
+            for table, rows in ((Feed, theirs), (Event, events)):
+                _set(session, table, rows, lease_until=now)
+        if any(owner in gone or row.lease_until <= now for row in (*theirs, *events)):
             found.append(_bury(session, owner, theirs, events, lives=lives, now=now))
     return found
 

@@ -1,8 +1,10 @@
 """Taking one row under a lease: an event or an errand, which no feed answers.
 
-Feeds are claimed by source and many at once (`db.claiming`).
+Feeds are claimed by source and many at once (`db.claiming`). And ending the leases of those who are
+known to be gone.
 """
 
+from collections.abc import Collection
 from typing import Any, TypeVar
 
 from sqlalchemy import select, update
@@ -10,7 +12,8 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 
 from db.models import Event
-from db.models_pages import Errand
+from db.models_pages import Errand, Message
+from db.models_runs import Run
 
 Leased = TypeVar("Leased", Event, Errand)
 
@@ -50,3 +53,16 @@ def first(
     if row is None:
         return None
     return session.get_one(table, row.id, populate_existing=True), row.epoch
+
+
+def end(session: Session, owners: Collection[str], now: float) -> None:
+    """Nobody of these will come back: what they held, but for feeds and events, is free now.
+
+    Of feeds and events it has to be found out first who died of them (`db.deaths`).
+    """
+    for table in (Errand, Message, Run):
+        session.connection().execute(
+            update(table)
+            .where(col(table.lease_owner).in_(owners), col(table.lease_until) > now)
+            .values(lease_until=now)
+        )

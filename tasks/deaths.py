@@ -3,9 +3,11 @@
 What has been leased is free again only when somebody has looked why its lease ended (`db.deaths`).
 """
 
+from collections.abc import Collection, Sequence
+
 import structlog
 
-from db import deaths
+from db import deaths, leasing
 from tasks.runtime import Runtime
 
 log = structlog.get_logger(__name__)
@@ -27,6 +29,21 @@ def bury(rt: Runtime) -> None:
             return
     with rt.ledger.write() as session:
         found = deaths.bury(session, now)
+    _tell(found)
+
+
+def bury_gone(rt: Runtime, gone: Collection[str]) -> None:
+    """Free what these held, whose processes are known to be over, before their leases end."""
+    if not gone:
+        return
+    with rt.ledger.write() as session:
+        now = rt.clock.now()
+        found = deaths.bury(session, now, gone=gone)
+        leasing.end(session, gone, now)
+    _tell(found)
+
+
+def _tell(found: Sequence[deaths.Burial]) -> None:
     for one in found:
         log.warning(
             "work.died",

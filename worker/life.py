@@ -2,7 +2,8 @@
 
 The thread pool waits for its tasks for ever, and a task may wait for a vendor. On a stop the
 leases are handed back after a short grace, which fences off whatever still runs, and the process
-ends. What a killed worker held is claimed by others when its leases end.
+ends. What a killed worker held is claimed by others when its leases end, or at once by one that
+starts on the same machine and finds that process gone.
 """
 
 import os
@@ -16,8 +17,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from db import errands, feeds, workers
 from db.models import Worker
-from tasks import housekeeping
+from tasks import deaths, housekeeping
 from tasks.runtime import Runtime
+from worker import whereabouts
 
 log = structlog.get_logger(__name__)
 
@@ -48,6 +50,7 @@ class Life:
         """
         try:
             self._register()
+            self._bury_gone()
         except SQLAlchemyError as error:
             log.warning("worker.not_registered", error=type(error).__name__)
         self._thread.start()
@@ -69,6 +72,13 @@ class Life:
                 ),
             )
         self._registered = True
+
+    def _bury_gone(self) -> None:
+        """Whoever was killed on this machine holds nothing: nobody has to wait for their leases."""
+        with self._rt.ledger.read() as session:
+            known = [worker.name for worker in workers.known(session)]
+        gone = [name for name in known if whereabouts.is_gone(name)]
+        deaths.bury_gone(self._rt, gone)
 
     def stop(self) -> None:
         """Stop claiming now; end what can end, hand the rest back. Returns at once."""

@@ -1,9 +1,6 @@
 """Building what tasks need, once per process and after the fork."""
 
 import contextlib
-import os
-import secrets
-import socket
 import ssl
 from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
@@ -21,7 +18,7 @@ from tasks.declare_sources import Addresses
 from tasks.runtime import Options, Runtime
 from tasks.slots import Slots
 from tasks.tracing import NoTracer, Tracer
-from worker import redaction
+from worker import redaction, whereabouts
 from worker.settings import Settings
 from worker.vendor_http import VendorClient
 
@@ -31,11 +28,6 @@ SLOTS = 16
 FEWEST_CONNECTIONS = 5
 MOST_CONNECTIONS = 20  # more are never busy at once: one process has one processor
 HTTP_LIMITS = httpx.Limits(max_connections=200, max_keepalive_connections=50, keepalive_expiry=30)
-
-
-def name() -> str:
-    """Who holds a lease: unique to this start of this process."""
-    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
 
 
 def connections(slots: int) -> int:
@@ -77,7 +69,7 @@ def build(
             sources_http=sources_http,
             public_http=public_http,
             ring=ring,
-            owner=name(),
+            owner=whereabouts.name(),
             providers=providers.table(),
             slots=Slots(slots),
             options=options(settings),

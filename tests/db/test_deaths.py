@@ -2,7 +2,7 @@
 
 import pytest
 
-from db import feeds
+from db import deaths, feeds
 from db.deaths import Burial
 from db.engine import Ledger
 from db.feeds import LEASE_SECONDS, FencedError
@@ -48,6 +48,32 @@ def test_who_dies_alone_is_counted_and_runs_alone(ledger: Ledger) -> None:
     assert claim(ledger, now=OVER) == []
     (held,) = claim(ledger, now=OVER, alone=True)
     assert (held.feed_id, held.epoch) == (ONE, 2)
+
+
+def test_nobody_waits_for_the_leases_of_the_gone(ledger: Ledger) -> None:
+    """Known to be over, although heard of just now: what it held together is free to be tried."""
+    claim(ledger)
+    heard_of(ledger, NOW + 1)
+
+    with ledger.write() as session:
+        found = deaths.bury(session, NOW + 2, gone=["w", "somebody without a lease"])
+
+    assert found == [Burial(owner="w", lives=False, suspects=(ONE, TWO))]
+    assert claim(ledger, now=NOW + 2) == []
+    (held,) = claim(ledger, now=NOW + 2, alone=True)
+    assert held.epoch == 2
+
+
+def test_what_killed_the_gone_alone_waits_as_long_as_ever(ledger: Ledger) -> None:
+    """It has time until what killed it may be over, however soon the death is known."""
+    change(ledger, TWO, due_at=OVER + 99)
+    claim(ledger)
+
+    with ledger.write() as session:
+        assert deaths.bury(session, NOW + 2, gone=["w"])[0].counted == ONE
+
+    assert claim(ledger, now=OVER - 0.001, alone=True) == []
+    assert [held.feed_id for held in claim(ledger, now=OVER, alone=True)] == [ONE]
 
 
 def test_those_that_die_together_are_not_counted(ledger: Ledger) -> None:

@@ -1,5 +1,7 @@
 """Promises of a worker's life: leases live while it works, and are handed back when it stops."""
 
+import subprocess
+import sys
 import threading
 import time
 from importlib import metadata
@@ -88,6 +90,27 @@ def test_the_heartbeat_renews_the_leases_that_are_held(world, rt, life):
 
         until(lambda: world.feed().lease_until == world.clock.at + feeds.LEASE_SECONDS)
     until(lambda: known(world)[0].seen_at == world.clock.at)
+
+
+def test_what_a_killed_process_of_this_machine_held_is_free_at_once(world, rt, life):
+    """Nobody waits ten seconds for leases of whom the machine knows that they are over."""
+    code = "from worker import whereabouts; print(whereabouts.name())"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    killed, elsewhere = world.runtime(owner=ran.stdout.strip()), world.runtime()
+    second = world.link("output")
+    for dead in (killed, elsewhere):
+        with world.ledger.write() as session:
+            seen = {"started_at": world.clock.at, "seen_at": world.clock.at}
+            workers.register(session, Worker(name=dead.owner, queues="", slots=1, **seen))
+            assert claiming.claim(
+                session, owner=dead.owner, now=world.clock.at, lane=Lane.BULK, limit=1
+            )
+
+    life.start()
+
+    assert world.feed().lease_owner is None
+    assert world.feed().lease_until <= world.clock.at + feeds.LEASE_SECONDS
+    assert world.feed(second).lease_owner == elsewhere.owner
 
 
 def test_the_heartbeat_leaves_other_leases_alone(world, rt, life):
@@ -220,10 +243,10 @@ def test_a_worker_that_starts_without_its_ledger_lives_all_the_same(rt, life, mo
     """It says that it is there as soon as it can; without a heartbeat no lease would last."""
     real, away = rt.ledger.write, [OperationalError("no ledger", None, OSError())] * 3
 
-    def write():
+    def write(**how):
         if away:
             raise away.pop()
-        return real()
+        return real(**how)
 
     monkeypatch.setattr(rt.ledger, "write", write)
     life.start()

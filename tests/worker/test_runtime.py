@@ -19,11 +19,6 @@ def load(tmp_path):
     return load
 
 
-def test_every_start_has_a_name_of_its_own():
-    """A process id comes round again; the name of a lease's holder does not."""
-    assert len({runtime.name() for _ in range(100)}) == 100
-
-
 def test_an_empty_database_is_migrated(load):
     """A worker that is the first to start finds its tables."""
     found = load()
