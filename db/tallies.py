@@ -24,11 +24,12 @@ OUTCOMES: Mapping[str, tuple[str, ...]] = {
     "datapoints": ("landed", "rejected"),
 }
 # What was seen last, of which `at` counts, and `value` where it has one.
-SWEEP, CANARY, DOCTOR = "sweep", "canary", "doctor"
+SWEEP, CANARY, DOCTOR, BACKUP = "sweep", "canary", "doctor", "backup"
 CANARY_FRESH, CANARY_FAILED = "fresh", "failed"
 MARKS: Mapping[str, tuple[str, ...]] = {
     SWEEP: ("",),
     DOCTOR: ("",),
+    BACKUP: ("",),
     CANARY: (CANARY_FRESH, CANARY_FAILED),
 }
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from db import backups
+from db import backups, tallies
 from db.backup_file import Manifest
 from worker.cli import output, progress_bar
 from worker.cli.house import House, opened
@@ -41,8 +41,10 @@ def backup(*, path: Path | None, with_keys: bool, as_json: bool) -> None:
         now = house.now()
         made = path or named("backup", now)
         manifest = write(house, made, now=now, with_keys=with_keys)
+        with house.ledger.write() as session:
+            size = made.stat().st_size
+            tallies.mark(session, {tallies.Key(tallies.BACKUP): tallies.Seen(now, float(size))})
         where = keys_are_in(house)
-    size = made.stat().st_size
     if as_json:
         output.document(
             {

@@ -20,7 +20,7 @@ from db.movement import PROGRESS
 from db.overdue import PATIENCE_SECONDS
 from db.tallies import Key, Seen
 from tasks import canary
-from worker.cli.findings import Finding
+from worker.cli.findings import Finding, State
 from worker.settings import Settings
 
 MB = 1024 * 1024
@@ -211,18 +211,24 @@ def the_canary(session: Session, settings: Settings, now: float) -> Iterator[Fin
         yield Finding("canary", "red" if bad else "ok", text, remedy if bad else "")
 
 
-def backups(home: Path) -> Iterator[Finding]:
-    """How old the newest copy in `backups` of the home is, where there is such a folder."""
+def backups(session: Session, home: Path, now: float) -> Iterator[Finding]:
+    """How old the newest backup is: one that was made here, or a file in `backups` of the home.
+
+    Nothing is said where there is neither, nor such a folder: somebody else may see to it.
+    """
     folder = home / "backups"
-    if not folder.is_dir():
-        return
-    times = [path.stat().st_mtime for path in folder.iterdir() if path.is_file()]
+    made = tallies.last(session, tallies.Key(tallies.BACKUP))
+    there = folder.is_dir()
+    times = [path.stat().st_mtime for path in folder.iterdir() if path.is_file()] if there else []
+    times += [] if made is None else [made.at]
     if not times:
-        yield Finding("backups", "red", f"none in {folder}", "make one: docs/operating.md, Backups")
+        if there:
+            yield Finding("backups", "red", f"none in {folder}", "`waggle backup` makes one")
         return
-    age = time.time() - max(times)
+    age = now - max(times)
     text = f"the newest is {age / HOUR:.0f} hours old"
     if age > BACKUP_ODD:
-        yield Finding("backups", "red" if age > BACKUP_RED else "odd", text, "make a new one")
+        state: State = "red" if age > BACKUP_RED else "odd"
+        yield Finding("backups", state, text, "`waggle backup` makes a new one")
     else:
         yield Finding("backups", "ok", text)

@@ -114,6 +114,7 @@ def _ledger(ledger: Ledger, settings: Settings) -> Iterator[Finding]:
         yield condition.secrets(session, settings)
         yield from condition.staff(session, now)
         yield from condition.the_canary(session, settings, now)
+        yield from condition.backups(session, settings.home, now)
     yield from _held_up(ledger)
 
 
@@ -131,7 +132,6 @@ def _home(home: Path) -> Iterator[Finding]:
     yield found
     if found.state != "red":
         yield condition.space(home)
-        yield from condition.backups(home)
 
 
 def _writable(home: Path) -> Finding:

@@ -177,6 +177,15 @@ def test_old_copies_are_told(diagnose, staffed, folder, hours, state, status):
     assert diagnose(status=status)["backups"]["state"] == state
 
 
+def test_a_backup_counts_wherever_it_is_kept(diagnose, staffed, here, ledger, folder):
+    """`waggle backup` says when it was made; nothing is said before there is any."""
+    assert "backups" not in diagnose(status=0)
+    here("backup", str(folder / "elsewhere.zip"))
+    assert diagnose(status=0)["backups"]["state"] == "ok"
+    seen(ledger, tallies.BACKUP, ago=200 * 3600)
+    assert diagnose(status=1)["backups"]["state"] == "red"
+
+
 def test_a_broker_that_does_not_hand_on_is_red(diagnose, staffed, monkeypatch):
     """It answers, and what it is given is lost."""
     monkeypatch.setattr(bells.Bells, "round_trip", lambda _: False)
