@@ -85,6 +85,11 @@ def link(user_id: int) -> str:
     return f"user:{user_id}"
 
 
+def any_open() -> ColumnElement[bool]:
+    """Is any breaker open? A condition for any query; while none is, none holds anything up."""
+    return exists().where(col(_ANY.opened_at).is_not(None)).correlate(None)
+
+
 def blocked(now: float, *, at_source: bool = True) -> ColumnElement[bool]:
     """Feeds that have to wait for the probe of a breaker: their source's (unless it is not asked),
     or their owner's.
@@ -93,7 +98,6 @@ def blocked(now: float, *, at_source: bool = True) -> ColumnElement[bool]:
     are closed it costs one look; else each row costs three, by primary key.
     """
     owner, breaker = _OWNER, _BREAKER
-    any_open = exists().where(col(_ANY.opened_at).is_not(None)).correlate(None)
     of_owner = (
         select(literal("user:").concat(cast(col(owner.user_id), String)))
         .where(col(owner.id) == col(Feed.source_id))
@@ -118,7 +122,7 @@ def blocked(now: float, *, at_source: bool = True) -> ColumnElement[bool]:
         )
 
     waiting = or_(has(of_source), has(of_owner)) if at_source else has(of_owner)
-    return and_(any_open, waiting)
+    return and_(any_open(), waiting)
 
 
 def link_blocked(of: type[Event | Goal], now: float, *, urgent: bool) -> ColumnElement[bool]:
@@ -152,7 +156,7 @@ def source_open() -> ColumnElement[bool]:
 _OPEN_AMONG = (
     select(col(Breaker.subject), col(Breaker.probe_at), col(Breaker.probed_at))
     .where(
-        col(Breaker.subject).in_(bindparam("subjects", expanding=True)),
+        col(Breaker.subject).in_([bindparam("person"), bindparam("account")]),
         col(Breaker.opened_at).is_not(None),
     )
     .order_by(col(Breaker.subject))
@@ -171,8 +175,10 @@ def admit(
     Asked before feeds are locked; a yes takes the turn. False: a probe is under way, was just now,
     or is not due yet. `source_id` None: the work asks no source.
     """
-    subjects = [link(user_id)] if source_id is None else [link(user_id), source(source_id)]
-    found = session.connection().execute(_OPEN_AMONG, {"subjects": subjects}).all()
+    person = link(user_id)
+    account = person if source_id is None else source(source_id)
+    subjects = {"person": person, "account": account}
+    found = session.connection().execute(_OPEN_AMONG, subjects).all()
     if not found:
         return True
     if urgent:

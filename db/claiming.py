@@ -83,13 +83,15 @@ def claim(
         return []
     source_id, user_id = first.source_id, first.user_id
     limit = min(limit, (together or {}).get(first.provider, limit))
-    if first.quota_key is not None and _crowded(session, first.quota_key, now):
+    if first.crowded:
         # What is less urgent waits, also that of the same source.
         limit, lane = min(limit, CROWDED_BATCH), Lane(first.lane)
-        turn = _whose_turn(session, first.quota_key, due(now, lane, alone=alone))
+        turn = _whose_turn(session, first.quota_key, lane, now, alone=alone)
         source_id, user_id = turn or (source_id, user_id)
     urgent = first.lane == Lane.URGENT
-    if not breakers.admit(session, source_id=source_id, user_id=user_id, now=now, urgent=urgent):
+    if first.any_open and not breakers.admit(
+        session, source_id=source_id, user_id=user_id, now=now, urgent=urgent
+    ):
         return []
     given = {"now": now, "of_source": source_id, "owner": owner, "at_most": limit}
     claims = []
@@ -111,8 +113,14 @@ def any_due(session: Session, lane: Lane, now: float, *, alone: bool = False) ->
 
 
 @cache
-def _next_due(lane: Lane, *, alone: bool) -> Select[int, int, int, str, str | None, int]:
-    """What `claim` looks for."""
+def _next_due(lane: Lane, *, alone: bool) -> Select[Any]:
+    """What `claim` looks for, and what may be in its way.
+
+    `crowded`: does whoever comes to its gate have to wait for others?
+    """
+    crowded = select(col(Quota.next_free_at) - col(Quota.tolerance) > NOW).where(
+        col(Quota.key) == col(Source.quota_key)
+    )
     return (
         select(
             col(Feed.source_id),
@@ -121,6 +129,8 @@ def _next_due(lane: Lane, *, alone: bool) -> Select[int, int, int, str, str | No
             col(Source.provider),
             col(Source.quota_key),
             col(Source.user_id),
+            crowded.correlate(Source).scalar_subquery().label("crowded"),
+            breakers.any_open().label("any_open"),
         )
         .join(Source, col(Source.id) == col(Feed.source_id))
         .where(due(NOW, lane, alone=alone))
@@ -140,14 +150,6 @@ def _taking_due(lane: Lane, *, alone: bool, crowd: bool) -> Update:
     return _taking(wanted, Work.SYNC, alone=alone and not crowd)
 
 
-def _crowded(session: Session, key: str, now: float) -> bool:
-    """Does whoever comes to this gate have to wait for others?"""
-    found = session.connection().execute(
-        select(col(Quota.next_free_at) - col(Quota.tolerance) > now).where(col(Quota.key) == key)
-    )
-    return bool(found.scalar_one_or_none())
-
-
 def _first(*, alone: bool) -> list[Any]:
     """What goes first: of those that run alone the ones that have killed nobody by themselves."""
     order: list[Any] = [col(Feed.lane), col(Feed.due_at)]
@@ -155,34 +157,39 @@ def _first(*, alone: bool) -> list[Any]:
 
 
 def _whose_turn(
-    session: Session, key: str, due_ones: ColumnElement[bool]
+    session: Session, key: str, lane: Lane, now: float, *, alone: bool
 ) -> tuple[int, int] | None:
     """Of the sources behind this gate with feeds due, the one that was served longest ago.
 
     None: others have taken all of them by now.
     """
-    theirs = exists().where(col(Feed.source_id) == col(Source.id), due_ones)
-    row = (
-        session.connection()
-        .execute(
-            select(col(Source.id), col(Source.user_id))
-            .where(col(Source.quota_key) == key, theirs.correlate(Source))
-            .order_by(col(Source.turn_at), col(Source.id))
-            .limit(1)
-        )
-        .one_or_none()
-    )
+    asked = _next_source(lane, alone=alone)
+    row = session.connection().execute(asked, {"of_key": key, "now": now}).one_or_none()
     return None if row is None else (row.id, row.user_id)
+
+
+@cache
+def _next_source(lane: Lane, *, alone: bool) -> Select[int | None, int]:
+    theirs = exists().where(col(Feed.source_id) == col(Source.id), due(NOW, lane, alone=alone))
+    return (
+        select(col(Source.id), col(Source.user_id))
+        .where(col(Source.quota_key) == bindparam("of_key"), theirs.correlate(Source))
+        .order_by(col(Source.turn_at), col(Source.id))
+        .limit(1)
+    )
+
+
+_FREE_SOURCE = (
+    select(col(Source.id))
+    .where(col(Source.id) == bindparam("of_source"))
+    .with_for_update(skip_locked=True)
+)
+_HAD_ITS_TURN = update(Source).where(col(Source.id).in_(_FREE_SOURCE)).values(turn_at=NOW)
 
 
 def _had_its_turn(session: Session, source_id: int, now: float) -> None:
     """Not if somebody else holds the row: they may wait for the feeds that are locked here."""
-    free_row = (
-        select(col(Source.id)).where(col(Source.id) == source_id).with_for_update(skip_locked=True)
-    )
-    session.connection().execute(
-        update(Source).where(col(Source.id).in_(free_row)).values(turn_at=now)
-    )
+    session.connection().execute(_HAD_ITS_TURN, {"of_source": source_id, "now": now})
 
 
 def claim_outbox(

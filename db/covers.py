@@ -4,7 +4,7 @@ A claim stamps the covers it finds with its epoch, and only those are ended by i
 never answered by a sync that did not see it. An event is done when all of its covers are.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,24 +13,50 @@ from sqlmodel import Session, col
 
 from db import endings, inbox
 from db.models import Cover, Event, Feed
+from db.one_or_many import OneOrMany
 from db.states import EventState
 
-
-def stamp(session: Session, feed_ids: Sequence[int]) -> None:
-    """Mark the events that wait for these feeds as answered by the claims just made."""
-    epoch = select(col(Feed.epoch)).where(col(Feed.id) == col(Cover.feed_id)).scalar_subquery()
-    stamped = session.connection().execute(
-        update(Cover)
-        .where(col(Cover.feed_id).in_(feed_ids), col(Cover.done).is_(False))
-        .values(epoch=epoch, attempts=col(Cover.attempts) + 1)
-        .returning(col(Cover.event_id))
-        .execution_options(synchronize_session=False)
-    )
-    count_tries(session, set(stamped.scalars()))
-
-
 MOST_ASKERS = 20
-# Named once: to make a statement costs more than to send it, and each claim's end asks these.
+
+
+def _of_covers(what: Any) -> Any:  # noqa: ANN401 -- an aggregate and the scalar subquery around it
+    return select(what).where(col(Cover.event_id) == col(Event.id)).scalar_subquery()
+
+
+# Named once: to make a statement costs more than to send it, and each claim and its end asks these.
+_EPOCH = select(col(Feed.epoch)).where(col(Feed.id) == col(Cover.feed_id)).scalar_subquery()
+_STAMPING = OneOrMany(
+    lambda among: (
+        update(Cover)
+        .where(among(col(Cover.feed_id)), col(Cover.done).is_(False))
+        .values(epoch=_EPOCH, attempts=col(Cover.attempts) + 1)
+        .returning(col(Cover.event_id))
+    )
+)
+_COUNTING = OneOrMany(
+    lambda among: (
+        update(Event)
+        .where(among(col(Event.id)), col(Event.state) == EventState.WORKING)
+        .values(
+            attempts=_of_covers(func.max(Cover.attempts)),
+            deferrals=_of_covers(func.max(Cover.deferrals)),
+        )
+    )
+)
+_OPEN_COVER = exists().where(col(Cover.event_id) == col(Event.id), col(Cover.done).is_(False))
+_ANSWERING = OneOrMany(
+    lambda among: (
+        update(Event)
+        .where(among(col(Event.id)), col(Event.state) == EventState.WORKING, ~_OPEN_COVER)
+        .values(
+            state=EventState.DONE.value,
+            finished_at=bindparam("now"),
+            error=None,
+            datapoints=_of_covers(func.sum(Cover.written)),
+        )
+        .returning(col(Event.id))
+    )
+)
 _STAMPED = and_(
     col(Cover.feed_id) == bindparam("of_feed"),
     col(Cover.epoch) == bindparam("at_epoch"),
@@ -53,17 +79,19 @@ _PUTTING_BACK = (
     )
     .returning(col(Cover.event_id))
 )
-_ASKERS = (
-    select(col(Event.id), col(Event.request_id))
-    .join(Cover, col(Event.id) == col(Cover.event_id))
-    .where(
-        col(Cover.feed_id).in_(bindparam("of_feeds", expanding=True)),
-        col(Cover.done).is_(False),
-        col(Cover.epoch).is_not(None),
+_ASKERS = OneOrMany(
+    lambda among: (
+        select(col(Event.id), col(Event.request_id))
+        .join(Cover, col(Event.id) == col(Cover.event_id))
+        .where(
+            among(col(Cover.feed_id)),
+            col(Cover.done).is_(False),
+            col(Cover.epoch).is_not(None),
+        )
+        .distinct()
+        .order_by(col(Event.id))
+        .limit(MOST_ASKERS)
     )
-    .distinct()
-    .order_by(col(Event.id))
-    .limit(MOST_ASKERS)
 )
 _ENDING = (
     update(Cover)
@@ -78,6 +106,11 @@ def _by(feed_id: int, epoch: int) -> dict[str, int]:
     return {"of_feed": feed_id, "at_epoch": epoch}
 
 
+def stamp(session: Session, feed_ids: Collection[int]) -> None:
+    """Mark the events that wait for these feeds as answered by the claims just made."""
+    count_tries(session, set(_STAMPING.ask(session, feed_ids).scalars()))
+
+
 @dataclass(frozen=True, slots=True)
 class Asker:
     """An event that waits for a claim, and the request that brought it."""
@@ -88,8 +121,7 @@ class Asker:
 
 def askers(session: Session, feed_ids: Collection[int]) -> list[Asker]:
     """The events that claims of these feeds answer, the oldest first; at most `MOST_ASKERS`."""
-    rows = session.connection().execute(_ASKERS, {"of_feeds": list(feed_ids)})
-    return [Asker(row.id, row.request_id) for row in rows]
+    return [Asker(row.id, row.request_id) for row in _ASKERS.ask(session, feed_ids)]
 
 
 def awaited(session: Session, feed_ids: Collection[int]) -> set[int]:
@@ -155,20 +187,7 @@ def end(
     # Two syncs may end the last two covers of one event at the same moment. Each locks the event
     # first and only then looks at the covers, so the second one sees what the first one did.
     inbox.lock(session, ids)
-    open_cover = exists().where(col(Cover.event_id) == col(Event.id), col(Cover.done).is_(False))
-    done = session.connection().execute(
-        update(Event)
-        .where(col(Event.id).in_(ids), col(Event.state) == EventState.WORKING, ~open_cover)
-        .values(
-            state=EventState.DONE.value,
-            finished_at=now,
-            error=None,
-            datapoints=_of_covers(func.sum(Cover.written)),
-        )
-        .returning(col(Event.id))
-        .execution_options(synchronize_session=False)
-    )
-    endings.tell(session, done.scalars().all())
+    endings.tell(session, _ANSWERING.ask(session, ids, now=now).scalars().all())
 
 
 def youngest(session: Session, feed_id: int, epoch: int) -> tuple[int, float] | None:
@@ -182,16 +201,4 @@ def count_tries(session: Session, event_ids: Collection[str]) -> None:
     if not event_ids:
         return
     inbox.lock(session, event_ids)
-    session.connection().execute(
-        update(Event)
-        .where(col(Event.id).in_(event_ids), col(Event.state) == EventState.WORKING)
-        .values(
-            attempts=_of_covers(func.max(Cover.attempts)),
-            deferrals=_of_covers(func.max(Cover.deferrals)),
-        )
-        .execution_options(synchronize_session=False)
-    )
-
-
-def _of_covers(what: Any) -> Any:  # noqa: ANN401 -- an aggregate and the scalar subquery around it
-    return select(what).where(col(Cover.event_id) == col(Event.id)).scalar_subquery()
+    _COUNTING.ask(session, event_ids)

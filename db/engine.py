@@ -52,6 +52,11 @@ def insert(session: Session, table: type[SQLModel]) -> Any:  # noqa: ANN401 -- o
     return dialect.insert(table)
 
 
+def has_turns(session: Session) -> bool:
+    """Do writers take turns (SQLite)? Then whoever writes needs no lock on any row."""
+    return session.get_bind().dialect.name == "sqlite"
+
+
 class Ledger:
     """The database of one process; share it between threads, never across a fork.
 

@@ -17,6 +17,7 @@ from sqlmodel import select as select_rows
 from db import breakers, endings, inbox, leasing, retention
 from db.covers import Asker
 from db.models import Cover, Event
+from db.one_or_many import fixed
 from db.states import EventKind, EventState
 
 LEASE_SECONDS = 10.0
@@ -181,13 +182,13 @@ def _blocked(now: float) -> ColumnElement[bool]:
 
 def _wanted(kinds: Collection[EventKind], now: float, *, alone: bool) -> ColumnElement[bool]:
     return and_(
-        col(Event.kind).in_(kinds),
+        fixed(col(Event.kind), kinds),
         col(Event.state) == EventState.RECEIVED,
         col(Event.due_at) <= now,
         col(Event.lease_owner).is_(None),
         col(Event.lease_until) <= now,
         col(Event.suspect).is_(alone),
-        or_(col(Event.kind).not_in(ASKS_FOR_FEEDS), col(Event.epoch) > 0),
+        or_(~fixed(col(Event.kind), ASKS_FOR_FEEDS), col(Event.epoch) > 0),
     )
 
 

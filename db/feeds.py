@@ -18,6 +18,7 @@ from sqlmodel import Session, col
 
 from db import covers, resting, suspicion
 from db.models import Event, Feed
+from db.one_or_many import Among, OneOrMany
 from db.states import FeedState, Lane
 
 LEASE_SECONDS = 10.0
@@ -267,15 +268,29 @@ def ask(session: Session, feed_ids: Collection[int], now: float) -> None:
     if not feed_ids:
         return
     lock(session, col(Feed.id).in_(feed_ids))
-    session.connection().execute(
+    ask_locked(session, feed_ids, now)
+
+
+def _asking(among: Among) -> Update:
+    now: Any = bindparam("now", type_=Float())
+    return (
         update(Feed)
-        .where(col(Feed.id).in_(feed_ids))
+        .where(among(col(Feed.id)))
         .values(
             asked=col(Feed.asked) + 1,
             lane=Lane.URGENT.value,
             due_at=case((col(Feed.due_at) > now, now), else_=col(Feed.due_at)),
         )
     )
+
+
+_ASKING = OneOrMany(_asking)
+
+
+def ask_locked(session: Session, feed_ids: Collection[int], now: float) -> None:
+    """`ask` for feeds that this transaction has locked."""
+    if feed_ids:
+        _ASKING.ask(session, feed_ids, now=now)
 
 
 def doubt(session: Session, feed_id: int, now: float) -> None:

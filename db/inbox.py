@@ -13,8 +13,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, ScalarSelect, bindparam, insert, select, update
 from sqlmodel import Session, col
 
-from db import endings, waits
+from db import endings, engine, waits
 from db.models import Event
+from db.one_or_many import OneOrMany, fixed
 from db.states import EventKind, EventState
 from db.waits import Wait
 
@@ -87,10 +88,38 @@ class Outcome:
         return None if message is None else str(message)
 
 
+# Named once: to make a statement costs more than to ask with it, and each callback asks these.
+_STORING = insert(Event)
+_STANDING = OneOrMany(
+    lambda among: select(
+        col(Event.id), col(Event.state), col(Event.datapoints), col(Event.error)
+    ).where(among(col(Event.id)))
+)
+# A range of an index, which is quicker than to look for each of thousands.
+_ENDED_BETWEEN = select(col(Event.id)).where(
+    fixed(col(Event.state), ENDED), col(Event.id).between(bindparam("first"), bindparam("last"))
+)
+_LOCKING = OneOrMany(
+    lambda among: (
+        select(col(Event.id))
+        .where(among(col(Event.id)))
+        .order_by(col(Event.id))
+        .with_for_update(key_share=True)
+    )
+)
+_FINISHING = OneOrMany(
+    lambda among: (
+        update(Event)
+        .where(among(col(Event.id)), ~fixed(col(Event.state), ENDED))
+        .values(state=bindparam("ends"), finished_at=bindparam("now"), error=bindparam("told"))
+    )
+)
+
+
 def store(session: Session, events: Sequence[NewEvent]) -> None:
     """Insert all of them in one statement; the caller commits before it answers anybody."""
     session.connection().execute(
-        insert(Event),
+        _STORING,
         [
             {
                 "id": new.id,
@@ -111,22 +140,12 @@ def store(session: Session, events: Sequence[NewEvent]) -> None:
 
 def outcomes(session: Session, ids: Collection[str], now: float) -> dict[str, Outcome]:
     """Where these events stand now; unknown ids are left out."""
-    rows = session.connection().execute(
-        select(col(Event.id), col(Event.state), col(Event.datapoints), col(Event.error)).where(
-            col(Event.id).in_(ids)
-        )
-    )
+    rows = _STANDING.ask(session, ids)
     found = {row.id: Outcome(EventState(row.state), row.datapoints, row.error) for row in rows}
     going = [one for one, outcome in found.items() if outcome.state == EventState.WORKING]
     for one, wait in waits.of_events(session, now, going).items() if going else ():
         found[one] = replace(found[one], wait=wait)
     return found
-
-
-# A range of an index, which is quicker than to look for each of thousands.
-_ENDED_BETWEEN = select(col(Event.id)).where(
-    col(Event.state).in_(ENDED), col(Event.id).between(bindparam("first"), bindparam("last"))
-)
 
 
 def ended(session: Session, ids: Collection[str]) -> set[str]:
@@ -142,12 +161,8 @@ def ended(session: Session, ids: Collection[str]) -> set[str]:
 
 def lock(session: Session, ids: Collection[str]) -> None:
     """Lock events in the order of their ids; SQLite has one lock for everything."""
-    session.connection().execute(
-        select(col(Event.id))
-        .where(col(Event.id).in_(ids))
-        .order_by(col(Event.id))
-        .with_for_update(key_share=True)
-    )
+    if not engine.has_turns(session):
+        _LOCKING.ask(session, ids)
 
 
 def finish(
@@ -163,11 +178,7 @@ def finish(
     if dead:
         state = EventState.DEAD
     lock(session, ids)
-    session.connection().execute(
-        update(Event)
-        .where(col(Event.id).in_(ids), col(Event.state).not_in(ENDED))
-        .values(state=state.value, finished_at=now, error=error)
-    )
+    _FINISHING.ask(session, ids, ends=state.value, now=now, told=error)
     endings.tell(session, ids)
 
 

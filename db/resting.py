@@ -13,6 +13,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import col
 
 from db.models import Feed
+from db.one_or_many import fixed
 from db.states import FeedState
 
 RUNNING = (FeedState.ACTIVE, FeedState.FAILING)
@@ -34,7 +35,7 @@ def is_running(state: str, reason: str | None) -> bool:
 
 def running() -> ColumnElement[bool]:
     """The same as a condition on feeds."""
-    return and_(col(Feed.state).in_(RUNNING), func.coalesce(col(Feed.reason), "") != SET_ASIDE)
+    return and_(fixed(col(Feed.state), RUNNING), func.coalesce(col(Feed.reason), "") != SET_ASIDE)
 
 
 def is_set_aside(state: str, reason: str | None) -> bool:
@@ -49,4 +50,5 @@ def is_claimable(state: str, reason: str | None) -> bool:
 
 def claimable() -> ColumnElement[bool]:
     """The same as a condition on feeds."""
-    return or_(running(), and_(col(Feed.state) == FeedState.PAUSED, col(Feed.reason).in_(REASONS)))
+    rests = and_(col(Feed.state) == FeedState.PAUSED, fixed(col(Feed.reason), REASONS))
+    return or_(running(), rests)

@@ -3,7 +3,7 @@
 import structlog
 
 from clients.errors import ClientError, Permanent
-from db import breakers, events, opening, people, quotas
+from db import breakers, called, events, opening, people, quotas
 from db.events import ASKS_FOR_FEEDS, EventClaim
 from db.models import User
 from db.states import Lane
@@ -79,7 +79,7 @@ def _by_person(rt: Runtime, held: EventClaim) -> None:
     wanted = str(held.event.payload.get("username", "")).lower()
     ends_at = rt.clock.now() + LOOK_UP_SECONDS
     with rt.ledger.read() as session:
-        candidates = opening.may_be(session, held.event, rt.clock.now())
+        candidates = called.may_be(session, held.event, rt.clock.now())
     later: list[float] = []
     for user in candidates:
         left = ends_at - rt.clock.now()
@@ -106,7 +106,7 @@ def _by_person(rt: Runtime, held: EventClaim) -> None:
 
 def _turn(rt: Runtime, user: User) -> float | None:
     """None when this person may be looked up now, else when (UTC seconds)."""
-    key, again = f"look-up:{user.id}", opening.NAME_BELIEVED_SECONDS
+    key, again = f"look-up:{user.id}", called.NAME_BELIEVED_SECONDS
     with rt.ledger.write() as session:
         now = rt.clock.now()
         quotas.ensure(session, key, vendor="waggle", title=user.username)

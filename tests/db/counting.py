@@ -1,4 +1,4 @@
-"""How many statements a read sends: a page may not ask more because there is more."""
+"""How many statements are sent: nobody may ask more because there is more."""
 
 import contextlib
 
@@ -6,15 +6,16 @@ from sqlalchemy import event
 
 
 @contextlib.contextmanager
-def statements(ledger):
-    """What is read during the block, as it is sent."""
+def statements(ledger, *, written=False):
+    """What is read during the block (`written`: by whoever may write), as it is sent."""
     sent = []
 
     def note(_connection, _cursor, statement, *_):
         sent.append(statement)
 
-    event.listen(ledger.reading_engine, "before_cursor_execute", note)
+    engine = ledger.engine if written else ledger.reading_engine
+    event.listen(engine, "before_cursor_execute", note)
     try:
         yield sent
     finally:
-        event.remove(ledger.reading_engine, "before_cursor_execute", note)
+        event.remove(engine, "before_cursor_execute", note)

@@ -6,8 +6,9 @@ from sqlmodel import Session, select
 
 from db import feeds, inbox, opening
 from db.engine import Ledger
-from db.models import Cover, Event, Feed, Goal, User
+from db.models import Cover, Event, Feed, Goal, Source, User
 from db.states import EventKind, EventState, FeedState
+from tests.db.counting import statements
 from tests.db.test_feeds import NOW, claim, fill, finish, state
 from tests.tasks.scenes import at_once
 
@@ -111,6 +112,36 @@ def test_a_pass_takes_so_many_and_says_that_there_are_more(ledger: Ledger) -> No
     with ledger.read() as session:
         assert not opening.any_new(session, NOW)
         assert {event.state for event in session.exec(select(Event))} == {"working"}
+
+
+def test_many_callbacks_are_opened_with_as_few_statements_as_one(ledger: Ledger) -> None:
+    """Of several people, goals and feeds, made-up names among them: each is no statement more."""
+
+    def sent(count: int) -> int:
+        made_up = [{"username": f"x{n}", "slug": f"y{n}"} for n in range(count)]
+        unknown = [{"username": f"p{n}", "slug": "new"} for n in range(count)]
+        wanted = [{"username": f"p{n}", "slug": "g"} for n in range(count)]
+        stored(ledger, *made_up, *unknown, *wanted)
+        with ledger.write() as session, statements(ledger, written=True) as asked:
+            assert opening.open_callbacks(session, NOW).unknown == count
+        return len(asked)
+
+    with ledger.write() as session:
+        for n in range(20):
+            user = User(username=f"p{n}")
+            session.add(user)
+            session.flush()
+            goal = Goal(user_id=user.id, slug="g", declared_slug="g")
+            source = Source(user_id=user.id, name="s", provider="bemserver")
+            session.add_all([goal, source])
+            session.flush()
+            facts = {"goal_id": goal.id, "source_id": source.id, "metric": "m"}
+            session.add_all([Feed(label=label, **facts) for label in "ab"])
+
+    assert sent(20) <= sent(1) <= 12
+    with ledger.read() as session:
+        asked = [feed.asked for feed in session.exec(select(Feed).order_by(Feed.id))]
+    assert asked == [2, 2, *[1] * 38]
 
 
 def test_an_unknown_slug_is_left_for_the_look_up(ledger: Ledger) -> None:

@@ -23,7 +23,8 @@ from tests.world import DAY, NOON, World, crash_at
 
 WRITES = re.compile(r'(?:UPDATE|DELETE FROM|INSERT INTO)\s+"?(\w+)')
 LOCKS = re.compile(
-    r"SELECT feed\.id\s+FROM feed\s+WHERE .*ORDER BY feed\.id\b(?! *LIMIT)", re.DOTALL
+    r"SELECT feed\.id(?:, feed\.\w+)*\s+FROM feed\s+WHERE .*ORDER BY feed\.id\b(?! *LIMIT)",
+    re.DOTALL,
 )
 HANGS_ON_FEEDS = {"cover", "event", "datapoint", "sending", "day", "backfill", "goal"}
 LOCK = "feeds in order"
@@ -39,7 +40,8 @@ class Watch:
     def statement(self, connection: Any, _cursor: Any, text: str, *_more: Any) -> None:
         """A statement is about to run."""
         write = WRITES.search(text)
-        what = LOCK if LOCKS.search(text) else write and write.group(1)
+        locks = connection.dialect.name == "sqlite" or "FOR NO KEY UPDATE" in text
+        what = LOCK if locks and LOCKS.search(text) else write and write.group(1)
         if what:
             self._open.setdefault(id(connection.connection.dbapi_connection), []).append(what)
 
