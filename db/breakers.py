@@ -10,8 +10,11 @@ A row is locked before any feed is: whoever takes a probe's turn does so before 
 
 from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass, fields
+from functools import cache
+from typing import Any
 
 from sqlalchemy import (
+    Select,
     String,
     and_,
     bindparam,
@@ -162,9 +165,13 @@ _OPEN_AMONG = (
     .order_by(col(Breaker.subject))
     .with_for_update()
 )
-_AMONG = select(col(Breaker.subject)).where(
-    col(Breaker.subject).in_(bindparam("subjects", expanding=True))
-)
+
+
+@cache
+def _among(count: int) -> Select[str]:
+    """A source and its owner's link, or one of them: so many are asked about with each sync."""
+    these: list[Any] = [bindparam(f"of_{number}") for number in range(count)]
+    return select(col(Breaker.subject)).where(col(Breaker.subject).in_(these))
 
 
 def admit(
@@ -230,7 +237,8 @@ def change(
 
 def troubled(session: Session, subjects: Collection[str]) -> set[str]:
     """Those of these that have been in trouble lately: only for them is a success worth a write."""
-    return set(session.connection().execute(_AMONG, {"subjects": list(subjects)}).scalars())
+    given = {f"of_{number}": subject for number, subject in enumerate(subjects)}
+    return set(session.connection().execute(_among(len(given)), given).scalars())
 
 
 def is_open(session: Session, subject: str) -> bool:

@@ -6,6 +6,7 @@ never answered by a sync that did not see it. An event is done when all of its c
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Integer, and_, bindparam, exists, func, select, update
@@ -155,16 +156,24 @@ def put_back(
     events = session.connection().execute(_PUTTING_BACK, _by(feed_id, epoch) | counted)
     ids = set(events.scalars())
     count_tries(session, ids)
-    values: dict[str, Any] = {} if costless else {"error": error}
-    if deferred:  # this wait is counted (`db.deferrals`)
-        due_at = select(col(Feed.due_at)).where(col(Feed.id) == feed_id)
-        values["due_at"] = due_at.scalar_subquery()
     if ids:
-        session.connection().execute(
+        waiting = _waiting(deferred=deferred, told=not costless)
+        waiting.ask(session, ids, of_feed=feed_id, told=error)
+
+
+@cache
+def _waiting(*, deferred: bool, told: bool) -> OneOrMany:
+    values: dict[str, Any] = {"error": bindparam("told")} if told else {}
+    if deferred:  # this wait is counted (`db.deferrals`)
+        due_at = select(col(Feed.due_at)).where(col(Feed.id) == bindparam("of_feed"))
+        values["due_at"] = due_at.scalar_subquery()
+    return OneOrMany(
+        lambda among: (
             update(Event)
-            .where(col(Event.id).in_(ids), col(Event.state) == EventState.WORKING)
+            .where(among(col(Event.id)), col(Event.state) == EventState.WORKING)
             .values(**values)
         )
+    )
 
 
 def end(

@@ -20,9 +20,10 @@ dead.
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Float, Row, Select, bindparam, select, update
 from sqlmodel import Session, col
 
 from db import feeds, resting, set_aside, suspicion
@@ -95,12 +96,19 @@ def bury(session: Session, now: float, *, gone: Collection[str] = ()) -> list[Bu
 def _owners(
     session: Session, table: type[Feed | Event], now: float, *, at_most: int | None = None
 ) -> set[str]:
-    rows = session.connection().execute(
+    rows = session.connection().execute(_ended(table, at_most=at_most), {"now": now})
+    return {owner for owner in rows.scalars() if owner is not None}
+
+
+@cache
+def _ended(table: type[Feed | Event], *, at_most: int | None) -> Select[str | None]:
+    """Asked every second by each process, so it is made once."""
+    over = col(table.lease_until) <= bindparam("now", type_=Float())
+    return (
         select(col(table.lease_owner))
-        .where(col(table.lease_owner).is_not(None), col(table.lease_until) <= now)
+        .where(col(table.lease_owner).is_not(None), over)
         .limit(at_most)
     )
-    return {owner for owner in rows.scalars() if owner is not None}
 
 
 def _held(session: Session, table: type[Feed | Event], owners: Collection[str]) -> Rows:

@@ -44,14 +44,17 @@ class FencedError(Exception):
 def renew(session: Session, *, owner: str, feed_ids: Collection[int], now: float) -> None:
     """Heartbeat: push the end of our leases ahead."""
     lock(session, col(Feed.id).in_(feed_ids))
-    session.connection().execute(
-        update(Feed)
-        .where(col(Feed.id).in_(feed_ids), col(Feed.lease_owner) == owner)
-        .values(lease_until=now + LEASE_SECONDS)
-    )
+    _RENEWING.ask(session, feed_ids, of_owner=owner, until=now + LEASE_SECONDS)
 
 
 # Named once: to make a statement costs more than to send it, and each sync holds a few times.
+_RENEWING = OneOrMany(
+    lambda among: (
+        update(Feed)
+        .where(among(col(Feed.id)), col(Feed.lease_owner) == bindparam("of_owner"))
+        .values(lease_until=bindparam("until"))
+    )
+)
 _MINE = and_(
     col(Feed.id) == bindparam("of_feed"),
     col(Feed.epoch) == bindparam("at_epoch"),
@@ -69,9 +72,7 @@ def hold(session: Session, held: Claim, now: float) -> float:
 
     Raises `FencedError`: the work belongs to somebody else now.
     """
-    changed = session.connection().execute(_HOLD, _by(held) | {"until": now + LEASE_SECONDS})
-    if changed.rowcount != 1:
-        raise FencedError
+    _change(session, held, _HOLD, {"until": now + LEASE_SECONDS})
     return now + LEASE_SECONDS
 
 
@@ -80,8 +81,13 @@ def release(session: Session, held: Claim, *, done: bool = False) -> None:
 
     `done`: whether this was all of its work, and its worker has lived through it.
     """
-    _release(session, held, **(suspicion.cleared() if done else {}))
+    _change(session, held, _releasing(done=done), {})
     covers.unstamp(session, held.feed_id, held.epoch)
+
+
+@cache
+def _releasing(*, done: bool) -> Update:
+    return _free(**(suspicion.cleared() if done else {}))
 
 
 def finish(
@@ -100,9 +106,7 @@ def finish(
     `lane` where the next one waits. Raises `FencedError`.
     """
     given = {"as_asked": held.asked, "now": now, "next_at": next_at, "next_lane": lane.value}
-    changed = session.connection().execute(_finishing(), _by(held) | given)
-    if changed.rowcount != 1:
-        raise FencedError
+    _change(session, held, _finishing(), given)
     covers.end(session, held.feed_id, held.epoch, now=now, written=written)
 
 
@@ -114,25 +118,19 @@ def _finishing() -> Update:
         bindparam("next_at", type_=Float()),
         bindparam("next_lane", type_=Integer()),
     )
-    return (
-        update(Feed)
-        .where(_MINE)
-        .values(
-            lease_owner=None,
-            lease_until=0.0,
-            due_at=case((as_claimed, next_at), else_=now),
-            lane=case((as_claimed, next_lane), else_=Lane.URGENT.value),
-            **_unless_stopped(FeedState.ACTIVE),
-            attempts=0,
-            deferrals=0,
-            garbled=0,
-            deferred_since=None,
-            failing_since=None,
-            doubtful=case((as_claimed, False), else_=col(Feed.doubtful)),
-            last_synced_at=now,
-            last_error=None,
-            **suspicion.cleared(),
-        )
+    return _free(
+        due_at=case((as_claimed, next_at), else_=now),
+        lane=case((as_claimed, next_lane), else_=Lane.URGENT.value),
+        **_unless_stopped(FeedState.ACTIVE),
+        attempts=0,
+        deferrals=0,
+        garbled=0,
+        deferred_since=None,
+        failing_since=None,
+        doubtful=case((as_claimed, False), else_=col(Feed.doubtful)),
+        last_synced_at=now,
+        last_error=None,
+        **suspicion.cleared(),
     )
 
 
@@ -153,22 +151,33 @@ def put_back(
     unless it is not `free` any more. `garbled`: an answer of the wrong shape did. Raises
     `FencedError`.
     """
-    counted: dict[str, Any] = {}
+    given = {"as_asked": held.asked, "now": now, "next_at": due_at, "told": error["message"]}
+    putting_back = _putting_back(deferred=deferred, costs=not (deferred and free), garbled=garbled)
+    _change(session, held, putting_back, given)
+    covers.put_back(session, held.feed_id, held.epoch, error=error, deferred=deferred, free=free)
+
+
+@cache
+def _putting_back(*, deferred: bool, costs: bool, garbled: bool) -> Update:
+    now: Any = bindparam("now", type_=Float())
+    next_at: Any = bindparam("next_at", type_=Float())
+    as_claimed = col(Feed.asked) == bindparam("as_asked")
+    values: dict[str, Any] = {
+        "due_at": next_at if deferred else case((as_claimed, next_at), else_=now)
+    }
     if deferred:
-        counted |= {
+        values |= {
             "deferrals": col(Feed.deferrals) + 1,
             "deferred_since": func.coalesce(col(Feed.deferred_since), now),
         }
-    if not (deferred and free):
-        counted |= {
+    if costs:
+        values |= {
             "attempts": col(Feed.attempts) + 1,
             "garbled": _garbled(garbled=garbled),
             "failing_since": func.coalesce(col(Feed.failing_since), now),
-            "last_error": error["message"],
+            "last_error": bindparam("told"),
         }
-    again: Any = due_at if deferred else case((_as_claimed(held), due_at), else_=now)
-    _release(session, held, due_at=again, **counted)
-    covers.put_back(session, held.feed_id, held.epoch, error=error, deferred=deferred, free=free)
+    return _free(**values)
 
 
 def fail(
@@ -184,9 +193,7 @@ def fail(
 
     It is looked at again at `next_at`, or when it is asked for. Raises `FencedError`.
     """
-    _release(
-        session,
-        held,
+    ended = _free(
         due_at=case((_as_claimed(held), next_at), else_=now),
         lane=case((_as_claimed(held), Lane.BULK.value), else_=Lane.URGENT.value),
         **_unless_stopped(FeedState.FAILING, error["code"]),
@@ -197,6 +204,7 @@ def fail(
         failing_since=func.coalesce(col(Feed.failing_since), now),
         last_error=error["message"],
     )
+    _change(session, held, ended, {})
     covers.end(session, held.feed_id, held.epoch, now=now, error=error)
 
 
@@ -208,9 +216,7 @@ def rest(
     `error["code"]` is one of `db.resting.REASONS`. What is to be pushed stays, and waits. It is
     looked at again at `next_at`, or when it is asked for. Raises `FencedError`.
     """
-    _release(
-        session,
-        held,
+    ended = _free(
         due_at=case((_as_claimed(held), next_at), else_=now),
         lane=case((_as_claimed(held), Lane.BULK.value), else_=Lane.URGENT.value),
         **_unless_stopped(FeedState.PAUSED, error["code"]),
@@ -221,20 +227,14 @@ def rest(
         failing_since=None,
         last_error=error["message"],
     )
+    _change(session, held, ended, {})
     covers.end(session, held.feed_id, held.epoch, now=now, error=error)
 
 
 def wake(session: Session, held: Claim, now: float) -> None:
     """A resting feed whose goal is back goes on under the same claim. Raises `FencedError`."""
-    changed = session.connection().execute(
-        update(Feed)
-        .where(_mine(held))
-        .values(
-            lease_until=now + LEASE_SECONDS, last_error=None, **_unless_stopped(FeedState.ACTIVE)
-        )
-    )
-    if changed.rowcount != 1:
-        raise FencedError
+    awake = update(Feed).where(_MINE).values(last_error=None, **_unless_stopped(FeedState.ACTIVE))
+    _change(session, held, awake.values(lease_until=now + LEASE_SECONDS), {})
 
 
 def hand_back(session: Session, *, owner: str) -> int:
@@ -311,14 +311,6 @@ def _garbled(*, garbled: bool) -> Any:  # noqa: ANN401 -- a number or an express
     return col(Feed.garbled) + 1 if garbled else 0
 
 
-def _mine(held: Claim) -> ColumnElement[bool]:
-    return and_(
-        col(Feed.id) == held.feed_id,
-        col(Feed.epoch) == held.epoch,
-        col(Feed.lease_owner) == held.owner,
-    )
-
-
 def _as_claimed(held: Claim) -> ColumnElement[bool]:
     """Nobody has asked for the feed since it was claimed."""
     return col(Feed.asked) == held.asked
@@ -333,9 +325,12 @@ def _unless_stopped(state: FeedState, reason: str | None = None) -> dict[str, An
     }
 
 
-def _release(session: Session, held: Claim, **values: Any) -> None:
-    changed = session.connection().execute(
-        update(Feed).where(_mine(held)).values(lease_owner=None, lease_until=0.0, **values)
-    )
+def _free(**values: Any) -> Update:
+    """What ends a claim that is ours still."""
+    return update(Feed).where(_MINE).values(lease_owner=None, lease_until=0.0, **values)
+
+
+def _change(session: Session, held: Claim, change: Update, given: dict[str, Any]) -> None:
+    changed = session.connection().execute(change, _by(held) | given)
     if changed.rowcount != 1:
         raise FencedError
