@@ -4,14 +4,15 @@ They are the receipt of a day. Between a push and its answer nothing is known to
 `landed_hash` is None, and `sent_value` tells what may be.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import String, bindparam, case, exists, func, insert, select, update
+from sqlalchemy import String, bindparam, case, exists, func, insert, or_, select, update
 from sqlmodel import Session, col
 
 from db.models_points import Datapoint, Sending
 from db.states import DatapointState
+from db.stored import AnyPoint
 
 UNDER_WAY_SECONDS = 60.0  # longer than any push may take
 UNKNOWN = "unknown"
@@ -27,37 +28,18 @@ class Answered:
     request_id: str | None = None
 
 
-def begin(session: Session, points: Sequence[Datapoint], *, epoch: int, now: float) -> None:
-    """Write the try down before it is made, so that one that kills its worker is counted as well.
-
-    Its answer may be lost: until it is marked, no earlier value is believed to be there.
-    """
-    session.connection().execute(
-        update(Datapoint)
-        .where(col(Datapoint.id).in_([point.id for point in points]))
-        .values(
-            attempts=col(Datapoint.attempts) + 1,
-            sent_at=now,
-            sent_value=col(Datapoint.value),
-            landed_hash=None,
-        )
-    )
-    session.connection().execute(
-        insert(Sending),
-        [
-            {
-                "datapoint_id": point.id,
-                "epoch": epoch,
-                "value": point.value,
-                "comment": point.comment,
-                "sent_at": now,
-            }
-            for point in points
-        ],
-    )
-
-
 # Named once: to make a statement costs more than to send it, and each point needs it.
+_BEGUN = (
+    update(Datapoint)
+    .where(col(Datapoint.id) == bindparam("of_point"))
+    .values(
+        attempts=col(Datapoint.attempts) + 1,
+        sent_at=bindparam("at"),
+        sent_value=col(Datapoint.value),
+        landed_hash=None,
+    )
+)
+_TRY = insert(Sending)
 _LANDED = (
     update(Datapoint)
     .where(col(Datapoint.id) == bindparam("of_point"))
@@ -75,39 +57,75 @@ _LANDED = (
         ),
     )
 )
+_THIS_TRY = col(Sending.epoch) == bindparam("of_epoch")
 _ANSWERED = (
     update(Sending)
     .where(
         col(Sending.datapoint_id) == bindparam("of_point"),
-        col(Sending.epoch) == bindparam("of_epoch"),
         col(Sending.answered_at).is_(None),
+        # What was sent before and never answered is overwritten by this, unless it is still under
+        # way.
+        or_(_THIS_TRY, col(Sending.sent_at) < bindparam("before")),
     )
-    .values(answered_at=bindparam("at"), status=bindparam("said"), request_id=bindparam("named"))
-)
-_OVERWRITTEN = (
-    update(Sending)
-    .where(
-        col(Sending.datapoint_id) == bindparam("of_point"),
-        col(Sending.answered_at).is_(None),
-        col(Sending.sent_at) < bindparam("before"),
+    .values(
+        answered_at=bindparam("at"),
+        status=case((_THIS_TRY, bindparam("said", type_=String())), else_=UNKNOWN),
+        request_id=case(
+            (_THIS_TRY, bindparam("named", type_=String())), else_=col(Sending.request_id)
+        ),
     )
-    .values(answered_at=bindparam("at"), status=UNKNOWN)
 )
+
+
+def begin(session: Session, points: Sequence[AnyPoint], *, epoch: int, now: float) -> None:
+    """Write the try down before it is made, so that one that kills its worker is counted as well.
+
+    Its answer may be lost: until it is marked, no earlier value is believed to be there.
+    """
+    connection = session.connection()
+    connection.execute(_BEGUN, [{"of_point": point.id, "at": now} for point in points])
+    tries = [
+        {
+            "datapoint_id": point.id,
+            "epoch": epoch,
+            "value": point.value,
+            "comment": point.comment,
+            "sent_at": now,
+        }
+        for point in points
+    ]
+    connection.execute(_TRY, tries)
 
 
 def mark_landed(
-    session: Session, *, point_id: int, answered: Answered, epoch: int, now: float
+    session: Session, landed: Mapping[int, Answered], *, epoch: int, now: float
 ) -> None:
-    """Beeminder holds what was sent; the row stays pending if it has changed since."""
-    landed = {"known_id": answered.beeminder_id, "sent_hash": answered.sent_hash}
-    session.connection().execute(_LANDED, landed | {"of_point": point_id, "at": now})
-    said = {"said": answered.status, "named": answered.request_id}
-    session.connection().execute(
-        _ANSWERED, said | {"of_point": point_id, "of_epoch": epoch, "at": now}
-    )
-    # What was sent before and never answered is overwritten by this, unless it is still under way.
-    overwritten = {"of_point": point_id, "before": now - UNDER_WAY_SECONDS, "at": now}
-    session.connection().execute(_OVERWRITTEN, overwritten)
+    """Beeminder holds what was sent, by point; a row stays pending if it has changed since."""
+    if not landed:
+        return
+    rows = [
+        {
+            "of_point": point_id,
+            "known_id": answered.beeminder_id,
+            "sent_hash": answered.sent_hash,
+            "at": now,
+        }
+        for point_id, answered in landed.items()
+    ]
+    said = [
+        {
+            "of_point": point_id,
+            "of_epoch": epoch,
+            "said": answered.status,
+            "named": answered.request_id,
+            "before": now - UNDER_WAY_SECONDS,
+            "at": now,
+        }
+        for point_id, answered in landed.items()
+    ]
+    connection = session.connection()
+    connection.execute(_LANDED, rows)
+    connection.execute(_ANSWERED, said)
 
 
 def mark_rejected(

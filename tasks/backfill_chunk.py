@@ -9,7 +9,7 @@ from sqlmodel import Session
 from clients.errors import Permanent
 from db import names, outbox
 from db.models import Backfill
-from db.models_points import Datapoint
+from db.stored import StoredPoint
 from tasks import days, push
 from tasks.beeminder import WHERE, Access
 from tasks.jobs import Batch, Job
@@ -51,7 +51,7 @@ class Chunk:
         first, last = names.dashed(self.row.next_day), names.dashed(self.row.last_day)
         return f"waggle sync {name} --from {first} --to {last}"
 
-    def pending(self, session: Session) -> list[Datapoint]:
+    def pending(self, session: Session) -> list[StoredPoint]:
         """What its days have to push. What else waits is the feed's own affair."""
         return [
             point

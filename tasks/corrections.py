@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from db.models_points import Datapoint
 from db.outbox import Action, Judged, Point
 from db.states import DatapointState
+from db.stored import AnyPoint
 
 MANY = 3  # finished days that may change in one go
 COMPLETED_SECONDS = 900.0  # after its end, a day is being completed for so long
@@ -62,7 +62,7 @@ class Wanted:
         return self.over is not None
 
 
-def judge(stance: Stance, wanted: Sequence[Wanted], known: Mapping[str, Datapoint]) -> list[Judged]:
+def judge(stance: Stance, wanted: Sequence[Wanted], known: Mapping[str, AnyPoint]) -> list[Judged]:
     """Send, hold or leave each point; `known` are the rows of the outbox by requestid."""
     judged = [_one(stance, want, known.get(want.point.requestid)) for want in wanted]
     changed = [
@@ -79,7 +79,7 @@ def judge(stance: Stance, wanted: Sequence[Wanted], known: Mapping[str, Datapoin
     return judged
 
 
-def _changes(point: Point, row: Datapoint | None) -> bool:
+def _changes(point: Point, row: AnyPoint | None) -> bool:
     """Is this a new value for a day that has one, which nobody has let pass yet?"""
     return (
         row is not None
@@ -89,7 +89,7 @@ def _changes(point: Point, row: Datapoint | None) -> bool:
     )
 
 
-def _settled(point: Point, row: Datapoint) -> bool:
+def _settled(point: Point, row: AnyPoint) -> bool:
     """Has this very content been judged, and let pass, before?"""
     if row.approved_hash == point.content_hash:
         return True
@@ -97,7 +97,7 @@ def _settled(point: Point, row: Datapoint) -> bool:
     return judged and row.content_hash == point.content_hash
 
 
-def _one(stance: Stance, want: Wanted, row: Datapoint | None) -> Judged:
+def _one(stance: Stance, want: Wanted, row: AnyPoint | None) -> Judged:
     point = want.point
     if row is None:
         return Judged(point, Action.SEND)
@@ -119,7 +119,7 @@ def _one(stance: Stance, want: Wanted, row: Datapoint | None) -> Judged:
     return Judged(point, Action.SEND)
 
 
-def _theirs(stance: Stance, point: Point, row: Datapoint) -> Judged | None:
+def _theirs(stance: Stance, point: Point, row: AnyPoint) -> Judged | None:
     """What a person has decided about this point, None when nobody has."""
     if row.frozen is not None:
         if row.frozen == "edited" and stance.on_edit_source:
@@ -130,7 +130,7 @@ def _theirs(stance: Stance, point: Point, row: Datapoint) -> Judged | None:
     return None
 
 
-def _harm(stance: Stance, want: Wanted, row: Datapoint, there: float) -> str | None:
+def _harm(stance: Stance, want: Wanted, row: AnyPoint, there: float) -> str | None:
     """Why this write could hurt somebody, None when it can't."""
     value = want.point.value
     step = f"{there:.12g} → {value:.12g}"
@@ -151,7 +151,7 @@ def _completes(stance: Stance, want: Wanted, there: float) -> bool:
     return soon and (want.point.value > there if stance.grows else want.point.value != 0.0)
 
 
-def _there(stance: Stance, row: Datapoint) -> float | None:
+def _there(stance: Stance, row: AnyPoint) -> float | None:
     """What is at Beeminder; of two values, after a push without an answer, the better one."""
     values = [value for value in (row.landed_value,) if value is not None]
     if row.landed_hash is None and row.sent_value is not None:

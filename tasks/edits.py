@@ -12,8 +12,8 @@ import structlog
 
 import clients
 from db import feeds, notices, sendings
-from db.models_points import Datapoint
 from db.names import dashed
+from db.stored import StoredPoint
 from tasks import holdings, jobs
 from tasks.beeminder import Access
 from tasks.comparison import same
@@ -24,8 +24,8 @@ log = structlog.get_logger(__name__)
 
 
 def respect(
-    rt: Runtime, batch: Batch, job: Job, access: Access, points: Sequence[Datapoint]
-) -> list[Datapoint]:
+    rt: Runtime, batch: Batch, job: Job, access: Access, points: Sequence[StoredPoint]
+) -> list[StoredPoint]:
     """Those of these points that may be written; the days of the others are frozen.
 
     Raises the tree of `clients.errors`, `DeferredError` and `FencedError`.
@@ -35,9 +35,7 @@ def respect(
         for point in points
         if point.daystamp and (point.landed_value is not None or point.sent_value is not None)
     ]
-    with rt.ledger.read() as session:
-        stamps = {point.daystamp or "" for point in been}
-        over = jobs.over(session, batch, job, stamps, rt.clock.now())
+    over = jobs.over(rt, batch, job, {point.daystamp or "" for point in been})
     asked = [point for point in been if point.daystamp in over]
     if not asked:
         return list(points)
@@ -57,7 +55,7 @@ def respect(
     return [point for point in points if point.id not in frozen]
 
 
-def _changed(point: Datapoint, there: clients.Datapoint | None, sent: set[float]) -> str | None:
+def _changed(point: StoredPoint, there: clients.Datapoint | None, sent: set[float]) -> str | None:
     if there is None:
         return None if point.landed_value is None else "deleted"
     ours = sent | {value for value in (point.landed_value, point.sent_value) if value is not None}
@@ -68,7 +66,7 @@ def _freeze(
     rt: Runtime,
     batch: Batch,
     job: Job,
-    points: Sequence[Datapoint],
+    points: Sequence[StoredPoint],
     frozen: dict[int, tuple[str, clients.Datapoint | None]],
 ) -> None:
     now = rt.clock.now()
@@ -98,7 +96,7 @@ def _freeze(
     log.warning("day.frozen", feed=job.held.feed_id, points=len(frozen))
 
 
-def _words(point: Datapoint, how: str, there: clients.Datapoint | None) -> str:
+def _words(point: StoredPoint, how: str, there: clients.Datapoint | None) -> str:
     day = dashed(point.daystamp or "")
     if there is None:
         return f"{day}: the datapoint was {how} at Beeminder and stays so"

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 
 import structlog
+from sqlalchemy import bindparam, select
 from sqlmodel import Session, col
-from sqlmodel import select as select_rows
 
-from db import feeds, notices, sources
+from db import feeds, notices, sources, stored
 from db.models_points import Datapoint
 from db.names import dashed
 from db.states import DatapointState, Lane, SourceState
+from db.stored import StoredPoint
 from tasks import datasource, days, fit, guard, jobs, put_off
 from tasks.guard import Next
 from tasks.jobs import Batch, Job
@@ -22,6 +23,10 @@ log = structlog.get_logger(__name__)
 SHOWN = 3  # days that a notice names
 HELD_AGAIN = 3600.0  # a held correction is read again after an hour
 
+_HELD = select(*stored.POINT).where(
+    col(Datapoint.feed_id) == bindparam("of_feed"), col(Datapoint.state) == DatapointState.HELD
+)
+
 
 def finish(rt: Runtime, batch: Batch, outcome: Outcome, pushed: Pushed) -> None:
     """End the claim: the feed is fresh. Raises `FencedError`."""
@@ -29,7 +34,7 @@ def finish(rt: Runtime, batch: Batch, outcome: Outcome, pushed: Pushed) -> None:
     now = rt.clock.now()
     with rt.ledger.write() as session:
         pushed.mark(session, job.held, now)
-        held = _held(session, job)
+        held = _held(session, job) if outcome.holds else []
         following = next_sync(rt, batch, job, now)
         if held and following.at > now + HELD_AGAIN:
             following = Next(now + HELD_AGAIN, Lane.BULK)
@@ -76,17 +81,12 @@ def next_sync(rt: Runtime, batch: Batch, job: Job, now: float) -> Next:
     )
 
 
-def _held(session: Session, job: Job) -> Sequence[Datapoint]:
-    return session.exec(
-        select_rows(Datapoint).where(
-            col(Datapoint.feed_id) == job.held.feed_id,
-            col(Datapoint.state) == DatapointState.HELD,
-        )
-    ).all()
+def _held(session: Session, job: Job) -> list[StoredPoint]:
+    return stored.points(session, _HELD, {"of_feed": job.held.feed_id})
 
 
 def _tell(
-    session: Session, batch: Batch, outcome: Outcome, held: Sequence[Datapoint], now: float
+    session: Session, batch: Batch, outcome: Outcome, held: Sequence[StoredPoint], now: float
 ) -> None:
     """Say once what a person has to decide or should know; what is over is taken back."""
     job = outcome.question.job
@@ -112,7 +112,7 @@ def _tell(
             )
 
 
-def _words(held: Sequence[Datapoint], name: str) -> str | None:
+def _words(held: Sequence[StoredPoint], name: str) -> str | None:
     if not held:
         return None
     by_day = {row.daystamp or "": row.error for row in held}

@@ -1,13 +1,14 @@
 """A claimed feed with everything that decides how it is synced."""
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import httpx
 from pydantic import SecretStr, ValidationError
 from sqlalchemy import bindparam, func, select
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
@@ -47,7 +48,7 @@ CORRECT = "correct it in the file and `waggle apply` it"
 class Job:
     """One claimed feed. Rows are this job's own copies; `feeds` is how many its goal has.
 
-    `provider`: that of its source.
+    `provider`: that of its source. `ends`: when days end, as far as this claim has recorded it.
     """
 
     held: Claim
@@ -55,6 +56,7 @@ class Job:
     goal: Goal
     feeds: int = 1
     provider: str = ""
+    ends: dict[str, float] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -90,20 +92,25 @@ class BadSettingsError(Permanent):
 
 
 # Named once: to make a statement costs more than to ask with it, and each sync asks.
-_CLAIMED = (
+_OTHER = aliased(Feed)
+_LINKED = (
+    select(func.count())
+    .select_from(_OTHER)
+    .where(col(_OTHER.goal_id) == col(Goal.id), col(_OTHER.state) != FeedState.STOPPED)
+    .correlate(Goal)
+    .scalar_subquery()
+)
+_CLAIMED: Any = (
     select_rows(Feed, Goal, Source, User)
+    .add_columns(_LINKED)
     .join(Goal, col(Goal.id) == col(Feed.goal_id))
     .join(Source, col(Source.id) == col(Feed.source_id))
     .join(User, col(User.id) == col(Source.user_id))
     .where(col(Feed.id).in_(bindparam("claimed", expanding=True)))
 )
-_LINKED = (
-    select(col(Feed.goal_id), func.count().label("feeds"))
-    .where(
-        col(Feed.goal_id).in_(bindparam("of_goals", expanding=True)),
-        col(Feed.state) != FeedState.STOPPED,
-    )
-    .group_by(col(Feed.goal_id))
+_READ = select(col(Day.daystamp), col(Day.ends_at)).where(
+    col(Day.feed_id) == bindparam("of_feed"),
+    col(Day.daystamp).in_(bindparam("stamps", expanding=True)),
 )
 
 
@@ -116,14 +123,11 @@ def load(session: Session, claims: Sequence[Claim]) -> Batch:
     rows = {row[0].id: row for row in session.exec(_CLAIMED, params={"claimed": feeds})}
     if not rows.keys() >= set(feeds):
         raise FencedError
-    of_goals = {"of_goals": list({goal.id for _, goal, _, _ in rows.values()})}
-    counted = session.connection().execute(_LINKED, of_goals)
-    linked = {row.goal_id: row.feeds for row in counted}
-    _, _, source, user = rows[claims[0].feed_id]
+    _, _, source, user, _ = rows[claims[0].feed_id]
     jobs = []
     for held in claims:
-        feed, goal, _, _ = rows[held.feed_id]
-        jobs.append(Job(held, feed, goal, linked.get(goal.id, 0), source.provider))
+        feed, goal, _, _, linked = rows[held.feed_id]
+        jobs.append(Job(held, feed, goal, linked, source.provider))
     subjects = (breakers.source(source.id or 0), breakers.link(source.user_id))
     troubled = frozenset(breakers.troubled(session, subjects))
     return Batch(source, user, jobs, troubled, tuple(covers.askers(session, feeds)))
@@ -338,17 +342,17 @@ def windows_of(
     )
 
 
-def over(
-    session: Session, batch: Batch, job: Job, daystamps: Collection[str], now: float
-) -> set[str]:
-    """Those of these days that have ended, by the bounds they had when they were read."""
-    read = session.connection().execute(
-        select(col(Day.daystamp), col(Day.ends_at)).where(
-            col(Day.feed_id) == job.held.feed_id, col(Day.daystamp).in_(daystamps)
-        )
-    )
-    ends = {row.daystamp: row.ends_at for row in read}
+def over(rt: Runtime, batch: Batch, job: Job, daystamps: Collection[str]) -> set[str]:
+    """Those of these days that have ended, by the bounds they had when they were read.
+
+    The ledger is not asked for what this claim has recorded as a day that goes on.
+    """
+    now = rt.clock.now()
+    unsure = [stamp for stamp in daystamps if job.ends.get(stamp, now) <= now]
+    if not unsure:
+        return set()
+    with rt.ledger.read() as session:
+        asked = {"of_feed": job.held.feed_id, "stamps": unsure}
+        ends = {row.daystamp: row.ends_at for row in session.connection().execute(_READ, asked)}
     today = days.day_of(now, zone_of(batch), job.goal.deadline)
-    return {
-        stamp for stamp in daystamps if (ends[stamp] <= now if stamp in ends else stamp < today)
-    }
+    return {stamp for stamp in unsure if (ends[stamp] <= now if stamp in ends else stamp < today)}

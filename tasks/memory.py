@@ -3,14 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import bindparam, or_
+from sqlalchemy import String, and_, bindparam, or_, select
 from sqlmodel import Session, col
-from sqlmodel import select as select_rows
 
+from db import stored
 from db.models import Feed
 from db.models_points import Datapoint, Day
 from db.outbox import Action, Judged
 from db.states import DatapointState
+from db.stored import StoredDay, StoredPoint
 from tasks import identity
 from tasks.bounds import Known
 from tasks.days import Window
@@ -23,9 +24,9 @@ from tasks.providers import Reading
 class Memory:
     """Rows of one feed: its days and points from some day on, and its last point before that."""
 
-    days: dict[str, Day] = field(default_factory=dict)
-    points: list[Datapoint] = field(default_factory=list)
-    before: list[Datapoint] = field(default_factory=list)
+    days: dict[str, StoredDay] = field(default_factory=dict)
+    points: list[StoredPoint] = field(default_factory=list)
+    before: list[StoredPoint] = field(default_factory=list)
 
     def bounds(self) -> dict[str, Known]:
         """The days with the bounds they had when they were read."""
@@ -34,60 +35,68 @@ class Memory:
             for row in self.days.values()
         }
 
-    def by_requestid(self) -> dict[str, Datapoint]:
+    def by_requestid(self) -> dict[str, StoredPoint]:
         """The points that the decision may be about."""
         return {row.requestid: row for row in self.points}
 
 
 # Named once: to make a statement costs more than to ask with it, and each sync asks.
-_DAYS = select_rows(Day).where(
+_DAYS = select(*stored.DAY).where(
     col(Day.feed_id) == bindparam("of_feed"), col(Day.daystamp) >= bindparam("since")
 )
 _OURS = col(Datapoint.feed_id) == bindparam("of_feed")
-_POINTS = (
-    select_rows(Datapoint)
-    .where(
-        _OURS, or_(col(Datapoint.daystamp) >= bindparam("first"), col(Datapoint.daystamp).is_(None))
-    )
-    .order_by(col(Datapoint.daystamp), col(Datapoint.id))
-)
-_BEFORE = (
-    select_rows(Datapoint)
+_FIRST = bindparam("first", type_=String())
+_LAST_BEFORE = (
+    select(col(Datapoint.id))
     .where(
         _OURS,
-        col(Datapoint.daystamp) < bindparam("first"),
+        col(Datapoint.daystamp) < _FIRST,
         or_(col(Datapoint.landed_value).is_not(None), col(Datapoint.content_hash) != ""),
         col(Datapoint.frozen).is_distinct_from("deleted"),
     )
     .order_by(col(Datapoint.daystamp).desc(), col(Datapoint.id).desc())
     .limit(1)
+    .correlate(None)
+    .scalar_subquery()
+)
+_POINTS = (
+    select(*stored.POINT)
+    # Each branch names its index in full: else one of them reads all that the feed has.
+    .where(
+        or_(
+            and_(_OURS, col(Datapoint.daystamp) >= _FIRST),
+            and_(_OURS, col(Datapoint.daystamp).is_(None)),
+            col(Datapoint.id) == _LAST_BEFORE,
+        )
+    )
+    .order_by(col(Datapoint.daystamp), col(Datapoint.id))
 )
 
 
 def load_days(session: Session, feed_id: int, *, since: str) -> Memory:
     """The days of a feed from `since` (YYYYMMDD) on."""
-    rows = session.exec(_DAYS, params={"of_feed": feed_id, "since": since})
+    rows = stored.days(session, _DAYS, {"of_feed": feed_id, "since": since})
     return Memory(days={row.daystamp: row for row in rows})
 
 
 def load_points(session: Session, memory: Memory, feed_id: int, first: str) -> None:
     """The feed's points from the day `first` on, and the last one before it."""
-    asked = {"of_feed": feed_id, "first": first}
-    memory.points = list(session.exec(_POINTS, params=asked))
-    memory.before = list(session.exec(_BEFORE, params=asked))
+    rows = stored.points(session, _POINTS, {"of_feed": feed_id, "first": first})
+    memory.points = [row for row in rows if (row.daystamp or first) >= first]
+    memory.before = [row for row in rows if (row.daystamp or first) < first]
 
 
 def remember(memory: Memory, rows: Sequence[Datapoint], first: str) -> None:
     """Go on as if these stood in the ledger as the feed's; `first` as in `load_points`."""
     have = {row.requestid for row in (*memory.points, *memory.before)}
-    new = [row for row in rows if row.requestid not in have]
+    new = [stored.point_of(row) for row in rows if row.requestid not in have]
     memory.points += [row for row in new if (row.daystamp or first) >= first]
     earlier = [row for row in new if (row.daystamp or first) < first and _stands(row)]
     earlier += memory.before
     memory.before = sorted(earlier, key=lambda row: row.daystamp or "", reverse=True)[:1]
 
 
-def _stands(row: Datapoint) -> bool:
+def _stands(row: StoredPoint) -> bool:
     """Is it there, or about to be? The same as in `load_points`."""
     return bool(row.landed_value is not None or row.content_hash) and row.frozen != "deleted"
 
@@ -140,12 +149,12 @@ def _before(memory: Memory, shape: Shape, feed: Feed, windows: Sequence[Window])
     return None
 
 
-def kept_back(memory: Memory) -> Datapoint | None:
+def kept_back(memory: Memory) -> StoredPoint | None:
     """The last point before the days that are looked at, while it waits for a person."""
     return next((row for row in memory.before if row.state == DatapointState.HELD), None)
 
 
-def _intended(row: Datapoint) -> float:
+def _intended(row: StoredPoint) -> float:
     """What a point says, and what is there where that is kept back or is a person's."""
     kept = row.state in (DatapointState.HELD, DatapointState.WITHDRAWN)
     return row.landed_value if kept and row.landed_value is not None else row.value
@@ -180,10 +189,10 @@ def stands(
     return at
 
 
-def _read(row: Datapoint, rules: Rules) -> bool:
+def _read(row: StoredPoint, rules: Rules) -> bool:
     """Is what is there made of readings of this count?"""
     return row.frozen is None and identity.of_feed(row.requestid, rules.digest)
 
 
-def _there(row: Datapoint) -> float | None:
+def _there(row: StoredPoint) -> float | None:
     return row.sent_value if row.landed_value is None else row.landed_value

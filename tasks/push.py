@@ -15,8 +15,8 @@ import clients
 from clients.errors import ClientError, Permanent, Rejected, Unavailable, UnexpectedResponse
 from db import feeds, outbox, sendings
 from db.feeds import Claim
-from db.models_points import Datapoint
 from db.sendings import Answered
+from db.stored import AnyPoint
 from tasks import gates, holdings
 from tasks.beeminder import Access
 from tasks.comparison import same
@@ -48,10 +48,7 @@ class Pushed:
         two could wait for each other. Raises `FencedError`.
         """
         feeds.hold(session, held, now)
-        for point_id, answered in self.landed.items():
-            sendings.mark_landed(
-                session, point_id=point_id, answered=answered, epoch=held.epoch, now=now
-            )
+        sendings.mark_landed(session, self.landed, epoch=held.epoch, now=now)
         for point_id, error in self.rejected.items():
             sendings.mark_rejected(
                 session,
@@ -69,7 +66,7 @@ def send(
     access: Access,
     slug: str,
     held: Claim,
-    points: Sequence[Datapoint],
+    points: Sequence[AnyPoint],
     result: Pushed,
 ) -> None:
     """Send these points; `result` grows as they land, so that nothing is forgotten on a failure.
@@ -92,7 +89,7 @@ def send(
             log.info("push.batch_too_big", feed=held.feed_id, points=len(chunk))
 
 
-def _batch_size(points: Sequence[Datapoint]) -> int:
+def _batch_size(points: Sequence[AnyPoint]) -> int:
     """Fewer at once for what failed before: a batch may be what makes it fail."""
     tries = max((point.attempts for point in points), default=0)
     return max(1, BATCH >> min(tries, 7))
@@ -103,7 +100,7 @@ def _send(
     access: Access,
     slug: str,
     held: Claim,
-    points: Sequence[Datapoint],
+    points: Sequence[AnyPoint],
     result: Pushed,
 ) -> None:
     with rt.ledger.write() as session:
@@ -141,13 +138,13 @@ def _send(
     rt.trace("push.sent")
 
 
-def _count(rt: Runtime, points: Sequence[Datapoint], result: Pushed) -> None:
+def _count(rt: Runtime, points: Sequence[AnyPoint], result: Pushed) -> None:
     ids = {point.id or 0 for point in points}
     rt.tally.count("datapoints", "", "landed", by=len(ids & result.landed.keys()))
     rt.tally.count("datapoints", "", "rejected", by=len(ids & result.rejected.keys()))
 
 
-def _answered(point: Datapoint, written: clients.Written) -> Answered:
+def _answered(point: AnyPoint, written: clients.Written) -> Answered:
     return Answered(
         sent_hash=point.content_hash,
         status=written.status,
@@ -164,11 +161,11 @@ def _long_enough(rt: Runtime, held: Claim, ours_until: float) -> float:
         return feeds.hold(session, held, rt.clock.now())
 
 
-def _create(access: Access, slug: str, point: Datapoint) -> clients.Written:
+def _create(access: Access, slug: str, point: AnyPoint) -> clients.Written:
     return access.push(lambda client: client.create(slug, _new(point)), deadline=DEADLINE_SECONDS)
 
 
-def _new(point: Datapoint) -> clients.NewDatapoint:
+def _new(point: AnyPoint) -> clients.NewDatapoint:
     return clients.NewDatapoint(
         value=point.value,
         requestid=point.requestid,

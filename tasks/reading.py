@@ -11,8 +11,10 @@ from datetime import timedelta
 from sqlmodel import Session
 
 from clients.errors import ClientError
-from db import outbox
-from db.outbox import Action, Judged, SeenDay
+from db import recording
+from db.outbox import Action, Judged
+from db.recording import SeenDay
+from db.stored import StoredPoint
 from tasks import adopt, bounds, corrections, days, decide, jobs, memory
 from tasks.beeminder import WHERE, Access
 from tasks.corrections import Wanted
@@ -49,11 +51,16 @@ class Question:
 
 @dataclass(slots=True, kw_only=True)
 class Outcome:
-    """What a source's answer comes to for one feed."""
+    """What a source's answer comes to for one feed.
+
+    `holds`: something was kept back when it was recorded. Only then something may be afterwards:
+    nobody else keeps points of a feed back, and a person only lets them go.
+    """
 
     question: Question
     verdicts: list[Verdict] = field(default_factory=list)
     judged: list[Judged] = field(default_factory=list)
+    holds: bool = True
 
 
 def prepare(
@@ -71,18 +78,20 @@ def prepare(
     """
     metric, params = jobs.metric_of(jobs.provider_of(rt, batch.source), job.feed)
     rules = jobs.rules_of(rt, batch, job, metric, params)
-    known = recall(rt, batch, job, windows)
-    now = rt.clock.now()  # one instant for all: a day may end while we are at it
-    asked = tuple(jobs.windows_of(rt, batch, job, known, now) if windows is None else windows)
+    new = adopt.needed(job.feed, rules)
+    with rt.ledger.read() as session:
+        known = _days_of(session, rt, batch, job, windows)
+        now = rt.clock.now()  # one instant for all: a day may end while we are at it
+        asked = tuple(jobs.windows_of(rt, batch, job, known, now) if windows is None else windows)
+        if asked and not new:
+            memory.load_points(session, known, job.held.feed_id, asked[0].daystamp)
     found = None
-    if asked and adopt.needed(job.feed, rules):
+    if asked and new:
         first = asked[0].daystamp
         found = adopt.look(access, job.goal.slug, job.feed, rules, first=first)
-    with rt.ledger.read() as session:
-        if asked:
-            memory.load_points(session, known, job.held.feed_id, asked[0].daystamp)
-        mine = [] if found is None else adopt.known(session, job.feed, rules)
-    if found is not None:
+        with rt.ledger.read() as session:
+            memory.load_points(session, known, job.held.feed_id, first)
+            mine = adopt.known(session, job.feed, rules)
         job.feed.cursor = dict(found.cursor)
         memory.remember(known, adopt.merged(job.feed, mine, found, now), asked[0].daystamp)
     past = memory.past_of(known, rules.shape, job.feed, asked)
@@ -118,12 +127,18 @@ def days_between(rt: Runtime, batch: Batch, job: Job, first: str, last: str) -> 
 
 def recall(rt: Runtime, batch: Batch, job: Job, windows: Sequence[Window] | None = None) -> Memory:
     """The days of a feed as the ledger has them, from a good while before `windows` (or now)."""
+    with rt.ledger.read() as session:
+        return _days_of(session, rt, batch, job, windows)
+
+
+def _days_of(
+    session: Session, rt: Runtime, batch: Batch, job: Job, windows: Sequence[Window] | None
+) -> Memory:
     now = rt.clock.now()
     first = windows[0].daystamp if windows else None
     day = days.parse(first or days.day_of(now, jobs.zone_of(batch), job.goal.deadline))
     since = days.stamp(day - timedelta(days=REMEMBERED_DAYS + rt.options.lookback_days))
-    with rt.ledger.read() as session:
-        return memory.load_days(session, job.held.feed_id, since=since)
+    return memory.load_days(session, job.held.feed_id, since=since)
 
 
 def _day_before(batch: Batch, job: Job, known: Memory, first: Window, now: float) -> Window | None:
@@ -197,26 +212,28 @@ def _judge(rt: Runtime, question: Question, verdicts: Sequence[Verdict]) -> list
     return corrections.judge(stance, wanted, question.memory.by_requestid())
 
 
-def record(session: Session, outcome: Outcome, now: float) -> None:
-    """Write down what was read and what is to be sent, in the transaction of the feed's holder."""
+def record(session: Session, outcome: Outcome, now: float) -> list[StoredPoint]:
+    """Write down what was read and what is to be sent, in the transaction of the feed's holder.
+
+    Returns what the feed has to push then, as `outbox.pending` does.
+    """
     question = outcome.question
     job = question.job
     if question.found is not None:
         adopt.store(session, job.feed, question.rules, question.found, now)
-    outbox.record_days(
-        session,
-        job.held.feed_id,
-        [_seen(verdict, outcome.judged) for verdict in outcome.verdicts],
-        question.request.now,  # a day that has ended since was not read to its end
-        epoch=job.held.epoch,
-    )
-    outbox.record_points(
+    recorded = recording.record(
         session,
         goal_id=job.feed.goal_id,
         feed_id=job.held.feed_id,
+        days=[_seen(verdict, outcome.judged) for verdict in outcome.verdicts],
         judged=outcome.judged,
+        read_at=question.request.now,  # a day that has ended since was not read to its end
         now=now,
+        epoch=job.held.epoch,
     )
+    job.ends.update({verdict.day.daystamp: verdict.day.ends_at for verdict in outcome.verdicts})
+    outcome.holds = bool(recorded.held)
+    return recorded.pending
 
 
 def _seen(verdict: Verdict, judged: Sequence[Judged]) -> SeenDay:

@@ -3,11 +3,12 @@
 import pytest
 from sqlmodel import select
 
-from db import outbox, sendings
+from db import outbox, recording, sendings
 from db.engine import Ledger
 from db.models import Feed
 from db.models_points import Datapoint, Day
-from db.outbox import Action, Judged, Point, SeenDay
+from db.outbox import Action, Judged, Point
+from db.recording import SeenDay
 from db.sendings import Answered
 from db.states import DatapointState
 from tests.db.test_feeds import NOW, fill
@@ -32,9 +33,17 @@ class Outbox:
         """Record what was judged like this; how many changed."""
         judged = [Judged(point, action, why) for point in points]
         with self.ledger.write() as session:
-            return outbox.record_points(
-                session, goal_id=self.goal_id, feed_id=self.feed_id, judged=judged, now=NOW
+            recorded = recording.record(
+                session,
+                goal_id=self.goal_id,
+                feed_id=self.feed_id,
+                days=(),
+                judged=judged,
+                read_at=NOW,
+                now=NOW,
             )
+            assert recorded.pending == outbox.pending(session, self.feed_id)
+        return recorded.changed
 
     def push(self, *, lands: bool = True, epoch: int = 1, now: float = NOW) -> None:
         """Send all that is pending; the answer may be lost."""
@@ -59,9 +68,7 @@ class Outbox:
         status = "duplicate" if beeminder_id is None else "created"
         answered = Answered(sent_hash=sent_hash, status=status, beeminder_id=beeminder_id)
         with self.ledger.write() as session:
-            sendings.mark_landed(
-                session, point_id=point_id, answered=answered, epoch=epoch, now=now
-            )
+            sendings.mark_landed(session, {point_id: answered}, epoch=epoch, now=now)
 
     def read(self, *keeps: str, value: float | None = None) -> None:
         """The source was read, and the day came to these points."""
@@ -72,8 +79,21 @@ class Outbox:
             value=value,
             keeps=frozenset(keeps),
         )
+        self.see(day, NOW)
+
+    def see(self, day: SeenDay, now: float) -> None:
+        """The source was read then, and said this."""
         with self.ledger.write() as session:
-            outbox.record_days(session, self.feed_id, [day], NOW)
+            recorded = recording.record(
+                session,
+                goal_id=self.goal_id,
+                feed_id=self.feed_id,
+                days=[day],
+                judged=(),
+                read_at=now,
+                now=now,
+            )
+            assert recorded.pending == outbox.pending(session, self.feed_id)
 
     @property
     def row(self) -> Datapoint:
@@ -266,8 +286,7 @@ def test_a_finished_day_keeps_the_bounds_it_had(box: Outbox) -> None:
 
     def see(start: float, end: float, value: float, now: float) -> Day:
         day = SeenDay(daystamp="20261120", starts_at=start, ends_at=end, value=value)
-        with box.ledger.write() as session:
-            outbox.record_days(session, box.feed_id, [day], now)
+        box.see(day, now)
         with box.ledger.read() as session:
             return session.get_one(Day, (box.feed_id, "20261120"))
 

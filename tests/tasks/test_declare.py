@@ -7,7 +7,7 @@ from cryptography.fernet import Fernet
 from sqlalchemy import event
 from sqlmodel import select
 
-from db import outbox, people, sources
+from db import outbox, people, recording, sources
 from db.models import Feed, Goal, Source, User
 from db.models_notebook import Validator
 from db.models_points import Datapoint
@@ -282,11 +282,13 @@ def test_pruning_stops_what_is_not_in_the_file(apply, ledger, one):
     assert feed.state == FeedState.ACTIVE
     point = outbox.Point(requestid="wg-1", value=1, comment="", daystamp="20261101")
     with ledger.write() as session:
-        outbox.record_points(
+        recording.record(
             session,
             goal_id=feed.goal_id,
             feed_id=feed.id,
+            days=(),
             judged=[outbox.Judged(point)],
+            read_at=NOW,
             now=NOW,
         )
     told = apply(less, prune=True)
