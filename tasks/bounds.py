@@ -18,9 +18,9 @@ the calendar there still shows the one before: that one is over, and has kept it
 import math
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import pairwise
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from tasks import days
@@ -29,8 +29,7 @@ from tasks.days import Window
 CATCH_UP_DAYS = 366
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(NamedTuple):
     """A day as it is stored. `seen_at`: for when the source was last asked, UTC seconds.
 
     That is the `now` the days to read were made with, not a later one at which the answer was
@@ -125,13 +124,25 @@ def tile(computed: Sequence[Window], known: Mapping[str, Known], now: float) -> 
         return ()
     edges = {day.daystamp: day.starts_at for day in computed}
     edges[days.following(computed[-1].daystamp)] = computed[-1].ends_at
-    settled = _settled(known, edges, now)
+    settled = _settled(_near(known, computed[0].daystamp, now), edges, now)
     places = sorted(settled)
     starts = [_start(name, at, settled, places) for name, at in edges.items()]
     return tuple(
         Window(name, starts_at, ends_at)
         for name, (starts_at, ends_at) in zip(edges, pairwise(starts), strict=False)
     )
+
+
+def _near(known: Mapping[str, Known], first: str, now: float) -> Mapping[str, Known]:
+    """These from the last settled one before the day `first` on: no earlier one bounds a later day.
+
+    A feed may have hundreds of them, and each sync lays its days.
+    """
+    before = (
+        name for name in sorted(known, reverse=True) if name < first and known[name].settled(now)
+    )
+    edge = next(before, "")
+    return {name: day for name, day in known.items() if name >= edge}
 
 
 def _settled(
@@ -170,10 +181,10 @@ def _left_to_read(known: Mapping[str, Known], earliest: date) -> date | None:
     read = {name: day for name, day in known.items() if day.seen_at is not None}
     if not read:
         return None
-    newest = max(read)
+    newest, oldest = max(read), days.stamp(earliest)
     left = [
         name
         for name, day in read.items()
-        if name >= days.stamp(earliest) and (name == newest or not day.read_to_its_end)
+        if name >= oldest and (name == newest or not day.read_to_its_end)
     ]
     return days.parse(min(left)) if left else earliest

@@ -18,8 +18,8 @@ later one, and once it has started the one before is over. Hence:
 
 import math
 from bisect import bisect_left
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 # What Beeminder documents; any other number of seconds works by the same rule.
@@ -28,8 +28,7 @@ LATEST_DEADLINE = 6 * 3600
 ONE_DAY = timedelta(days=1)
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Window:
+class Window(NamedTuple):
     """One Beeminder day: `daystamp` is YYYYMMDD, the bounds are UTC seconds, the end excluded."""
 
     daystamp: str
