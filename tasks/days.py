@@ -19,6 +19,7 @@ later one, and once it has started the one before is over. Hence:
 import math
 from bisect import bisect_left
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -92,6 +93,7 @@ def windows(first: date, last: date, tz: ZoneInfo, deadline: int) -> list[Window
     return [window(first + timedelta(days=n), tz, deadline) for n in range(max(0, count))]
 
 
+@lru_cache(maxsize=4096)  # each sync asks a dozen times for the same few dates
 def start_of_date(day: date, tz: ZoneInfo) -> float:
     """The first instant at which the zone's calendar shows this date or a later one (UTC seconds).
 

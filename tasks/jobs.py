@@ -181,8 +181,7 @@ def settings_of(rt: Runtime, provider: Provider, source: Source) -> SourceSettin
 
 def connect(rt: Runtime, source: Source) -> Connection:
     """The reader of a source, made once per process and again when its credentials change."""
-    known_by = (source.credentials_cipher, source.public_only, sorted(source.settings.items()))
-    key = (source.id or 0, f"{known_by}")
+    key = _known_by(source)
     with rt.lock:
         known = rt.connections.get(key)
     if known is not None:
@@ -214,6 +213,31 @@ def connect(rt: Runtime, source: Source) -> Connection:
             del rt.connections[other]  # its credentials are the old ones
         rt.connections[key] = made
     return made
+
+
+def account_of(rt: Runtime, source: Source) -> str:
+    """Whose data a source's are. Its secrets, which may say it, are opened once per process."""
+    key = _known_by(source)
+    with rt.lock:
+        known = rt.accounts.get(key)
+    if known is None:
+        known = settings_of(rt, provider_of(rt, source), source).account()
+        with rt.lock:
+            for other in [other for other in rt.accounts if other[0] == key[0]]:
+                del rt.accounts[other]
+            rt.accounts[key] = known
+    return known
+
+
+def _known_by(source: Source) -> tuple[int, str]:
+    """What a source is remembered by: another one when its credentials or settings change."""
+    made_of = (
+        source.provider,
+        source.credentials_cipher,
+        source.public_only,
+        sorted(source.settings.items()),
+    )
+    return source.id or 0, f"{made_of}"
 
 
 def login_remedy(provider: Provider, settings: SourceSettings, source: Source) -> str:
@@ -271,7 +295,7 @@ def gate_of(rt: Runtime, source: Source, settings: SourceSettings) -> Gate:
 def rules_of(rt: Runtime, batch: Batch, job: Job, metric: Metric, params: MetricParams) -> Rules:
     """What decides about this feed's points. Raises `UnfitGoalError`."""
     provider = provider_of(rt, batch.source)
-    account = settings_of(rt, provider, batch.source).account()
+    account = account_of(rt, batch.source)
     options = job.feed.options
     return Rules(
         digest=identity.digest(

@@ -205,6 +205,7 @@ class Runtime:
     tellers: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(2))
     trace: Callable[[str], None] = lambda _step: None
     connections: dict[tuple[int, str], Connection] = field(default_factory=dict)
+    accounts: dict[tuple[int, str], str] = field(default_factory=dict)
     logins: dict[int, LoginTurn] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
     buried_at: float = 0.0  # when it was looked for leases that ended by themselves
