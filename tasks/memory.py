@@ -88,8 +88,10 @@ def load_points(session: Session, memory: Memory, feed_id: int, first: str) -> N
 
 def remember(memory: Memory, rows: Sequence[Datapoint], first: str) -> None:
     """Go on as if these stood in the ledger as the feed's; `first` as in `load_points`."""
-    have = {row.requestid for row in (*memory.points, *memory.before)}
-    new = [stored.point_of(row) for row in rows if row.requestid not in have]
+    learned = {row.requestid: stored.point_of(row) for row in rows}
+    memory.points = [learned.pop(row.requestid, row) for row in memory.points]
+    memory.before = [learned.pop(row.requestid, row) for row in memory.before]
+    new = learned.values()
     memory.points += [row for row in new if (row.daystamp or first) >= first]
     earlier = [row for row in new if (row.daystamp or first) < first and _stands(row)]
     earlier += memory.before
