@@ -8,13 +8,12 @@ the gate is half open: one request goes, and nobody else before it was answered.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Float, and_, bindparam, case, literal, or_, update
+from sqlalchemy import JSON, Float, Integer, and_, bindparam, case, literal, or_, update
 from sqlalchemy.sql.dml import ReturningUpdate
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
-from sqlmodel import select as select_rows
 
-from db import engine, trail
+from db import engine, quotas_seen, trail
 from db.models_limits import Quota
 from db.trail import Mark
 
@@ -43,19 +42,6 @@ class Turn:
     free_at: float = 0.0
     interval: float = 0.0
     spread: bool = False
-
-
-# Named once: to make a statement costs more than to ask with it, and each request looks.
-_LOOK = (
-    select_rows(Quota)
-    .where(col(Quota.key) == bindparam("of_key"))
-    .execution_options(populate_existing=True)
-)
-
-
-def look(session: Session, key: str) -> Quota | None:
-    """The gate as it stands; None for one that nobody has used."""
-    return session.exec(_LOOK, params={"of_key": key}).first()
 
 
 def ensure(
@@ -103,7 +89,10 @@ def reserve(
         at = max(now, float(row.next_free_at) - interval - tolerance)
         _mark(session, key, row.trail, at, row.passed - 1)
         return Turn(at, granted=True, free_at=row.next_free_at, interval=interval)
-    gate = session.get_one(Quota, key, populate_existing=True)
+    gate = quotas_seen.look(session, key)
+    if gate is None:
+        message = f"the gate {key} is not there"
+        raise LookupError(message)
     if gate.closed_until > now:
         return Turn(gate.closed_until, granted=False)
     if gate.proven_at < gate.closed_until:
@@ -140,12 +129,23 @@ def _mark(session: Session, key: str, before: Sequence[Mark], at: float, count: 
         return
     gone = marks[0][1]  # what passed before the trail begins is nobody's concern
     session.connection().execute(
-        update(Quota)
-        .where(col(Quota.key) == key)
-        .values(
-            passed=col(Quota.passed) - gone, trail=[(then, passed - gone) for then, passed in marks]
-        )
+        _MARK,
+        {
+            "of_key": key,
+            "gone": gone,
+            "marks": [(then, passed - gone) for then, passed in marks],
+        },
     )
+
+
+_MARK = (
+    update(Quota)
+    .where(col(Quota.key) == bindparam("of_key"))
+    .values(
+        passed=col(Quota.passed) - bindparam("gone", type_=Integer),
+        trail=bindparam("marks", type_=JSON),
+    )
+)
 
 
 def _reserving(*, urgent: bool) -> ReturningUpdate[float, int, list[Mark]]:

@@ -15,6 +15,7 @@ from sqlmodel import select as select_rows
 from db import quotas
 from db.models_limits import Quota
 from db.quotas import Turn
+from db.quotas_seen import Gate
 from db.trail import Mark
 
 AGAIN_SECONDS = 900.0  # after so long without a request a refusal is the first one again
@@ -77,7 +78,7 @@ def close(
     return until
 
 
-def since(gate: Quota, now: float) -> float:
+def since(gate: Quota | Gate, now: float) -> float:
     """Since when a gate that is closed now has been (UTC seconds): `now` where that is the first.
 
     So it is after an answer, and when nobody came for longer than it had been closed before.

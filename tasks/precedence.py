@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from sqlmodel import Session
 
 from db import claiming_gates, quotas
-from db.models_limits import Quota as Row
+from db.quotas_seen import Gate
 from db.states import Lane
 
 # How far ahead a slot is taken. Bulk work never takes all of them, so that whatever is urgent
@@ -29,7 +29,7 @@ COMES_WITHIN = 2.0
 class Paced:
     """A gate as it was just read (None: nobody has used it), with its pace in seconds."""
 
-    gate: Row | None
+    gate: Gate | None
     interval: float
 
     @property

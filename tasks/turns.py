@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from db import quotas
-from db.models_limits import Quota as Row
+from db import quotas, quotas_seen
 from db.quotas import Turn
+from db.quotas_seen import Gate
 from db.states import Lane
 from tasks import precedence
 from tasks.runtime import Runtime
@@ -44,9 +44,9 @@ def wait(
 def slowest(rt: Runtime, ways: Sequence[Way]) -> float:
     """Seconds from one request to the next at the slowest of these."""
     with rt.ledger.read() as session:
-        gates = [quotas.look(session, way.key) for way in ways]
+        gates = quotas_seen.look_at(session, [way.key for way in ways])
     now = rt.clock.now()
-    return max(way.pace(gate, now).interval for way, gate in zip(ways, gates, strict=True))
+    return max(way.pace(gates[way.key], now).interval for way in ways)
 
 
 def _turns(
@@ -54,7 +54,7 @@ def _turns(
 ) -> list[Turn] | float:
     """A turn under each quota, all of them granted; or when to ask again, and none was taken."""
     with rt.ledger.read() as session:
-        gates = {way.key: quotas.look(session, way.key) for way in ways}
+        gates = quotas_seen.look_at(session, [way.key for way in ways])
         later = max(_shut_until(gate, now) for gate in gates.values())
         paced = [way.paced(gates[way.key], now) for way in ways]
         if later <= now:
@@ -71,7 +71,7 @@ def _turns(
             for way in sorted(ways, key=lambda way: way.key):  # nobody waits in a circle
                 gate = gates[way.key]
                 if way.is_free(gate, now):
-                    gate = quotas.look(session, way.key)  # and some may be closed by now
+                    gate = quotas_seen.look(session, way.key)  # and some may be closed by now
                     if way.is_free(gate, now):
                         continue
                 turn = way.reserve(session, gate, now=now, ahead=ahead, lane=lane)
@@ -83,7 +83,7 @@ def _turns(
     return [turns[way.key] for way in ways]
 
 
-def _shut_until(gate: Row | None, now: float) -> float:
+def _shut_until(gate: Gate | None, now: float) -> float:
     """When it may be worth a write to ask for a turn."""
     if gate is None:
         return 0.0
@@ -103,8 +103,10 @@ def _used(rt: Runtime, ways: Sequence[Way], turns: Sequence[Turn]) -> float:
     rt.clock.sleep(max(0.0, at - began - TO_LOOK))
     now = rt.clock.now()
     with rt.ledger.read() as session:
-        gates = [quotas.look(session, way.key) for way in ways]
-    closed = max(_closed_since(gate, turn, began) for gate, turn in zip(gates, turns, strict=True))
+        gates = quotas_seen.look_at(session, [way.key for way in ways])
+    closed = max(
+        _closed_since(gates[way.key], turn, began) for way, turn in zip(ways, turns, strict=True)
+    )
     if closed == 0.0:
         rt.clock.sleep(max(0.0, at - rt.clock.now()))
         return 0.0
@@ -125,7 +127,7 @@ def _missed(rt: Runtime, ways: Sequence[Way], turns: Sequence[Turn], *, ends_at:
     return late
 
 
-def _closed_since(gate: Row | None, turn: Turn, began: float) -> float:
+def _closed_since(gate: Gate | None, turn: Turn, began: float) -> float:
     """Until when a gate was closed after this turn was taken; 0.0: it was not."""
     if gate is None:
         return 0.0

@@ -9,10 +9,10 @@ from sqlmodel import Session
 
 from clients.errors import RateLimited, Transient
 from clients.limits import Limits
-from db import quotas, quotas_closing
-from db.models_limits import Quota as Row
+from db import quotas, quotas_closing, quotas_seen
 from db.quotas import Turn
 from db.quotas_closing import Lesson, Phase
+from db.quotas_seen import Gate
 from db.states import Lane
 from tasks import limits, policy, precedence
 from tasks.limits import NO_PACE, Learned, Limit, Pace, Quota
@@ -48,7 +48,7 @@ class Way:
         self._pace = pace
         self._words = {"vendor": vendor, "title": quota.title, "endpoint": endpoint}
 
-    def pace(self, gate: Row | None, now: float) -> Pace:
+    def pace(self, gate: Gate | None, now: float) -> Pace:
         """The slowest that we know of: our own, the vendor's, a learned one, the last few left."""
         pace = self._pace
         if gate is not None:
@@ -60,24 +60,24 @@ class Way:
                 pace = Pace(max(kept, pace.interval))
         return pace
 
-    def is_free(self, gate: Row | None, now: float) -> bool:
+    def is_free(self, gate: Gate | None, now: float) -> bool:
         """Is nobody counted here, and the gate open?"""
         proven = gate is None or gate.closed_until <= min(now, gate.proven_at)
         return proven and not self._counts(gate, now) and self.pace(gate, now) == NO_PACE
 
-    def _counts(self, gate: Row | None, now: float) -> bool:
+    def _counts(self, gate: Gate | None, now: float) -> bool:
         """Does each request have to be counted? Also where a limit that nobody named was met."""
         if self._quota.counts or gate is None:
             return self._quota.counts
         met = gate.seen_limit == RateLimited.default_reason
         return met and now < gate.closed_until + COUNTED_SECONDS
 
-    def paced(self, gate: Row | None, now: float) -> Paced:
+    def paced(self, gate: Gate | None, now: float) -> Paced:
         """What decides who goes first here."""
         return Paced(gate, self.pace(gate, now).interval)
 
     def reserve(
-        self, session: Session, gate: Row | None, *, now: float, ahead: float, lane: Lane
+        self, session: Session, gate: Gate | None, *, now: float, ahead: float, lane: Lane
     ) -> Turn:
         """Take the next slot, at most `ahead` seconds from now."""
         if gate is None:
@@ -184,7 +184,7 @@ class Way:
 
     def _guess(self, now: float) -> float:
         with self._rt.ledger.read() as session:
-            gate = quotas.look(session, self.key)
+            gate = quotas_seen.look(session, self.key)
         age = 0.0 if gate is None else now - quotas_closing.since(gate, now)
         tries = 1 + int(math.log2(1.0 + max(0.0, age) / policy.LIMITED.first))
         return policy.delay(policy.LIMITED, tries, age=age, rng=self._rt.rng)

@@ -52,9 +52,7 @@ def put(ledger: Ledger, **columns) -> None:
 def gate(ledger: Ledger) -> Quota:
     """The gate as it stands."""
     with ledger.read() as session:
-        found = quotas.look(session, "k")
-    assert found is not None
-    return found
+        return session.get_one(Quota, "k")
 
 
 def prove(ledger: Ledger, turn: Turn, now: float) -> None:

@@ -9,7 +9,7 @@ from cryptography.fernet import Fernet
 
 from clients.errors import RateLimited
 from clients.limits import Limits
-from db import quotas, quotas_closing
+from db import quotas_closing
 from db.engine import Ledger
 from db.models_limits import Quota as Row
 from db.states import Lane
@@ -56,7 +56,7 @@ class House:
     def row(self, quota: Quota = UNKNOWN, endpoint: str = "") -> Row:
         """The gate in the ledger."""
         with self.ledger.read() as session:
-            found = quotas.look(session, quota.key("vendor", endpoint))
+            found = session.get(Row, quota.key("vendor", endpoint))
         assert found is not None
         return found
 

@@ -13,6 +13,7 @@ from db.states import Lane
 from tasks import gates
 from tasks.gates import DeferredError, LedgerPassage
 from tasks.limits import Limit, Pace, Quota
+from tests.db.counting import statements
 from tests.tasks.gated import ENDPOINT, ROUTED, TENANT, House, come_in, deferred, passed, refusal
 from tests.tasks.scenes import at_once
 from tests.world import CrashError, ManualClock
@@ -242,6 +243,15 @@ def test_who_does_not_count_writes_nothing(house: House) -> None:
     deferred(passed(come_in(gate)).refused(refusal(5), Limits(retry_after=5)))
     assert house.row(free).closed_until == house.clock.at + 5
     assert (house.row(free).vendor, house.row(free).learned_interval) == ("vendor", 0.0)
+
+
+def test_one_look_is_enough_for_all_that_is_counted(house: House) -> None:
+    """Before a request that nobody counts one statement is sent, however many gates it passes."""
+    free = [Quota(account=account) for account in ("one", "another", "a third")]
+    for counted in (free[:1], free):
+        with statements(house.ledger) as sent:
+            passed(come_in(house.gate(*counted))).answered(Limits())
+        assert len(sent) == 1
 
 
 @pytest.mark.parametrize("lane", [Lane.URGENT, Lane.BULK])

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from clients.limits import Limits
-from db import quotas
+from db import quotas, quotas_seen
 from db.engine import Ledger
 from db.models import Feed, Goal, Source, User
 from db.states import Lane
@@ -155,7 +155,7 @@ class Race:
 
     def _served(self, gate: gates.LedgerGate, feed_id: int) -> bool:
         with self.ledger.read() as session:
-            row, due_at = quotas.look(session, KEY), session.get_one(Feed, feed_id).due_at
+            row, due_at = quotas_seen.look(session, KEY), session.get_one(Feed, feed_id).due_at
         now = self.clock.now()
         if due_at > now or (row is not None and row.next_free_at > now + row.tolerance + 1.0):
             return False  # a claim passes it over

@@ -6,9 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlmodel import select
 
-from db import quotas
+from db import quotas_seen
 from db.engine import Ledger
 from db.models import Event, Source
+from db.models_limits import Quota as Row
 from db.states import Lane
 from simulators.faults import Fault
 from simulators.limiter import Limiter
@@ -129,7 +130,7 @@ def test_a_limit_that_nobody_expected_teaches_a_pace_as_well(crowded: Crowded) -
     assert all_landed(crowded, slugs)
     assert nobody_was_early(limiter)
     with crowded.ledger.read() as session:
-        gate = quotas.look(session, Quota(account="plant").key("bemserver"))
+        gate = quotas_seen.look(session, Quota(account="plant").key("bemserver"))
     assert gate is not None
     assert 0.2 <= gate.learned_interval <= 0.25
     assert sum(tally.closings for tally in limiter.report().keys.values()) <= 4
@@ -171,7 +172,7 @@ def test_a_maintenance_is_waited_for_by_all_workers(crowded: Crowded) -> None:
 def passed(world: World) -> int:
     """How many requests the gate of the source has let through."""
     with world.ledger.read() as session:
-        row = quotas.look(session, UNKNOWN.key("bemserver"))
+        row = session.get(Row, UNKNOWN.key("bemserver"))
     return 0 if row is None else row.passed
 
 
@@ -215,8 +216,7 @@ def test_each_request_to_beeminder_takes_a_turn(world: World) -> None:
         world.clock.advance(20)
     assert world.values()[TODAY] == 2.5
     with world.ledger.read() as session:
-        row = quotas.look(session, f"beeminder:{world.user_id}")
-    assert row is not None
+        row = session.get_one(Row, f"beeminder:{world.user_id}")
     assert row.passed == faults.count() >= 5
 
 

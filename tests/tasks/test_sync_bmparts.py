@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import inspect, text
 
-from db import quotas
+from db import quotas_seen
 from db.models import Source
 from simulators.bmparts import Bmparts
 from simulators.bmparts_state import INVOICE, SHIPMENT
@@ -207,7 +207,7 @@ def test_the_last_requests_of_an_hour_are_left_to_the_firm(shop: Shop, world: Wo
     assert shop.asked == 1
     with world.reading() as session:
         (quota,) = shop.settings.quotas()
-        gate = quotas.look(session, quota.key("bmparts"))
+        gate = quotas_seen.look(session, quota.key("bmparts"))
     assert gate is not None
     assert gate.closed_until == pytest.approx(world.clock.at + 600, abs=2)
     world.clock.advance(590)
