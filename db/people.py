@@ -1,11 +1,11 @@
 """Users and goals: their facts as Beeminder told them last, and their tokens."""
 
+import functools
 import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import or_, select, true, update
-from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy import Float, Update, bindparam, or_, select, update
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
@@ -34,9 +34,16 @@ def user_declared(session: Session, name: str) -> User | None:
     ).first()
 
 
-def user_with_id(session: Session, beeminder_id: str) -> User | None:
-    """The person with this id at Beeminder, whatever their name."""
-    return session.exec(select_rows(User).where(col(User.beeminder_id) == beeminder_id)).first()
+# These are named once: to make a statement costs more than to ask with it.
+_WITH_ID = select(col(User.id), col(User.username)).where(
+    col(User.beeminder_id) == bindparam("of_person")
+)
+
+
+def user_with_id(session: Session, beeminder_id: str) -> tuple[int, str] | None:
+    """Our id, and the name, of the person with this id at Beeminder."""
+    row = session.connection().execute(_WITH_ID, {"of_person": beeminder_id}).one_or_none()
+    return None if row is None else (row.id, row.username)
 
 
 def user_with_token(session: Session, hashes: Sequence[str]) -> User | None:
@@ -72,9 +79,7 @@ def store_user_facts(session: Session, user_id: int, facts: Mapping[str, Any]) -
 
     What somebody else read later stays.
     """
-    session.connection().execute(
-        update(User).where(col(User.id) == user_id, _no_newer(User, facts)).values(**facts)
-    )
+    _store_facts(session, User, user_id, facts)
 
 
 def store_goal_facts(session: Session, goal_id: int, facts: Mapping[str, Any]) -> None:
@@ -82,26 +87,56 @@ def store_goal_facts(session: Session, goal_id: int, facts: Mapping[str, Any]) -
 
     What somebody else read later stays. With `facts_at` None nothing of it is believed any more.
     """
-    session.connection().execute(
-        update(Goal).where(col(Goal.id) == goal_id, _no_newer(Goal, facts)).values(**facts)
-    )
+    _store_facts(session, Goal, goal_id, facts)
 
 
-def _no_newer(table: type[User | Goal], facts: Mapping[str, Any]) -> ColumnElement[bool]:
-    read_at, stored = facts["facts_at"], col(table.facts_at)
-    if read_at is None:
-        return true()
-    # Far in the future nobody can have read anything: a clock was wrong then.
-    return or_(stored.is_(None), stored <= read_at, stored > read_at + NOT_TRUE_SECONDS)
+def _store_facts(
+    session: Session, table: type[User | Goal], row_id: int, facts: Mapping[str, Any]
+) -> None:
+    values = {"of_row": row_id, **{_bound(name): value for name, value in facts.items()}}
+    read_at = facts["facts_at"]
+    if read_at is not None:
+        values |= {"read_at": read_at, "not_true_after": read_at + NOT_TRUE_SECONDS}
+    storing = _storing(table, tuple(facts), dated=read_at is not None)
+    session.connection().execute(storing, values)
+
+
+@functools.cache
+def _storing(table: type[User | Goal], names: tuple[str, ...], *, dated: bool) -> Update:
+    """Write these columns; `dated`: unless somebody else has read them later."""
+    stored = col(table.facts_at)
+    storing = update(table).where(col(table.id) == bindparam("of_row"))
+    if dated:
+        storing = storing.where(
+            or_(
+                stored.is_(None),
+                stored <= bindparam("read_at", type_=Float),
+                # Far in the future nobody can have read anything: a clock was wrong then.
+                stored > bindparam("not_true_after", type_=Float),
+            )
+        )
+    return storing.values({name: bindparam(_bound(name)) for name in names})
+
+
+def _bound(name: str) -> str:
+    return f"new_{name}"  # the names of columns are taken
 
 
 def confirm_goals(session: Session, user_id: int, *, read_since: float, now: float) -> None:
     """Nothing of this person has changed: what was read of their goals since then is true now."""
     session.connection().execute(
-        update(Goal)
-        .where(col(Goal.user_id) == user_id, col(Goal.facts_at).between(read_since, now))
-        .values(facts_at=now)
+        _CONFIRM, {"of_user": user_id, "read_since": read_since, "now": now}
     )
+
+
+_CONFIRM = (
+    update(Goal)
+    .where(
+        col(Goal.user_id) == bindparam("of_user"),
+        col(Goal.facts_at).between(bindparam("read_since"), bindparam("now")),
+    )
+    .values(facts_at=bindparam("now"))
+)
 
 
 def rename_user(session: Session, user_id: int, username: str) -> None:

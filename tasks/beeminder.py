@@ -10,7 +10,8 @@ from typing import TypeVar
 import clients
 from clients.errors import AuthFailed, Permanent, Transient, Unavailable
 from clients.gate import Gate
-from db import people
+from db import links, people
+from db.links import Link
 from db.models import User
 from db.quotas import BEEMINDER
 from db.states import UserState
@@ -46,7 +47,7 @@ class Access:
         self.answered = False
         self.pushed = False
         self.lost: Unavailable | None = None
-        self._read: tuple[User, float] | None = None
+        self._read: tuple[Link, float] | None = None
 
     @property
     def silence(self) -> Unavailable | None:
@@ -79,7 +80,7 @@ class Access:
             message = "the token was replaced twice while Beeminder was asked"
             raise Transient(message, status=error.status, request_id=error.request_id) from None
 
-    def _newer(self, user: User, refused: AuthFailed) -> User:
+    def _newer(self, user: Link, refused: AuthFailed) -> Link:
         """The person with a newer token than this one, which was refused.
 
         Raises `ReauthorizeError` where there is none: they have to connect again, and it says so.
@@ -94,7 +95,7 @@ class Access:
         message = "Beeminder does not accept the token any more; connect again"
         raise ReauthorizeError(message, status=refused.status, request_id=refused.request_id)
 
-    def _call(self, user: User, ask: Callable[[clients.BeeminderClient], T], deadline: float) -> T:
+    def _call(self, user: Link, ask: Callable[[clients.BeeminderClient], T], deadline: float) -> T:
         try:
             found = ask(client_of(self._rt, user, deadline=deadline))
         except Unavailable as error:
@@ -110,16 +111,16 @@ class Access:
                 people.token_works(session, self.user_id, token_version=user.token_version)
         return found
 
-    def _person(self) -> User:
+    def _person(self) -> Link:
         """The person as they were a moment ago at most: a sync asks several times in a row."""
         now = self._rt.clock.now()
         if self._read is None or not 0.0 <= now - self._read[1] < STILL_SECONDS:
             self._read = (self._user(), now)
         return self._read[0]
 
-    def _user(self) -> User:
+    def _user(self) -> Link:
         with self._rt.ledger.read() as session:
-            user = session.get(User, self.user_id)
+            user = links.of(session, self.user_id)
         if user is None:
             message = "this person is not here any more"
             raise ReauthorizeError(message, reason="person_left")
@@ -129,7 +130,7 @@ class Access:
         return user
 
 
-def gate_of(rt: Runtime, user: User) -> Gate:
+def gate_of(rt: Runtime, user: User | Link) -> Gate:
     """The gate of this person's requests: a limit outlives the token that met it."""
     rate = rt.options.beeminder_rate
     pace = Pace(1.0 / rate, limits.BURST) if rate > 0 else NO_PACE
@@ -137,7 +138,7 @@ def gate_of(rt: Runtime, user: User) -> Gate:
     return LedgerGate(rt, BEEMINDER, (quota,), where=WHERE, pace=pace)
 
 
-def client_of(rt: Runtime, user: User, *, deadline: float) -> clients.BeeminderClient:
+def client_of(rt: Runtime, user: User | Link, *, deadline: float) -> clients.BeeminderClient:
     """A client with this person's decrypted token; `deadline` in seconds for each call.
 
     Raises `UnreadableSecretError`.

@@ -107,9 +107,9 @@ def of_person(rt: Runtime, access: Access, user: User, *, deadline: float = 20.0
     facts = _of_user(seen, now)
     with rt.ledger.write() as session:
         other = people.user_with_id(session, seen.id)
-        if other is not None and other.id != user_id:
+        if other is not None and other[0] != user_id:
             message = (
-                f"the tokens of {user.username} and {other.username} are of one person, "
+                f"the tokens of {user.username} and {other[1]} are of one person, "
                 f"{seen.username}; take one of the two out of the file"
             )
             raise SamePersonError(message)

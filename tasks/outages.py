@@ -84,6 +84,12 @@ def linked(rt: Runtime, access: Access, *, troubled: Collection[str] | None = No
     an open breaker stays so while pushes wait: what waits would not follow. `troubled`: subjects in
     trouble when it was begun; None: look.
     """
+    if (
+        access.lost is None
+        and troubled is not None
+        and breakers.link(access.user_id) not in troubled
+    ):
+        return  # all was well and is: there is nothing to count
     if access.lost is not None or access.answered:
         _linked(rt, access.user_id, access.lost, pushed=access.pushed, troubled=troubled)
 
