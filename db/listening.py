@@ -1,7 +1,8 @@
 """Hearing that events have ended, in milliseconds, without asking for each of them.
 
 PostgreSQL tells (`db.endings`), on a connection that a process has for that alone. In SQLite a
-connection sees for next to nothing whether somebody else has committed since it last looked.
+connection sees for next to nothing whether somebody else has committed since it last looked, and
+only then asks which of those that are waited for have ended.
 Neither is relied upon: whoever waits asks the ledger as well, from time to time, and only the
 ledger says how an event has ended.
 """
@@ -11,7 +12,7 @@ import secrets
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -19,7 +20,7 @@ import psycopg
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from db import endings
+from db import endings, inbox
 from db.engine import Ledger
 
 log = structlog.get_logger(__name__)
@@ -29,7 +30,10 @@ PROVE_EVERY = 30.0  # seconds
 PROVED_WITHIN = 2.0
 AGAIN_AFTER = 1.0
 DEAF_AGAIN_AFTER = 60.0
-LOOK_EVERY = 0.003  # a look takes a hundredth of that
+LOOK_EVERY = 0.005  # a look takes a thousandth of that; to fall asleep and wake, a hundredth
+LOOK_AT_LEAST_EVERY = 0.02
+QUIET_PER_LOOK = 8  # what took long may be heard a little later: by an eighth of it at most
+PAUSES_PER_QUESTION = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +47,12 @@ class Heard:
 class Watch(Protocol):
     """What one thread waits on.
 
-    `sure`: whatever ends from now on is heard. `names_them`: which ones is, so it is worth hearing
-    while nobody waits.
+    `sure`: whatever ends from now on is heard. `of_all`: so are ends that nobody waits for yet, so
+    it is worth hearing while nobody waits.
     """
 
     sure: bool
-    names_them: bool
+    of_all: bool
 
     def wait(self, seconds: float) -> Heard:
         """What was heard; nothing after so many seconds. Raises for no database."""
@@ -63,33 +67,57 @@ class Watch(Protocol):
         ...
 
 
-def watch(ledger: Ledger) -> Watch:
-    """How the ends of events are heard in this database."""
-    return Commits(ledger) if ledger.is_sqlite else Notifications(ledger)
+def watch(ledger: Ledger, held: Callable[[], Sequence[str]]) -> Watch:
+    """How the ends of events are heard in this database.
+
+    `held` says which are waited for, the newest last; it is called in the thread that waits.
+    """
+    return Commits(ledger, held) if ledger.is_sqlite else Notifications(ledger)
+
+
+# To the driver itself: it is asked after every commit of anybody, six or seven for each callback.
+_ENDED = "SELECT id FROM event WHERE state IN ({}) AND id BETWEEN ? AND ?".format(  # noqa: S608
+    ", ".join(f"'{state.value}'" for state in inbox.ENDED)
+)
 
 
 class Commits:
     """SQLite: somebody has committed something, be it in this process or in another one."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, held: Callable[[], Sequence[str]]) -> None:
         self._ledger = ledger
+        self._held = held
         self._closed = threading.Event()
         self._connection: Any = None
-        self._version: int | None = None
-        self.sure = self.names_them = False
+        self._seen: tuple[int, str] | None = None  # the last commit, and who was held last
+        self.sure = self.of_all = False
 
     def wait(self, seconds: float) -> Heard:
-        """Until there is a commit."""
-        ends_at = time.monotonic() + seconds
+        """Until one of those that are held has ended, or none is held any more."""
+        now = quiet_since = time.monotonic()
+        ends_at = now + seconds
         try:
             while not self._closed.is_set():
-                before, self._version = self._version, self._look()
-                self.sure = True
-                if before != self._version:
+                if self._seen is None:
+                    self._seen = self._look(), ""
+                    self.sure = True
                     return Heard(anything=True)
-                if time.monotonic() >= ends_at:
+                held = self._held()
+                if not held:
                     break
-                self._closed.wait(LOOK_EVERY)
+                # Who is held since may have ended before, so one who is new counts as a commit.
+                before, self._seen = self._seen, (self._look(), held[-1])
+                pause = min((now - quiet_since) / QUIET_PER_LOOK, LOOK_AT_LEAST_EVERY)
+                if before != self._seen:
+                    if ended := self._ended(held):
+                        return Heard(ended)
+                    quiet_since = time.monotonic()
+                    pause = (quiet_since - now) * PAUSES_PER_QUESTION
+                if now >= ends_at:
+                    break
+                # Not on the event, which takes twice as long to fall asleep and wake.
+                time.sleep(max(LOOK_EVERY, pause))
+                now = time.monotonic()
         except (SQLAlchemyError, sqlite3.Error) as error:
             log.warning("endings.not_watched", error=type(error).__name__)
             self.let_go()
@@ -102,7 +130,7 @@ class Commits:
 
     def let_go(self) -> None:
         """Give the connection back."""
-        self.sure, self._version = False, None
+        self.sure, self._seen = False, None
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -113,6 +141,11 @@ class Commits:
             self._connection = self._ledger.reading_engine.raw_connection()
         (version,) = self._connection.execute("PRAGMA data_version").fetchone()
         return int(version)
+
+    def _ended(self, held: Sequence[str]) -> frozenset[str]:
+        """Those of these that have ended; it costs as much as there were ends between them."""
+        rows = self._connection.execute(_ENDED, (min(held), max(held)))
+        return frozenset(event_id for (event_id,) in rows).intersection(held)
 
 
 class Notifications:
@@ -132,7 +165,7 @@ class Notifications:
         self._prove_at = 0.0
         self._proof: str | None = None  # sent, and not heard yet
         self._deaf = False
-        self.sure, self.names_them = False, True
+        self.sure, self.of_all = False, True
 
     def wait(self, seconds: float) -> Heard:
         """Until somebody ends an event."""

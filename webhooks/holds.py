@@ -8,7 +8,7 @@ allows, so a slow database is asked less often.
 import asyncio
 import contextlib
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -89,6 +89,10 @@ class Holds:
             self._some.clear()
             await self._some.wait()
 
+    def held(self) -> list[str]:
+        """Whose end is waited for, the newest last; for any thread."""
+        return list(self._held)
+
     def wake(self, heard: Heard) -> None:
         """Ask about these at once, and about everybody if others may have ended as well."""
         for event_id in heard.ids:
@@ -121,7 +125,7 @@ class Holds:
             self._woken.clear()
             self._named.clear()
             self._everybody &= not everybody
-            await self._ask(asked_at, ids)
+            await self._ask(asked_at, ids, everybody=everybody)
             now = loop.time()
             if everybody:
                 pause = min(PAUSES_PER_QUESTION * (now - asked_at), LONGEST_PAUSE)
@@ -143,32 +147,40 @@ class Holds:
             async with asyncio.timeout(max(0.0, until - now)):
                 await self._woken.wait()
 
-    async def _ask(self, now: float, ids: Sequence[str]) -> None:
-        over = [
-            event_id
+    async def _ask(self, now: float, ids: Sequence[str], *, everybody: bool) -> None:
+        over = {
+            event_id: None
             for event_id, held in itertools.takewhile(
                 lambda item: item[1].until <= now, self._held.items()
             )
-        ]
+        }
         if not ids and not over:
             return
         try:
-            found = await self._thread.call(lambda: self._look(ids, over))
+            found = await self._thread.call(lambda: self._look(ids, over, everybody=everybody))
         except Exception as error:  # noqa: BLE001 -- said below; the next question may be answered
             log.warning("holds.not_answered", held=len(ids), error=type(error).__name__)
             found = {}
-        for event_id in (*over, *found):
+        for event_id in {**over, **found}:
             held = self._held.get(event_id)
             if held is not None and not held.outcome.done():
                 held.outcome.set_result(found.get(event_id))
 
-    def _look(self, ids: Sequence[str], over: Sequence[str]) -> dict[str, Outcome]:
+    def _look(
+        self, ids: Sequence[str], over: Collection[str], *, everybody: bool
+    ) -> dict[str, Outcome]:
+        """Of these those that have ended, and where those stand whose time is over."""
         found: dict[str, Outcome] = {}
         with self._ledger.read() as session:
-            tell = set(over) | inbox.ended(session, ids)
+            # Who is said to have ended nearly always has, and is not asked twice.
+            tell = {*over, *(inbox.ended(session, ids) if everybody else ids)}
             for some in _in_parts(sorted(tell)):
                 found |= inbox.outcomes(session, some, self._clock.now())
-        return found
+        return {
+            event_id: outcome
+            for event_id, outcome in found.items()
+            if outcome.state in inbox.ENDED or event_id in over
+        }
 
 
 def _in_parts(ids: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -16,13 +16,13 @@ class Waker:
 
     def __init__(self, *, ledger: Ledger, holds: Holds) -> None:
         self._holds = holds
-        self._watch = listening.watch(ledger)
+        self._watch = listening.watch(ledger, holds.held)
         self._thread = SoloThread("waker")
 
     async def run(self) -> None:
         """Hear and wake until cancelled."""
         while True:
-            if not self._watch.names_them:
+            if not self._watch.of_all:
                 await self._holds.anybody()
             heard = await self._thread.call(lambda: self._watch.wait(WAIT_SECONDS))
             self._holds.surely_heard = self._watch.sure

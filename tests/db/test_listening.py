@@ -19,22 +19,34 @@ LOOK = Heard(anything=True)
 
 
 @pytest.fixture
-def watch(ledger: Ledger) -> Iterator[Watch]:
+def held() -> list[str]:
+    """The events that are waited for."""
+    return []
+
+
+@pytest.fixture
+def watch(ledger: Ledger, held: list[str]) -> Iterator[Watch]:
     """A watch of this ledger."""
-    made = listening.watch(ledger)
+    made = listening.watch(ledger, lambda: held)
     yield made
     made.close()
     made.let_go()
 
 
-def commit(ledger: Ledger) -> str:
-    """An event that has ended."""
-    new = inbox.NewEvent(kind=EventKind.AUTOFETCH, payload={}, received_at=1.0)
+@pytest.fixture
+def events(ledger: Ledger, held: list[str]) -> list[str]:
+    """Three events; the first two are waited for."""
+    new = [inbox.NewEvent(kind=EventKind.AUTOFETCH, payload={}, received_at=1.0) for _ in range(3)]
     with ledger.write() as session:
-        inbox.store(session, [new])
+        inbox.store(session, new)
+    held.extend(event.id for event in new[:2])
+    return [event.id for event in new]
+
+
+def end(ledger: Ledger, event_id: str) -> None:
+    """Have an event end, and commit that."""
     with ledger.write() as session:
-        inbox.finish(session, [new.id], 2.0)
-    return new.id
+        inbox.finish(session, [event_id], 2.0)
 
 
 def quiet(watch: Watch) -> None:
@@ -45,32 +57,54 @@ def quiet(watch: Watch) -> None:
     raise AssertionError("it is never sure")
 
 
-def test_an_end_is_heard_while_one_waits(ledger: Ledger, watch: Watch) -> None:
+def test_an_end_is_heard_while_one_waits(ledger: Ledger, watch: Watch, events: list[str]) -> None:
     """Somebody else ends an event: the wait is over then, not at its own end."""
     quiet(watch)
-    ended: list[str] = []
-    thread = threading.Timer(0.05, lambda: ended.append(commit(ledger)))
+    thread = threading.Timer(0.05, lambda: end(ledger, events[1]))
     thread.start()
     heard = watch.wait(600)  # the test is stopped long before
     thread.join()
 
-    assert heard.anything if ledger.is_sqlite else set(heard.ids) == set(ended)
+    assert heard == Heard(frozenset({events[1]}))
 
 
-def test_what_ended_between_two_waits_is_heard(ledger: Ledger, watch: Watch) -> None:
+def test_what_ended_between_two_waits_is_heard(
+    ledger: Ledger, watch: Watch, events: list[str]
+) -> None:
     """Nobody has to be waiting at that very moment."""
     quiet(watch)
-    event_id = commit(ledger)
-    heard = watch.wait(BOUND_SECONDS)
+    end(ledger, events[0])
 
-    assert heard.anything if ledger.is_sqlite else set(heard.ids) == {event_id}
+    assert watch.wait(BOUND_SECONDS) == Heard(frozenset({events[0]}))
 
 
-def test_a_wait_ends(ledger: Ledger, watch: Watch) -> None:
+def test_a_file_tells_only_of_those_that_are_held(sqlite_url: str) -> None:
+    """Commits that end nobody who waits wake nobody, and without one the watch is over."""
+    held: list[str] = []
+    with contextlib.closing(Ledger(sqlite_url)) as ledger:
+        new = [
+            inbox.NewEvent(kind=EventKind.AUTOFETCH, payload={}, received_at=1.0) for _ in range(3)
+        ]
+        with ledger.write() as session:
+            inbox.store(session, new)
+        watch = listening.watch(ledger, lambda: held)
+        assert watch.wait(0.0) == LOOK
+        first, other, last = sorted(event.id for event in new)
+        held += [first, last]
+        end(ledger, other)
+        assert watch.wait(0.02) == NOTHING
+        end(ledger, last)
+        assert watch.wait(BOUND_SECONDS) == Heard(frozenset({last}))
+        held.clear()
+        assert watch.wait(600) == NOTHING  # the test is stopped long before
+        watch.let_go()
+
+
+def test_a_wait_ends(ledger: Ledger, watch: Watch, events: list[str]) -> None:
     """Without an end nothing was heard; one's own look is no news."""
     quiet(watch)
     with ledger.read() as session:
-        inbox.ended(session, ["0" * 26])
+        inbox.ended(session, events)
 
     assert watch.wait(0.02) == NOTHING
 
@@ -83,7 +117,7 @@ def test_the_first_wait_looks_at_everybody(watch: Watch) -> None:
 def test_a_server_that_is_gone_is_waited_for() -> None:
     """No error comes out, nothing is sure, and it is not knocked at again and again."""
     with contextlib.closing(Ledger("postgresql://x@127.0.0.1:1/x")) as nowhere:
-        lost = listening.watch(nowhere)
+        lost = listening.watch(nowhere, list)
         assert lost.wait(0.01) == LOOK
         assert not lost.sure
         assert [lost.wait(0.01) for _ in range(3)] == [NOTHING] * 3
@@ -93,7 +127,7 @@ def test_a_file_that_is_gone_is_waited_for(tmp_path: Path) -> None:
     """The folder is not there: nothing is heard, nothing is sure, and no error comes out."""
     with contextlib.closing(Ledger(f"sqlite:///{tmp_path}/home/x.db")) as nowhere:
         (tmp_path / "home").rmdir()
-        lost = listening.watch(nowhere)
+        lost = listening.watch(nowhere, list)
         assert lost.wait(0.01) == NOTHING
         assert not lost.sure
 
@@ -187,7 +221,7 @@ def test_who_never_hears_is_never_sure(listener: Listening, monkeypatch) -> None
 def test_each_database_has_its_watch(sqlite_url: str) -> None:
     """SQLite tells nobody; a server does, and by name."""
     with contextlib.closing(Ledger(sqlite_url)) as file:
-        assert isinstance(listening.watch(file), Commits)
-        assert not listening.watch(file).names_them
+        assert isinstance(listening.watch(file, list), Commits)
+        assert not listening.watch(file, list).of_all
     with contextlib.closing(Ledger("postgresql://x@127.0.0.1:1/x")) as server:
-        assert listening.watch(server).names_them
+        assert listening.watch(server, list).of_all
