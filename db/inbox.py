@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, ScalarSelect, bindparam, insert, select, update
+from sqlalchemy import ColumnElement, Connection, ScalarSelect, bindparam, insert, select, update
 from sqlmodel import Session, col
 
 from db import endings, engine, waits
@@ -95,6 +95,11 @@ _STANDING = OneOrMany(
         col(Event.id), col(Event.state), col(Event.datapoints), col(Event.error)
     ).where(among(col(Event.id)))
 )
+_ENDED = OneOrMany(
+    lambda among: select(
+        col(Event.id), col(Event.state), col(Event.datapoints), col(Event.error)
+    ).where(among(col(Event.id)), fixed(col(Event.state), ENDED))
+)
 # A range of an index, which is quicker than to look for each of thousands.
 _ENDED_BETWEEN = select(col(Event.id)).where(
     fixed(col(Event.state), ENDED), col(Event.id).between(bindparam("first"), bindparam("last"))
@@ -116,9 +121,10 @@ _FINISHING = OneOrMany(
 )
 
 
-def store(session: Session, events: Sequence[NewEvent]) -> None:
+def store(by: Session | Connection, events: Sequence[NewEvent]) -> None:
     """Insert all of them in one statement; the caller commits before it answers anybody."""
-    session.connection().execute(
+    connection = by if isinstance(by, Connection) else by.connection()
+    connection.execute(
         _STORING,
         [
             {
@@ -140,12 +146,23 @@ def store(session: Session, events: Sequence[NewEvent]) -> None:
 
 def outcomes(session: Session, ids: Collection[str], now: float) -> dict[str, Outcome]:
     """Where these events stand now; unknown ids are left out."""
-    rows = _STANDING.ask(session, ids)
-    found = {row.id: Outcome(EventState(row.state), row.datapoints, row.error) for row in rows}
+    found = _read(_STANDING.ask(session, ids))
     going = [one for one, outcome in found.items() if outcome.state == EventState.WORKING]
     for one, wait in waits.of_events(session, now, going).items() if going else ():
         found[one] = replace(found[one], wait=wait)
     return found
+
+
+def how_ended(connection: Connection, ids: Sequence[str]) -> dict[str, Outcome]:
+    """The same of those that have ended; the others are left out."""
+    return _read(_ENDED.ask(connection, ids))
+
+
+def _read(rows: Any) -> dict[str, Outcome]:  # noqa: ANN401 -- rows of the statements above
+    return {
+        event_id: Outcome(EventState(state), datapoints, error)
+        for event_id, state, datapoints, error in rows
+    }
 
 
 def ended(session: Session, ids: Collection[str]) -> set[str]:

@@ -8,7 +8,7 @@ plain comparison, which is written out once.
 from collections.abc import Callable, Collection
 from typing import Any
 
-from sqlalchemy import CursorResult, Executable, bindparam, literal
+from sqlalchemy import Connection, CursorResult, Executable, bindparam, literal
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session
 
@@ -25,11 +25,14 @@ class OneOrMany:
         self._one = make(lambda column: among(column, "these", one=True))
         self._many = make(lambda column: among(column, "these", one=False))
 
-    def ask(self, session: Session, these: Collection[Any], **given: object) -> CursorResult[Any]:
+    def ask(
+        self, by: Session | Connection, these: Collection[Any], **given: object
+    ) -> CursorResult[Any]:
         """Ask it about these."""
         one = len(these) == 1
         statement = self._one if one else self._many
-        return session.connection().execute(statement, given | {"these": few(these, one=one)})
+        connection = by if isinstance(by, Connection) else by.connection()
+        return connection.execute(statement, given | {"these": few(these, one=one)})
 
 
 def among(column: Any, name: str, *, one: bool) -> ColumnElement[bool]:  # noqa: ANN401 -- a column, as `col` types it

@@ -8,7 +8,7 @@ allows, so a slow database is asked less often.
 import asyncio
 import contextlib
 import itertools
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -148,39 +148,40 @@ class Holds:
                 await self._woken.wait()
 
     async def _ask(self, now: float, ids: Sequence[str], *, everybody: bool) -> None:
-        over = {
-            event_id: None
+        over = [
+            event_id
             for event_id, held in itertools.takewhile(
                 lambda item: item[1].until <= now, self._held.items()
             )
-        }
+        ]
         if not ids and not over:
             return
         try:
-            found = await self._thread.call(lambda: self._look(ids, over, everybody=everybody))
+            look = self._look if everybody or over else self._look_at_ended
+            found = await self._thread.call(lambda: look(ids, over))
         except Exception as error:  # noqa: BLE001 -- said below; the next question may be answered
             log.warning("holds.not_answered", held=len(ids), error=type(error).__name__)
             found = {}
-        for event_id in {**over, **found}:
+        for event_id in (*over, *found):
             held = self._held.get(event_id)
             if held is not None and not held.outcome.done():
                 held.outcome.set_result(found.get(event_id))
 
-    def _look(
-        self, ids: Sequence[str], over: Collection[str], *, everybody: bool
-    ) -> dict[str, Outcome]:
-        """Of these those that have ended, and where those stand whose time is over."""
+    def _look(self, ids: Sequence[str], over: Sequence[str]) -> dict[str, Outcome]:
         found: dict[str, Outcome] = {}
         with self._ledger.read() as session:
-            # Who is said to have ended nearly always has, and is not asked twice.
-            tell = {*over, *(inbox.ended(session, ids) if everybody else ids)}
+            tell = set(over) | inbox.ended(session, ids)
             for some in _in_parts(sorted(tell)):
                 found |= inbox.outcomes(session, some, self._clock.now())
-        return {
-            event_id: outcome
-            for event_id, outcome in found.items()
-            if outcome.state in inbox.ENDED or event_id in over
-        }
+        return found
+
+    def _look_at_ended(self, ids: Sequence[str], _over: Sequence[str]) -> dict[str, Outcome]:
+        """The same of those that are said to have ended, which nearly always have."""
+        found: dict[str, Outcome] = {}
+        with self._ledger.reading_engine.connect() as connection:
+            for some in _in_parts(ids):
+                found |= inbox.how_ended(connection, some)
+        return found
 
 
 def _in_parts(ids: Sequence[str]) -> Iterator[Sequence[str]]:

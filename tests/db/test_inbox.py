@@ -68,6 +68,23 @@ def test_an_end_is_final(ledger: Ledger) -> None:
     assert found[ids[1]].error == {"code": "x", "message": "y"}
 
 
+def test_how_some_ended_is_told_of_those_that_did(ledger: Ledger) -> None:
+    """One or several: the same as where they stand, without those that go on."""
+    group = [event(), event(), event()]
+    ids = [new.id for new in group]
+    with ledger.write_plainly() as connection:
+        inbox.store(connection, group)
+    with ledger.write() as session:
+        inbox.finish(session, ids[:1], NOW + 1, error={"code": "x", "message": "y"})
+        inbox.finish(session, ids[1:2], NOW + 1)
+
+    with ledger.read() as session:
+        found = inbox.outcomes(session, ids[:2], NOW)
+        assert inbox.how_ended(session.connection(), ids) == found
+        assert inbox.how_ended(session.connection(), ids[:1]) == {ids[0]: found[ids[0]]}
+        assert inbox.how_ended(session.connection(), ids[2:]) == {}
+
+
 def test_the_latest_event_of_somebody_is_theirs(ledger: Ledger) -> None:
     """Not a newer one of somebody else, nor one of another kind; None for who has none."""
     with ledger.write() as session:
