@@ -17,6 +17,7 @@ from typing import Any
 
 import structlog
 from celery import Celery
+from celery.app.amqp import task_message
 from kombu.exceptions import KombuError
 
 from worker import broker
@@ -46,6 +47,8 @@ class Bells:
         self._lock = threading.Lock()
         self._connection = self._new_connection()  # opens nothing yet
         self._producer: Any = None
+        self._declared: set[str] = set()  # queues, on the connection of the producer
+        self._messages: dict[str, task_message] = {}
         self._errors: tuple[type[Exception], ...] = (
             OSError,
             KombuError,
@@ -147,14 +150,32 @@ class Bells:
             self._producer = self._app.amqp.Producer(
                 self._connection.default_channel, auto_declare=False
             )
-        self._app.send_task(
-            f"waggle.{task}",
-            queue=broker.name_at(self._app.conf.broker_url, queue),
-            producer=self._producer,
+            self._declared.clear()
+        name, place = f"waggle.{task}", broker.name_at(self._app.conf.broker_url, queue)
+        self._app.amqp.send_task_message(
+            self._producer,
+            name,
+            self._message(name),
+            queue=place,
+            # Whatever is declared already is looked up at length.
+            declare=[] if place in self._declared else None,
             retry=False,
-            ignore_result=True,
             timeout=self._deadline,
             confirm_timeout=self._deadline,
+        )
+        self._declared.add(place)
+
+    def _message(self, name: str) -> task_message:
+        """What `send_task` would send. All bells of a task are alike but for their ids."""
+        new = uuid.uuid4().hex
+        if name not in self._messages:
+            self._messages[name] = self._app.amqp.create_task_message(new, name, ignore_result=True)
+        headers, properties, body, _ = self._messages[name]
+        return task_message(
+            {**headers, "id": new, "root_id": new},
+            {**properties, "correlation_id": new},
+            body,
+            None,
         )
 
     def _probe(self) -> None:

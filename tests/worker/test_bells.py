@@ -77,6 +77,24 @@ def test_a_bell_carries_nothing(make_bells, tmp_path):
     assert headers["ignore_result"] is True
 
 
+def test_no_bell_is_taken_for_another(make_bells, tmp_path):
+    """Bells of one task differ in their id, which is the same wherever a message names it."""
+    bells = make_bells("filesystem://")
+    assert bells.ring("sync", "urgent")
+    assert bells.ring("sync", "bulk")
+
+    ids = [
+        {
+            message["headers"]["id"],
+            message["headers"]["root_id"],
+            message["properties"]["correlation_id"],
+        }
+        for message in messages(tmp_path)
+    ]
+    assert [len(named) for named in ids] == [1, 1]
+    assert ids[0] != ids[1]
+
+
 @pytest.mark.parametrize("scheme", ["redis://", "amqp://guest:guest@"])
 def test_a_dead_broker_is_told_quickly(make_bells, scheme):
     """Nobody listens: every ring says False without waiting for the deadline."""
