@@ -8,7 +8,7 @@ from pathlib import Path
 from queue import Empty
 
 import pytest
-from kombu import Connection
+from kombu import Connection, Consumer, Exchange, Producer, Queue
 
 from tasks import housekeeping
 from tasks.bells import SLICE_SECONDS
@@ -273,3 +273,73 @@ def test_queues_of_rabbitmq_are_replicated_and_bounded(url):
             "x-max-length": broker.MOST_BELLS,
             "x-overflow": "drop-head",
         }
+
+
+class Polls:
+    """A consumer of one queue, whose clock a poll moves; `each` is called after each of them."""
+
+    def __init__(self, channel, monkeypatch, each=lambda number: None):
+        self.heard, self.lists, self.number, self._each = [], 0, 0, each
+        self._channel = channel
+        listdir = os.listdir
+        monkeypatch.setattr(broker, "monotonic", lambda: self.number * broker.POLL_SECONDS)
+        monkeypatch.setattr(broker, "sleep", self._poll)
+        monkeypatch.setattr(broker.os, "listdir", lambda path: self._count() or listdir(path))
+        queue = Queue("urgent", Exchange("waggle", type="direct"), routing_key="urgent")
+        Consumer(channel, [queue], callbacks=[self._hear], no_ack=True).consume()
+
+    def drain(self, polls):
+        """Wait for a bell for so many polls."""
+        self._channel.connection.client.drain_events(timeout=polls * broker.POLL_SECONDS)
+
+    def _hear(self, body, _message):
+        self.heard.append((self.number, body))
+
+    def _poll(self, _seconds):
+        self.number += 1
+        self._each(self.number)
+
+    def _count(self):
+        self.lists += 1
+
+
+def test_a_folder_that_does_not_change_is_seldom_listed(connect, monkeypatch):
+    """A minute without a bell: an eighth of the lists that one for each poll would be, or less."""
+    polls = Polls(connect(), monkeypatch)
+
+    with pytest.raises(TimeoutError):
+        polls.drain(3000)
+    assert polls.number >= 3000
+    assert polls.lists < 3000 / 8
+
+
+def test_a_bell_is_heard_at_the_next_poll(connect, monkeypatch):
+    """However long it was quiet before."""
+    other = connect()
+    polls = Polls(
+        connect(),
+        monkeypatch,
+        lambda number: (
+            Producer(other).publish("x", routing_key="urgent") if number == 777 else None
+        ),
+    )
+
+    polls.drain(3000)
+    assert polls.heard == [(777, "x")]
+
+
+def test_a_bell_that_leaves_the_time_of_its_folder_is_heard(connect, folder, monkeypatch):
+    """Two changes within a tick of a coarse clock look like one: it takes half a second at most."""
+    other, bells = connect(), folder / "bells"
+    at = bells.stat().st_mtime_ns
+
+    def ring(number):
+        if number == 777:
+            Producer(other).publish("x", routing_key="urgent")
+            os.utime(bells, ns=(at, at))
+
+    polls = Polls(connect(), monkeypatch, ring)
+
+    polls.drain(3000)
+    [(number, _)] = polls.heard
+    assert number <= 777 + broker.LIST_EVERY
