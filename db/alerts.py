@@ -1,8 +1,9 @@
 """Alerts: what the operator of this Waggle should know, each said once. Like `db.notices`."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-from sqlalchemy import or_, text, update
+from sqlalchemy import ColumnElement, bindparam, or_, select, text, update
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
@@ -56,10 +57,9 @@ def open_now(session: Session) -> Sequence[Alert]:
 
 def untold(session: Session, before: float) -> Sequence[Alert]:
     """Those that began `before` and were not told, and told ones that are over, locked."""
-    ripe = or_(col(Alert.created_at) <= before, col(Alert.cleared_at).is_not(None))
     return session.exec(
         select_rows(Alert)
-        .where(text(UNTOLD), ripe)
+        .where(text(UNTOLD), _ripe(before))
         .order_by(col(Alert.created_at), col(Alert.key))
         .with_for_update(skip_locked=True)
     ).all()
@@ -67,9 +67,15 @@ def untold(session: Session, before: float) -> Sequence[Alert]:
 
 def any_untold(session: Session, before: float) -> bool:
     """Is there any of these?"""
-    ripe = or_(col(Alert.created_at) <= before, col(Alert.cleared_at).is_not(None))
-    found = session.exec(select_rows(Alert).where(text(UNTOLD), ripe).limit(1))
-    return found.first() is not None
+    return session.connection().execute(_ANY_UNTOLD, {"before": before}).first() is not None
+
+
+def _ripe(before: Any) -> ColumnElement[bool]:  # noqa: ANN401 -- a time or a place for one
+    return or_(col(Alert.created_at) <= before, col(Alert.cleared_at).is_not(None))
+
+
+# Named once: each sweep asks.
+_ANY_UNTOLD = select(col(Alert.key)).where(text(UNTOLD), _ripe(bindparam("before"))).limit(1)
 
 
 def forget(session: Session, cleared_before: float) -> int:

@@ -5,9 +5,10 @@ wait stands in its `due_at`. A gate that is closed for longer meanwhile is the s
 """
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Row, update
+from sqlalchemy import Row, Select, bindparam, update
 from sqlmodel import Session, col
 
 from db import covers, feeds, waits
@@ -48,8 +49,16 @@ def count(session: Session, now: float, *, at_most: int = AT_MOST) -> int:
 
 
 def _new(session: Session, now: float, *, limit: int) -> Sequence[Row[Any]]:
+    return session.connection().execute(_asked(), {"now": now, "at_most": limit}).all()
+
+
+@cache  # while a gate is closed each sweep asks
+def _asked() -> Select[Any]:
     asked = waits.events_behind(
-        now, col(Event.id).label("event_id"), col(Feed.id).label("feed_id"), col(Event.due_at)
+        waits.NOW,
+        col(Event.id).label("event_id"),
+        col(Feed.id).label("feed_id"),
+        col(Event.due_at),
     )
-    new = asked.where(col(Event.due_at) < col(Quota.closed_until)).limit(limit)
-    return session.connection().execute(new).all()
+    new = asked.where(col(Event.due_at) < col(Quota.closed_until))
+    return new.limit(bindparam("at_most"))

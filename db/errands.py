@@ -10,9 +10,10 @@ import hashlib
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from sqlalchemy import and_, func, select, update
+from sqlalchemy import Float, Select, and_, bindparam, func, select, update
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
@@ -125,10 +126,14 @@ def recent(
 
 def any_due(session: Session, now: float, *, alone: bool = False) -> bool:
     """Does one wait? `alone`: one at which a worker has died."""
-    found = session.connection().execute(
-        select(col(Errand.id)).where(_due(now, alone=alone)).limit(1)
-    )
+    found = session.connection().execute(_any_due(alone=alone), {"now": now})
     return found.first() is not None
+
+
+@cache  # each sweep asks
+def _any_due(*, alone: bool) -> Select[Any]:
+    now: Any = bindparam("now", type_=Float())
+    return select(col(Errand.id)).where(_due(now, alone=alone)).limit(1)
 
 
 def claim(session: Session, *, owner: str, now: float, alone: bool = False) -> Held | None:

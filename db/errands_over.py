@@ -1,6 +1,8 @@
 """Errands that nobody will end any more, and those that ended long ago."""
 
-from sqlalchemy import and_, func, or_, select, update
+from typing import Any
+
+from sqlalchemy import Float, and_, bindparam, func, or_, select, update
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 
@@ -15,8 +17,7 @@ KILLED = "the worker died each time that it was tried; try again, and if it stay
 
 def any_over(session: Session, now: float) -> bool:
     """Is there one to give up?"""
-    found = session.connection().execute(select(col(Errand.id)).where(_over(now)).limit(1))
-    return found.first() is not None
+    return session.connection().execute(_ANY_OVER, {"now": now}).first() is not None
 
 
 def give_up(session: Session, now: float) -> int:
@@ -56,3 +57,8 @@ def _over(now: float) -> ColumnElement[bool]:
         or_(col(Errand.ends_at) <= now, col(Errand.attempts) >= MOST_TRIES),
         col(Errand.lease_until) <= now,
     )
+
+
+# Named once: each sweep asks.
+_NOW: Any = bindparam("now", type_=Float())
+_ANY_OVER = select(col(Errand.id)).where(_over(_NOW)).limit(1)

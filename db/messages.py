@@ -10,8 +10,21 @@ A test is a message that a person asked for: it goes by itself, at once, and is 
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
-from sqlalchemy import and_, exists, func, or_, select, tuple_, update
+from sqlalchemy import (
+    Float,
+    Select,
+    and_,
+    bindparam,
+    exists,
+    func,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
@@ -133,8 +146,13 @@ def _ready(now: float) -> ColumnElement[bool]:
 
 def any_due(session: Session, now: float) -> bool:
     """Is there something to be told now?"""
-    found = session.connection().execute(select(col(Message.id)).where(_ready(now)).limit(1))
-    return found.first() is not None
+    return session.connection().execute(_any_due(), {"now": now}).first() is not None
+
+
+@cache  # each sweep asks
+def _any_due() -> Select[Any]:
+    now: Any = bindparam("now", type_=Float())
+    return select(col(Message.id)).where(_ready(now)).limit(1)
 
 
 def claim(session: Session, *, owner: str, now: float, limit: int) -> list[Held]:

@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Dialect, bindparam, case, exists, or_, select, update
+from sqlalchemy import Dialect, Float, bindparam, case, exists, or_, select, update
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
@@ -65,7 +65,12 @@ def free(now: float) -> ColumnElement[bool]:
 
 def any_free(session: Session, now: float) -> bool:
     """Is there a run that nobody follows and somebody should?"""
-    return bool(session.connection().execute(select(exists().where(free(now)))).scalar_one())
+    return bool(session.connection().execute(_ANY_FREE, {"now": now}).scalar_one())
+
+
+# Named once: each sweep asks.
+_NOW: Any = bindparam("now", type_=Float())
+_ANY_FREE = select(exists().where(free(_NOW)))
 
 
 def claim(session: Session, *, owner: str, now: float, limit: int) -> list[Held]:

@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
-from sqlalchemy import exists, select, update
+from sqlalchemy import Float, Select, bindparam, exists, select, update
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 
@@ -53,9 +55,14 @@ def find(session: Session, source_id: int, runs: Sequence[Found], now: float) ->
 
 def any_to_look_at(session: Session, provider: str, now: float) -> bool:
     """Is it the turn of a source to be looked at for runs?"""
-    return bool(
-        session.connection().execute(select(exists().where(_due(provider, now)))).scalar_one()
-    )
+    asked = _any_to_look_at(provider)
+    return bool(session.connection().execute(asked, {"now": now}).scalar_one())
+
+
+@cache  # each sweep asks
+def _any_to_look_at(provider: str) -> Select[Any]:
+    now: Any = bindparam("now", type_=Float())
+    return select(exists().where(_due(provider, now)))
 
 
 def source_to_look_at(

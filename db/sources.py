@@ -8,9 +8,10 @@ on `token_version`; the others wait for the version to change. No lock is held o
 import json
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from sqlalchemy import exists, func, or_, select, update
+from sqlalchemy import Float, Select, bindparam, exists, func, or_, select, update
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
@@ -191,9 +192,16 @@ def expiring(session: Session, now: float, *, alone: bool = False) -> list[int]:
     token that has ended is left to that as well, and credentials that were refused to a person. A
     source whose breaker is open is left alone: its probe renews what it needs.
     """
+    found = session.connection().execute(_expiring(alone=alone), {"now": now})
+    return [found_id for found_id in found.scalars() if found_id is not None]
+
+
+@cache  # each sweep asks
+def _expiring(*, alone: bool) -> Select[Any]:
+    now: Any = bindparam("now", type_=Float())
     due_at = func.coalesce(col(Source.renew_at), col(Source.access_expires_at) - EARLY_SECONDS)
     life = col(Source.access_expires_at) - col(Source.access_issued_at)
-    found = session.connection().execute(
+    return (
         select(col(Source.id))
         .where(
             col(Source.session_cipher).is_not(None),
@@ -206,7 +214,6 @@ def expiring(session: Session, now: float, *, alone: bool = False) -> list[int]:
         )
         .order_by(due_at, col(Source.id))
     )
-    return [found_id for found_id in found.scalars() if found_id is not None]
 
 
 def renew_later(session: Session, source_id: int, *, version: int, at: float) -> None:

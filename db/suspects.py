@@ -29,6 +29,10 @@ from db.states import EventKind, Lane
 TURN = "suspects"
 OURS = "waggle"  # no vendor's: nobody has to know of it
 
+# Named once: each sweep asks.
+_ANY_FEED = select(col(Feed.id)).where(col(Feed.suspect).is_(True), resting.claimable()).limit(1)
+_ANY_DUE = select(col(Feed.id)).where(claiming.due(claiming.NOW, Lane.BULK, alone=True)).limit(1)
+
 
 def any_due(session: Session, kinds: Collection[EventKind], now: float) -> bool:
     """Is there something that could be tried alone now? `kinds`: events that no feed answers."""
@@ -38,16 +42,10 @@ def any_due(session: Session, kinds: Collection[EventKind], now: float) -> bool:
         return True
     if errands.any_due(session, now, alone=True):
         return True
-    known = session.connection().execute(
-        select(col(Feed.id)).where(col(Feed.suspect).is_(True), resting.claimable()).limit(1)
-    )
-    if known.first() is None:
+    if session.connection().execute(_ANY_FEED).first() is None:
         return False  # as nearly always
-    due = session.connection().execute(
-        select(col(Feed.id)).where(claiming.due(now, Lane.BULK, alone=True)).limit(1)
-    )
     return (
-        due.first() is not None
+        session.connection().execute(_ANY_DUE, {"now": now}).first() is not None
         or claiming.has_outbox(session, now, alone=True)
         or backfills.any_due(session, now, alone=True)
         or reconciling.any_overdue(session, now, alone=True)

@@ -8,9 +8,10 @@ import math
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, SQLColumnExpression, select, true
+from sqlalchemy import Float, Select, SQLColumnExpression, bindparam, select, true
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 
@@ -18,6 +19,8 @@ from db import held_up
 from db.models import Cover, Event, Feed, Source, User
 from db.models_limits import Quota
 from db.states import EventState
+
+NOW: Any = bindparam("now", type_=Float())
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +49,12 @@ class Wait:
 
 def any_closed(session: Session, now: float) -> bool:
     """Has a limit closed a gate? Nearly always not, and then nobody waits for one."""
-    asked = select(col(Quota.key)).where(_closed(now)).limit(1)
-    return session.connection().execute(asked).first() is not None
+    return session.connection().execute(_any_closed(), {"now": now}).first() is not None
+
+
+@cache  # each sweep asks
+def _any_closed() -> Select[Any]:
+    return select(col(Quota.key)).where(_closed(NOW)).limit(1)
 
 
 def of_feeds(

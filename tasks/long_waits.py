@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Row, exists, or_, select
+from sqlalchemy import Row, bindparam, exists, or_, select
 from sqlmodel import Session, col
 
 from db import notices, quotas, resting
@@ -20,6 +20,15 @@ from tasks.runtime import Runtime
 KIND = "limited"
 LONG_SECONDS = 3600.0
 MINUTE = 60
+
+# Named once: to make a statement costs more than to ask with it, and each sweep asks.
+_CLOSED = select(col(Quota.key), col(Quota.closed_at), col(Quota.closed_until)).where(
+    col(Quota.closed_until) - col(Quota.closed_at) > LONG_SECONDS,
+    or_(col(Quota.closed_until) > bindparam("now"), ~quotas.is_proven()),
+)
+_TOLD = select(col(Notice.subject), col(Notice.message)).where(
+    col(Notice.kind) == KIND, col(Notice.cleared_at).is_(None)
+)
 
 
 def tell(rt: Runtime) -> None:
@@ -55,11 +64,7 @@ def _waits(session: Session, now: float) -> dict[str, tuple[int, str]]:
 
 def _closed(session: Session, now: float) -> Sequence[Row[*tuple[Any, ...]]]:
     """Gates that are closed for long, or are not known to be open again."""
-    asked = select(col(Quota.key), col(Quota.closed_at), col(Quota.closed_until)).where(
-        col(Quota.closed_until) - col(Quota.closed_at) > LONG_SECONDS,
-        or_(col(Quota.closed_until) > now, ~quotas.is_proven()),
-    )
-    return session.connection().execute(asked).all()
+    return session.connection().execute(_CLOSED, {"now": now}).all()
 
 
 def _people(session: Session, keys: Collection[str]) -> list[tuple[str, int]]:
@@ -83,12 +88,7 @@ def _sources(session: Session, keys: Collection[str]) -> list[tuple[str, int, in
 
 def _told(session: Session) -> dict[str, str]:
     """What is open of this kind: texts by subject."""
-    rows = session.connection().execute(
-        select(col(Notice.subject), col(Notice.message)).where(
-            col(Notice.kind) == KIND, col(Notice.cleared_at).is_(None)
-        )
-    )
-    return {row.subject: row.message for row in rows}
+    return {row.subject: row.message for row in session.connection().execute(_TOLD)}
 
 
 def _text(closed_at: float, closed_until: float) -> str:
