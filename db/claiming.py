@@ -339,11 +339,17 @@ def _taken(session: Session, taking: Update, given: dict[str, Any]) -> list[Clai
 
 def due_sources(session: Session, lane: Lane, now: float, *, at_most: int) -> int:
     """How many sources have feeds due in exactly this lane; counts no further than `at_most`."""
+    given = {"now": now, "at_most": at_most}
+    return session.connection().execute(_due_sources(lane), given).scalar_one()
+
+
+@cache
+def _due_sources(lane: Lane) -> Select[int]:
     distinct = (
         select(col(Feed.source_id))
-        .where(due(now, lane), col(Feed.lane) == lane.value)
+        .where(due(NOW, lane), col(Feed.lane) == lane.value)
         .distinct()
-        .limit(at_most)
+        .limit(bindparam("at_most"))
         .subquery()
     )
-    return session.connection().execute(select(func.count()).select_from(distinct)).scalar_one()
+    return select(func.count()).select_from(distinct)

@@ -60,7 +60,8 @@ class Burial:
 
 def any_ended(session: Session, now: float) -> bool:
     """Has a lease ended by itself? Two looks into indexes of what is leased."""
-    return any(_owners(session, table, now, at_most=1) for table in (Feed, Event))
+    asked = (_ended(table, any_one=True) for table in (Feed, Event))
+    return any(session.connection().execute(one, {"now": now}).first() for one in asked)
 
 
 def bury(session: Session, now: float, *, gone: Collection[str] = ()) -> list[Burial]:
@@ -93,22 +94,18 @@ def bury(session: Session, now: float, *, gone: Collection[str] = ()) -> list[Bu
     return found
 
 
-def _owners(
-    session: Session, table: type[Feed | Event], now: float, *, at_most: int | None = None
-) -> set[str]:
-    rows = session.connection().execute(_ended(table, at_most=at_most), {"now": now})
+def _owners(session: Session, table: type[Feed | Event], now: float) -> set[str]:
+    rows = session.connection().execute(_ended(table), {"now": now})
     return {owner for owner in rows.scalars() if owner is not None}
 
 
-@cache
-def _ended(table: type[Feed | Event], *, at_most: int | None) -> Select[str | None]:
-    """Asked every second by each process, so it is made once."""
-    over = col(table.lease_until) <= bindparam("now", type_=Float())
-    return (
-        select(col(table.lease_owner))
-        .where(col(table.lease_owner).is_not(None), over)
-        .limit(at_most)
+@cache  # each sweep asks
+def _ended(table: type[Feed | Event], *, any_one: bool = False) -> Select[Any]:
+    ended = select(col(table.lease_owner)).where(
+        col(table.lease_owner).is_not(None),
+        col(table.lease_until) <= bindparam("now", type_=Float()),
     )
+    return ended.limit(1) if any_one else ended
 
 
 def _held(session: Session, table: type[Feed | Event], owners: Collection[str]) -> Rows:

@@ -194,12 +194,14 @@ def _wanted(kinds: Collection[EventKind], now: float, *, alone: bool) -> ColumnE
 
 def any_older(session: Session, received_before: float, *, kinds: Collection[EventKind]) -> bool:
     """Is there an unfinished event of these kinds that came in before then?"""
-    return (
-        session.connection()
-        .execute(select(col(Event.id)).where(_open_since(received_before, kinds)).limit(1))
-        .first()
-        is not None
-    )
+    asked, given = _any_older(frozenset(kinds)), {"before": received_before}
+    return session.connection().execute(asked, given).first() is not None
+
+
+@cache  # each sweep asks
+def _any_older(kinds: frozenset[EventKind]) -> Select[Any]:
+    before: Any = bindparam("before", type_=Float())
+    return select(col(Event.id)).where(_open_since(before, kinds)).limit(1)
 
 
 def give_up(

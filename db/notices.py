@@ -9,9 +9,10 @@ and is None again when its end was told too, or there is nothing more to say.
 """
 
 from collections.abc import Collection, Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import and_, bindparam, or_, text, update
+from sqlalchemy import ColumnElement, and_, bindparam, or_, select, text, update
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
@@ -128,7 +129,13 @@ def open_for(session: Session, *, user_id: int | None = None) -> list[Notice]:
 
 def any_untold(session: Session, before: float, *, at_once: Collection[str] = ()) -> bool:
     """Is there one of which a beginning or an end is to be told? See `untold`."""
-    return session.exec(_untold(before, at_once).limit(1)).first() is not None
+    asked = _any_untold(frozenset(at_once))
+    return session.connection().execute(asked, {"before": before}).first() is not None
+
+
+@cache  # each sweep asks
+def _any_untold(at_once: frozenset[str]) -> Any:  # noqa: ANN401 -- SQLModel's select
+    return select(col(Notice.id)).where(text(UNTOLD), _ripe(bindparam("before"), at_once)).limit(1)
 
 
 def untold(
@@ -148,12 +155,15 @@ def untold(
 
 
 def _untold(before: float, at_once: Collection[str]) -> Any:  # noqa: ANN401 -- SQLModel's select
-    ripe = or_(
+    return select_rows(Notice).where(text(UNTOLD), _ripe(before, at_once))
+
+
+def _ripe(before: Any, at_once: Collection[str]) -> ColumnElement[bool]:  # noqa: ANN401 -- a time or a place for one
+    return or_(
         col(Notice.created_at) <= before,
         col(Notice.kind).in_(at_once),
         col(Notice.cleared_at).is_not(None),
     )
-    return select_rows(Notice).where(text(UNTOLD), ripe)
 
 
 def forget(session: Session, cleared_before: float) -> int:
