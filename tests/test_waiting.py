@@ -16,6 +16,7 @@ from tests.test_conventions import PACKAGES, ROOT, modules
 SLEEPERS = {
     "db/clock.py": "the one clock, for plans",
     "db/engine.py": "two processes that open a new SQLite file: a hundredth of a second",
+    "db/listening.py": "a thread of its own: hundredths of a second between two looks at a file",
     "db/schema_locks.py": "a migration whose tables are in use: those who use them go first",
     "tasks/probing.py": "a question of a person, who looks on: until Beeminder shows what was sent",
     "tasks/turns.py": "the turn of a request, when it comes at once",
@@ -23,6 +24,7 @@ SLEEPERS = {
     "tasks/live/follow.py": "the next read of a run and the next try of its stream, under a lease",
     "tasks/live/loop.py": "what is known of runs, written once a second",
     "webhooks/streams.py": "browsers that are told of what changed, once a second",
+    "worker/broker.py": "between two looks for a bell, where kombu would sleep as long",
     "worker/kit/bending.py": "a vendor that is slow on purpose",
     "webhooks/holds.py": "a held request, until its data is there",
     "worker/life.py": "the heartbeat, and the end of a process",
