@@ -32,7 +32,7 @@ def finish(rt: Runtime, batch: Batch, outcome: Outcome, pushed: Pushed) -> None:
     """End the claim: the feed is fresh. Raises `FencedError`."""
     job = outcome.question.job
     now = rt.clock.now()
-    with rt.ledger.write() as session:
+    with rt.ledger.write(durable=False) as session:
         pushed.mark(session, job.held, now)
         held = _held(session, job) if outcome.holds else []
         following = next_sync(rt, batch, job, now)

@@ -61,6 +61,25 @@ class Pushed:
             )
 
 
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """Points (ids) of which the ledger says that they may be on their way; ours `until` then."""
+
+    points: frozenset[int]
+    until: float
+
+
+def begin(session: Session, held: Claim, points: Sequence[AnyPoint], now: float) -> Begun:
+    """Say so of those that `send` sends first, in a transaction of the holder that commits before.
+
+    Raises `FencedError`.
+    """
+    first = points[: _batch_size(points)]
+    until = feeds.hold(session, held, now)
+    sendings.begin(session, first, epoch=held.epoch, now=now)
+    return Begun(_ids(first), until)
+
+
 def send(
     rt: Runtime,
     access: Access,
@@ -68,17 +87,19 @@ def send(
     held: Claim,
     points: Sequence[AnyPoint],
     result: Pushed,
+    *,
+    begun: Begun | None = None,
 ) -> None:
     """Send these points; `result` grows as they land, so that nothing is forgotten on a failure.
 
-    Raises `clients.errors` and `DeferredError` for what has to be tried again.
+    `begun`: what the ledger says of the first of them already. Raises `clients.errors` and `DeferredError` for what has to be tried again.
     """
     left = list(points)
     size, again = _batch_size(left), True
     while left:
         chunk, left = left[:size], left[size:]
         try:
-            _send(rt, access, slug, held, chunk, result)
+            _send(rt, access, slug, held, chunk, result, begun)
         except Unavailable as error:
             if error.status != INTERNAL_ERROR or len(chunk) <= SMALL or not again:
                 raise
@@ -102,11 +123,13 @@ def _send(
     held: Claim,
     points: Sequence[AnyPoint],
     result: Pushed,
+    begun: Begun | None,
 ) -> None:
-    with rt.ledger.write() as session:
-        now = rt.clock.now()  # read when it is our turn to write: that may have taken a while
-        ours_until = feeds.hold(session, held, now)
-        sendings.begin(session, points, epoch=held.epoch, now=now)
+    if begun is None or begun.points != _ids(points):
+        with rt.ledger.write() as session:
+            # Read when it is our turn to write: that may have taken a while.
+            begun = begin(session, held, points, rt.clock.now())
+    ours_until = begun.until
     rt.step("push.begun")
     left = list(points)
     result.begun = True
@@ -138,8 +161,12 @@ def _send(
     rt.trace("push.sent")
 
 
+def _ids(points: Sequence[AnyPoint]) -> frozenset[int]:
+    return frozenset(point.id or 0 for point in points)
+
+
 def _count(rt: Runtime, points: Sequence[AnyPoint], result: Pushed) -> None:
-    ids = {point.id or 0 for point in points}
+    ids = _ids(points)
     rt.tally.count("datapoints", "", "landed", by=len(ids & result.landed.keys()))
     rt.tally.count("datapoints", "", "rejected", by=len(ids & result.rejected.keys()))
 

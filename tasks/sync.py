@@ -176,8 +176,9 @@ def _land(rt: Runtime, batch: Batch, outcome: Outcome, access: Access, turns: Tu
         with rt.ledger.write() as session:
             now = rt.clock.now()
             feeds.hold(session, job.held, now)
-            reading.record(session, outcome, now)
-            points = outbox.pending(session, feed_id)
+            points = reading.record(session, outcome, now)
+            at_once = not job.feed.doubtful and edits.may_go_at_once(job, points, now)
+            begun = push.begin(session, job.held, points, now) if points and at_once else None
         rt.step("recorded")
         if job.feed.doubtful:
             push.read_back(rt, access, job.goal.slug, job.held)
@@ -191,7 +192,7 @@ def _land(rt: Runtime, batch: Batch, outcome: Outcome, access: Access, turns: Tu
                     _land(rt, batch, anew, access, turns)
                 return
             with rt.tracer.span("push") as span:
-                push.send(rt, access, job.goal.slug, job.held, allowed, pushed)
+                push.send(rt, access, job.goal.slug, job.held, allowed, pushed, begun=begun)
                 span.set(landed=len(pushed.landed))
         refused = push.worst(pushed)
         if refused is None:
