@@ -56,6 +56,18 @@ class Limits:
         return self.reset_after if self.remaining == 0 else None
 
 
+_THREE = ("limit", "remaining", "reset")
+_TELLING = frozenset(
+    (
+        "retry-after",
+        "ratelimit",
+        "ratelimit-policy",
+        *(f"{prefix}-{name}" for prefix in ("ratelimit", "x-ratelimit") for name in _THREE),
+    )
+)
+_SILENT = Limits()
+
+
 def read(headers: httpx.Headers, *, now: float) -> Limits:
     """What these headers say at `now` (Unix seconds). Never raises.
 
@@ -64,6 +76,8 @@ def read(headers: httpx.Headers, *, now: float) -> Limits:
     until there are more. Those of which only the size is told come last, the smallest first, of
     equals the one with the longest window.
     """
+    if _TELLING.isdisjoint(headers.keys()):
+        return _SILENT  # as most answers are
     lines: dict[str, list[str]] = collections.defaultdict(list)
     for name, value in headers.multi_items():
         lines[name].append(value)
@@ -123,9 +137,7 @@ def _dictionary(lines: _Lines, sizes: Sequence[Limits]) -> Limits:
 
 
 def _three_fields(lines: _Lines, prefix: str, sizes: Sequence[Limits], clock: float) -> Limits:
-    limits, rests, resets = (
-        _numbers(lines[f"{prefix}-{name}"]) for name in ("limit", "remaining", "reset")
-    )
+    limits, rests, resets = (_numbers(lines[f"{prefix}-{name}"]) for name in _THREE)
     used_up = _is_used_up(lines[f"{prefix}-remaining"], lines[f"{prefix}-limit"])
     return _quota(
         sizes,

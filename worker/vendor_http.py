@@ -5,8 +5,10 @@ the vendor's own id of the request, to talk to them about it. Paths and queries 
 may hold a secret.
 """
 
+import logging
 import re
 import time
+from http.cookiejar import CookieJar
 from typing import Any
 
 import httpx
@@ -21,11 +23,18 @@ AN_ID = re.compile(r"[\w.:=+/-]{1,100}")
 SHORTEST = 6  # characters that might be a secret
 
 
+class NoJar(CookieJar):
+    """Keeps nothing: a cookie is of one person's request, and nobody sends it again."""
+
+    def extract_cookies(self, response: object, request: object) -> None:
+        """Not even looked at."""
+
+
 class VendorClient(httpx.Client):
     """httpx, with a line for each request at level debug, and a span where there are traces."""
 
     def __init__(self, *, tracer: Tracer, **options: Any) -> None:
-        super().__init__(**options)
+        super().__init__(cookies=NoJar(), **options)
         self._tracer = tracer
 
     def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
@@ -41,14 +50,15 @@ class VendorClient(httpx.Client):
                 log.debug("vendor.silent", method=method, host=host, error=type(error).__name__)
                 raise
             span.set(**{"http.response.status_code": answer.status_code})
-        log.debug(
-            "vendor.answered",
-            method=method,
-            host=host,
-            status=answer.status_code,
-            seconds=round(time.monotonic() - began, 3),
-            vendor_request_id=_id_of(answer),
-        )
+        if log.is_enabled_for(logging.DEBUG):
+            log.debug(
+                "vendor.answered",
+                method=method,
+                host=host,
+                status=answer.status_code,
+                seconds=round(time.monotonic() - began, 3),
+                vendor_request_id=_id_of(answer),
+            )
         return answer
 
 

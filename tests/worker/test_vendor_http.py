@@ -54,3 +54,12 @@ def test_what_repeats_us_or_is_no_id_is_left_out(given):
     headers = [(b"x-request-id", given.encode())]
     (line,) = ask(lambda _: httpx.Response(200, headers=headers))
     assert line["vendor_request_id"] is None
+
+
+def test_no_cookie_is_kept():
+    """What one person's answer sets stays in no client that asks for others."""
+    headers = {"Set-Cookie": "session=alice; Path=/; Max-Age=3600"}
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, headers=headers))
+    with VendorClient(tracer=NoTracer(), transport=transport) as client:
+        client.get("https://vendor.test/")
+        assert not client.cookies
