@@ -14,8 +14,11 @@ _STARTS_WITHIN = 10.0
 _STOPS_WITHIN = 10.0
 
 
-class _Server(uvicorn.Server):
-    """uvicorn, told to start and stop through events instead of being polled."""
+class PromptServer(uvicorn.Server):
+    """uvicorn, told to start and stop through events instead of being polled.
+
+    Its end waits for nobody: what is in flight is dropped.
+    """
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -24,11 +27,13 @@ class _Server(uvicorn.Server):
         self._stop = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Remember the loop, and say that connections are accepted."""
         await super().startup(sockets)
         self._loop = asyncio.get_running_loop()
         self.listening.set()
 
     async def main_loop(self) -> None:
+        """Until it is told to stop."""
         # Always the first tick: it sets the Date header, and a Date that is a second old would
         # make clients that measure an HTTP-date against it wait for longer than was asked.
         while not await self.on_tick(0):
@@ -36,6 +41,7 @@ class _Server(uvicorn.Server):
                 await asyncio.wait_for(self._stop.wait(), 0.1)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End at once."""
         # The graceful way waits for held requests; whoever stops a simulator has seen enough.
         for server in self.servers:
             server.close()
@@ -72,7 +78,7 @@ class LocalServer:
     def __init__(self, app: ASGIApp, host: str = "127.0.0.1", port: int = 0) -> None:
         self._app = app
         self._address = (host, port)
-        self._server: _Server | None = None
+        self._server: PromptServer | None = None
         self._thread: threading.Thread | None = None
         self.host = host
         self.port = port
@@ -101,7 +107,7 @@ class LocalServer:
             ws="websockets-sansio",
             ws_per_message_deflate=False,
         )
-        self._server = server = _Server(config)
+        self._server = server = PromptServer(config)
         self._thread = threading.Thread(
             target=server.run, args=([listener],), name=f"simulator-{self.port}", daemon=True
         )

@@ -19,6 +19,7 @@ from db import inbox
 from db.engine import Ledger
 from db.models import Event
 from db.vault import Vault
+from simulators.server import PromptServer
 from tasks import providers
 from tasks.declare_sources import Addresses
 from webhooks.app import create_app
@@ -186,14 +187,14 @@ def listening(app) -> Iterator[str]:
         app, port=0, loop="uvloop", http=BoundedProtocol, ws="none", log_level="warning",
         access_log=False, timeout_graceful_shutdown=2,
     )  # fmt: skip
-    server = uvicorn.Server(config)
+    server = PromptServer(config)
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
-        until(lambda: server.started)
+        assert server.listening.wait(BOUND_SECONDS), "it did not start in time"
         yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     finally:
-        server.should_exit = True
+        server.stop()
         thread.join(BOUND_SECONDS)
 
 
