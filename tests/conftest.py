@@ -5,6 +5,7 @@ import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
+import certifi
 import hypothesis
 import pytest
 import structlog
@@ -30,6 +31,21 @@ def _no_settings_from_outside() -> Iterator[None]:
             patch.delenv(name)
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy"):
         patch.delenv(name, raising=False)
+    yield
+    patch.undo()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _few_authorities(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Clients read one authority and not all: that takes longer than most tests.
+
+    Nobody speaks to anybody outside; tests of TLS bring an authority of their own.
+    """
+    first, end, _ = Path(certifi.where()).read_text().partition("-----END CERTIFICATE-----\n")
+    few = tmp_path_factory.mktemp("authorities") / "one.pem"
+    few.write_text(first + end)
+    patch = pytest.MonkeyPatch()
+    patch.setattr(certifi, "where", lambda: str(few))
     yield
     patch.undo()
 
