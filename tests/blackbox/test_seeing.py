@@ -1,5 +1,6 @@
 """Following one callback through real processes: by its ids in the lines, and by its trace."""
 
+import contextlib
 import json
 import os
 import signal
@@ -7,9 +8,11 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import SQLAlchemyError
 
-from db import inbox
+from db import inbox, workers
 from tasks import canary
+from tasks.runtime import Runtime
 from tests.blackbox.collector import collecting
 from tests.blackbox.house import House
 from tests.world import PASSWORD, TOKEN
@@ -92,6 +95,11 @@ def test_the_canary_the_doctor_and_readiness_see_real_processes(house: House) ->
     found = settings.load(house.environment | {"WAGGLE_PUBLIC_URL": house.url}, None)
     with runtime.build(found, ring=lambda _task, _queue: False) as rt:
         assert canary.run(rt)
+        the_doctor_sees(house, rt)
+
+
+def the_doctor_sees(house: House, rt: Runtime) -> None:
+    """The second half: `rt` reads the ledger of this house."""
     house.wait(lambda: house.http.get("/readyz").json()["last_sweep_seconds"] is not None)
 
     told = {row["what"]: row for row in house.json("doctor")}
@@ -105,6 +113,7 @@ def test_the_canary_the_doctor_and_readiness_see_real_processes(house: House) ->
     worker = next(pid for pid in house.children() if is_worker(pid))
     os.kill(worker, signal.SIGSTOP)
     try:
+        silent(rt)
         house.wait(lambda: house.http.get("/readyz").status_code == 503)
         assert "no worker is running" in house.http.get("/readyz").json()["why"]
         assert house.http.get("/healthz").status_code == 200
@@ -113,6 +122,17 @@ def test_the_canary_the_doctor_and_readiness_see_real_processes(house: House) ->
     finally:
         os.kill(worker, signal.SIGCONT)
     house.wait(lambda: house.http.get("/readyz").status_code == 200)
+
+
+def silent(rt: Runtime) -> None:
+    """Nothing was heard of the worker for as long as one counts as alive.
+
+    Where it was frozen while it wrote there is no saying so, and that time is waited for.
+    """
+    with contextlib.suppress(SQLAlchemyError), rt.ledger.write() as session:
+        (worker,) = workers.known(session)
+        long_ago = rt.clock.now() - workers.ALIVE_SECONDS
+        workers.beat(session, name=worker.name, busy=worker.busy, now=long_ago)
 
 
 def is_worker(pid: int) -> bool:
