@@ -29,3 +29,15 @@ def of(session: Session, user_id: int) -> Link | None:
     """The link of this person; None: there is nobody."""
     row = session.connection().execute(_OF, {"of_user": user_id}).one_or_none()
     return None if row is None else Link._make(row)
+
+
+def link_of(user: User) -> Link:
+    """The link of a person whose row has been read."""
+    return Link(
+        id=user.id or 0,
+        username=user.username,
+        state=user.state,
+        token_kind=user.token_kind,
+        token_cipher=user.token_cipher,
+        token_version=user.token_version,
+    )

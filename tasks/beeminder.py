@@ -38,16 +38,19 @@ class Access:
     """What one person lets us do. Made per piece of work: the token is read when it is used.
 
     `answered` and `lost` say what the work has met so far: an answer of any kind, and an outage
-    that no answer has followed. `pushed`: whether a push was answered.
+    that no answer has followed. `pushed`: whether a push was answered. `known`: the person as the
+    work has just read them, at `read_at` (UTC seconds) or later.
     """
 
-    def __init__(self, rt: Runtime, user_id: int) -> None:
+    def __init__(
+        self, rt: Runtime, user_id: int, *, known: User | None = None, read_at: float = 0.0
+    ) -> None:
         self._rt = rt
         self.user_id = user_id
         self.answered = False
         self.pushed = False
         self.lost: Unavailable | None = None
-        self._read: tuple[Link, float] | None = None
+        self._read = None if known is None else (links.link_of(known), read_at)
 
     @property
     def silence(self) -> Unavailable | None:
@@ -116,7 +119,7 @@ class Access:
         now = self._rt.clock.now()
         if self._read is None or not 0.0 <= now - self._read[1] < STILL_SECONDS:
             self._read = (self._user(), now)
-        return self._read[0]
+        return self._let_in(self._read[0])
 
     def _user(self) -> Link:
         with self._rt.ledger.read() as session:
@@ -124,6 +127,10 @@ class Access:
         if user is None:
             message = "this person is not here any more"
             raise ReauthorizeError(message, reason="person_left")
+        return self._let_in(user)
+
+    @staticmethod
+    def _let_in(user: Link) -> Link:
         if user.state == UserState.DEAUTHORIZED or user.token_cipher is None:
             message = f"{user.username} has taken our access away; connect again to go on"
             raise ReauthorizeError(message, reason="deauthorized")

@@ -61,8 +61,7 @@ def may_go_at_once(job: Job, points: Sequence[StoredPoint], now: float) -> bool:
     Then `respect` allows all of them, and asks nobody.
     """
     return all(
-        point.landed_value is None
-        and point.sent_value is None
+        (point.landed_value is None and point.sent_value is None)
         or job.ends.get(point.daystamp or "", 0.0) > now
         for point in points
     )

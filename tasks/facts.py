@@ -25,7 +25,7 @@ log = structlog.get_logger(__name__)
 BELIEVED_SECONDS = 600.0
 # A callback comes when a deadline is near, or right after somebody changed a goal and pressed
 # refresh: one small request, shared by all goals of a person, tells whether anything has moved.
-BELIEVED_URGENT_SECONDS = 5.0
+BELIEVED_URGENT_SECONDS = 10.0
 # Beeminder tells whole seconds: what changed so shortly before it was read may change once more
 # within the same second, and look as if it had not.
 SAME_SECOND = 2.0
@@ -105,7 +105,7 @@ def of_person(rt: Runtime, access: Access, user: User, *, deadline: float = 20.0
         and known < read_at - SAME_SECOND
     )
     facts = _of_user(seen, now)
-    with rt.ledger.write() as session:
+    with rt.ledger.write(durable=False) as session:
         other = people.user_with_id(session, seen.id)
         if other is not None and other[0] != user_id:
             message = (
@@ -138,7 +138,7 @@ def resting(goal: Goal) -> str | None:
 
 def _store(rt: Runtime, goal: Goal, seen: clients.Goal, *, archived: bool, now: float) -> None:
     facts = _of_goal(seen, now) | {"archived": archived}
-    with rt.ledger.write() as session:
+    with rt.ledger.write(durable=False) as session:
         if seen.slug != goal.slug:
             people.rename_goals(session, goal.user_id, {seen.id: seen.slug})
             log.info("goal.renamed", goal=goal.id, slug=seen.slug)

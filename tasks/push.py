@@ -92,7 +92,8 @@ def send(
 ) -> None:
     """Send these points; `result` grows as they land, so that nothing is forgotten on a failure.
 
-    `begun`: what the ledger says of the first of them already. Raises `clients.errors` and `DeferredError` for what has to be tried again.
+    `begun`: what the ledger says of the first of them already. Raises `clients.errors` and
+    `DeferredError` for what has to be tried again.
     """
     left = list(points)
     size, again = _batch_size(left), True

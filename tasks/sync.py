@@ -87,7 +87,7 @@ def _claim(rt: Runtime, lane: Lane, *, alone: bool) -> tuple[list[Claim], float]
 
 def _work(rt: Runtime, batch: Batch, since: float) -> None:
     """Sync these feeds; whatever happens to one of them, the others go on while they can."""
-    access = Access(rt, batch.user.id or 0)
+    access = Access(rt, batch.user.id or 0, known=batch.user, read_at=since)
     turns = Turns(rt, access, since=since)
     try:
         outcomes = _fetch(rt, batch, alive(rt, batch, access), access, turns)
