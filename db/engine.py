@@ -26,6 +26,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel import Session, SQLModel
 
+from db import sessions
+
 BUSY_TIMEOUT_MS = 10_000
 IDLE_SECONDS = 0.5  # no server is restarted within that
 AWAY = (OperationalError, InterfaceError, PoolTimeoutError)
@@ -98,12 +100,14 @@ class Ledger:
         `durable`: it is on disk then. Without, the machine may take it back if it loses its power
         in that second: for what is found and done again as if it had never been done.
         """
-        with (
-            self._turn,
-            Session(self._writer if durable else self._hasty, expire_on_commit=False) as session,
-            session.begin(),
-        ):
-            yield session
+        engine = self._writer if durable else self._hasty
+        with self._turn, engine.connect() as connection, connection.begin():
+            session = sessions.on(connection)
+            try:
+                yield session
+                session.flush()
+            finally:
+                session.close()
 
     @contextlib.contextmanager
     def write_plainly(self) -> Iterator[Connection]:
@@ -114,8 +118,12 @@ class Ledger:
     @contextlib.contextmanager
     def read(self) -> Iterator[Session]:
         """Reads only, and holds no writer up. In SQLite it is one consistent view."""
-        with Session(self._reader, expire_on_commit=False) as session:
-            yield session
+        with self._reader.connect() as connection:
+            session = sessions.on(connection)
+            try:
+                yield session
+            finally:
+                session.close()
 
     def close(self) -> None:
         """Close every pooled connection."""
