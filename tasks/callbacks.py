@@ -17,8 +17,11 @@ log = structlog.get_logger(__name__)
 LOOK_UP_SECONDS = 8.0  # ends before the lease of an event does
 
 
-def open_new(rt: Runtime) -> None:
-    """Tie every new callback to its feeds; the unknown ones are left to be looked up."""
+def open_new(rt: Runtime) -> bool:
+    """Tie every new callback to its feeds; the unknown ones are left to be looked up.
+
+    Was there any?
+    """
     now = rt.clock.now()
     with rt.ledger.read() as session:
         waiting = opening.any_new(session, now)
@@ -28,6 +31,7 @@ def open_new(rt: Runtime) -> None:
         rt.trace("opened")
         if opened.more:
             rt.ring("sync", "urgent")
+    return waiting
 
 
 def look_one_up(rt: Runtime, *, alone: bool = False) -> bool:

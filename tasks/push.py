@@ -69,13 +69,14 @@ class Begun:
     until: float
 
 
-def begin(session: Session, held: Claim, points: Sequence[AnyPoint], now: float) -> Begun:
-    """Say so of those that `send` sends first, in a transaction of the holder that commits before.
+def begin(
+    session: Session, held: Claim, points: Sequence[AnyPoint], now: float, until: float
+) -> Begun:
+    """Say so of those that `send` sends first, in a transaction that holds the feed `until` then.
 
-    Raises `FencedError`.
+    It has to be committed before they are sent.
     """
     first = points[: _batch_size(points)]
-    until = feeds.hold(session, held, now)
     sendings.begin(session, first, epoch=held.epoch, now=now)
     return Begun(_ids(first), until)
 
@@ -129,7 +130,8 @@ def _send(
     if begun is None or begun.points != _ids(points):
         with rt.ledger.write() as session:
             # Read when it is our turn to write: that may have taken a while.
-            begun = begin(session, held, points, rt.clock.now())
+            now = rt.clock.now()
+            begun = begin(session, held, points, now, feeds.hold(session, held, now))
     ours_until = begun.until
     rt.step("push.begun")
     left = list(points)

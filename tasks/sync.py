@@ -44,10 +44,10 @@ def run(rt: Runtime, lane: Lane, *, alone: bool = False) -> bool:
     `alone`: one feed that runs alone (`tasks.suspects`).
     """
     deaths.bury(rt)
-    callbacks.open_new(rt)
+    opened = callbacks.open_new(rt)
     if rt.stopping.is_set():
         return False
-    claims, now = _claim(rt, lane, alone=alone)
+    claims, now = _claim(rt, lane, alone=alone, look=not opened)
     if not claims:
         return not alone and callbacks.look_one_up(rt)
     rt.trace("claimed")
@@ -71,12 +71,16 @@ def run(rt: Runtime, lane: Lane, *, alone: bool = False) -> bool:
     return True
 
 
-def _claim(rt: Runtime, lane: Lane, *, alone: bool) -> tuple[list[Claim], float]:
-    """What is claimed, and the instant that its lease counts from."""
+def _claim(rt: Runtime, lane: Lane, *, alone: bool, look: bool) -> tuple[list[Claim], float]:
+    """What is claimed, and the instant that its lease counts from.
+
+    `look` first whether there is anything: every piece of work ends with a look that finds nothing.
+    """
     now = rt.clock.now()
-    with rt.ledger.read() as session:  # every piece of work ends with a look that finds nothing
-        if not claiming.any_due(session, lane, now, alone=alone):
-            return [], now
+    if look:
+        with rt.ledger.read() as session:
+            if not claiming.any_due(session, lane, now, alone=alone):
+                return [], now
     together = {name: provider.together for name, provider in rt.providers.items()}
     with rt.ledger.write(durable=False) as session:
         now = rt.clock.now()  # behind the lock: the lease counts from when it is written
@@ -175,10 +179,11 @@ def _land(rt: Runtime, batch: Batch, outcome: Outcome, access: Access, turns: Tu
     try:
         with rt.ledger.write() as session:
             now = rt.clock.now()
-            feeds.hold(session, job.held, now)
+            until = feeds.hold(session, job.held, now)
             points = reading.record(session, outcome, now)
-            at_once = not job.feed.doubtful and edits.may_go_at_once(job, points, now)
-            begun = push.begin(session, job.held, points, now) if points and at_once else None
+            begun = None
+            if points and not job.feed.doubtful and edits.may_go_at_once(job, points, now):
+                begun = push.begin(session, job.held, points, now, until)
         rt.step("recorded")
         if job.feed.doubtful:
             push.read_back(rt, access, job.goal.slug, job.held)
