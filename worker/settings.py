@@ -228,6 +228,14 @@ class Settings(BaseSettings):
         default=None,
         repr=False,
     )
+    worker_processes: int | None = _setting(
+        "WAGGLE_WORKER_PROCESSES",
+        "how many workers `waggle up` starts; default: 2, or 1 where there is one processor",
+        example="4",
+        default=None,
+        ge=1,
+        le=64,
+    )
     progress_runs: int = _setting(
         "WAGGLE_PROGRESS_RUNS",
         "how many runs one process follows live; more processes share more",

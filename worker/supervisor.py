@@ -1,22 +1,21 @@
-"""`waggle up`: the receiver and a worker with beat as two processes, watched by a small third.
+"""`waggle up`: the receiver and workers, one of them with beat, and a process that watches them.
 
 A process that dies is started again after a pause that grows; one that dies before everything was
 ready ends the whole with its own message. The children are told to stop when this process
-vanishes, whatever killed it. It imports little but the standard library, since it does nothing but
-wait: `exec_up` puts it in the place of the command line that has read the settings.
+vanishes, whatever killed it. It imports what they need and opens nothing, so that they share it
+(`worker.forks`): `exec_up` puts it in the place of the command line that has read the settings.
 """
 
-import ctypes
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from worker import lines
+from worker import forks, lines
 
 POLL_SECONDS = 0.1
 READY_WITHIN_SECONDS = 60.0
@@ -24,7 +23,6 @@ STOP_WITHIN_SECONDS = 9.0
 SHORTEST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 5.0  # Beeminder gives up on a receiver that is away after half a minute
 HEALTHY_AFTER_SECONDS = 10.0
-PR_SET_PDEATHSIG = 1
 ANSWER_BYTES = 4096
 # -P: a `db.py` of whoever starts us in their own folder is not ours.
 PYTHON = (sys.executable, "-P", "-m")
@@ -33,38 +31,31 @@ WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 -- nobody can co
 
 @dataclass(slots=True)
 class Child:
-    """One process and its history."""
+    """One process and its history; `body` is what it runs."""
 
     name: str
-    command: Sequence[str]
-    process: subprocess.Popen[bytes] | None = None
+    body: Callable[[], int | None]
+    process: forks.Forked | None = None
     started_at: float = 0.0
     pause: float = SHORTEST_PAUSE_SECONDS
     due_at: float = 0.0
 
     def start(self, now: float) -> None:
         """Start it in a session of its own: a Ctrl-C in the terminal reaches only us."""
-        parent = os.getpid()
-        self.process = subprocess.Popen(  # noqa: S603 -- our own command line
-            self.command,
-            start_new_session=True,
-            preexec_fn=lambda: _die_with(parent),  # noqa: PLW1509 -- this process has one thread
-        )
+        self.process = forks.start(f"waggle {self.name}", self.body)
         self.started_at = now
 
 
 class Supervisor:
     """Runs the children until it is told to stop."""
 
-    def __init__(self, *, host: str, port: int, form: str = "console") -> None:
+    def __init__(
+        self, children: Sequence[Child], *, host: str, port: int, form: str = "console"
+    ) -> None:
         self._form = form
         self._address = (WILDCARDS.get(host, host), port)
         self._public = f"http://{host}:{port}"
-        itself = (*PYTHON, "worker.cli.main")
-        self._children = [
-            Child("web", (*itself, "web", "--host", host, "--port", str(port))),
-            Child("worker", (*itself, "worker", "--with-beat", "--queues", "all")),
-        ]
+        self._children = list(children)
         self._stopping = False
 
     def run(self) -> int:
@@ -159,19 +150,34 @@ class Supervisor:
                 process.wait()
 
 
-def exec_up(*, host: str, port: int, form: str) -> None:
-    """Become the supervisor: the same process, without what the command line has imported."""
+def family(*, host: str, port: int, workers: int) -> list[Child]:
+    """Who belongs to `waggle up`: the commands that a Procfile would start, each in a fork.
+
+    One worker follows runs and rings the schedule; the others help with the rest.
+    """
+    first = ("worker", "--with-beat", "--queues", "all")
+    return [
+        Child("web", _command("web", "--host", host, "--port", str(port))),
+        Child("worker", _command(*first)),
+        *(Child("worker", _command("worker")) for _ in range(workers - 1)),
+    ]
+
+
+def _command(*words: str) -> Callable[[], int | None]:
+    def run() -> int | None:
+        from worker.cli import main  # noqa: PLC0415 -- `forks.load` has it by now
+
+        main.cli(list(words), prog_name="waggle")
+        return 0
+
+    return run
+
+
+def exec_up(*, host: str, port: int, form: str, workers: int) -> None:
+    """Become the supervisor: a process in which nothing has been opened."""
     os.execv(  # noqa: S606 -- our own interpreter
-        sys.executable, (*PYTHON, "worker.supervisor", host, str(port), form)
+        sys.executable, (*PYTHON, "worker.supervisor", host, str(port), form, str(workers))
     )
-
-
-def _die_with(parent: int) -> None:
-    """Linux: have the kernel send SIGTERM when the parent is gone. Elsewhere: nothing."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-        if os.getppid() != parent:  # it was gone before we had asked
-            os._exit(1)
 
 
 def _why_not(address: tuple[str, int]) -> str | None:
@@ -186,5 +192,12 @@ def _why_not(address: tuple[str, int]) -> str | None:
     return None
 
 
+def main(host: str, port: int, form: str, workers: int) -> int:
+    """Run `waggle up`; returns its exit status."""
+    forks.load()
+    children = family(host=host, port=port, workers=workers)
+    return Supervisor(children, host=host, port=port, form=form).run()
+
+
 if __name__ == "__main__":
-    sys.exit(Supervisor(host=sys.argv[1], port=int(sys.argv[2]), form=sys.argv[3]).run())
+    sys.exit(main(sys.argv[1], int(sys.argv[2]), sys.argv[3], int(sys.argv[4])))

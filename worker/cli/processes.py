@@ -4,6 +4,7 @@ What they run is imported when they run: a receiver needs no Celery, `--help` ne
 """
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,12 @@ def up(*, host: str | None, port: int | None) -> None:
     if found.port == 0:
         raise failures.Refused("PORT: 0 is a port that nobody could find; name one, such as 8000")
     sys.stdout.flush()
-    supervisor.exec_up(host=found.host, port=found.port, form=found.log_format)
+    supervisor.exec_up(
+        host=found.host,
+        port=found.port,
+        form=found.log_format,
+        workers=found.worker_processes or min(2, os.cpu_count() or 1),
+    )
 
 
 @click.command()
