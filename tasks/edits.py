@@ -55,18 +55,6 @@ def respect(
     return [point for point in points if point.id not in frozen]
 
 
-def may_go_at_once(job: Job, points: Sequence[StoredPoint], now: float) -> bool:
-    """Is none of these written over at Beeminder, but for days that this claim has seen go on?
-
-    Then `respect` allows all of them, and asks nobody.
-    """
-    return all(
-        (point.landed_value is None and point.sent_value is None)
-        or job.ends.get(point.daystamp or "", 0.0) > now
-        for point in points
-    )
-
-
 def _changed(point: StoredPoint, there: clients.Datapoint | None, sent: set[float]) -> str | None:
     if there is None:
         return None if point.landed_value is None else "deleted"

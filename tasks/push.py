@@ -61,26 +61,6 @@ class Pushed:
             )
 
 
-@dataclass(frozen=True, slots=True)
-class Begun:
-    """Points (ids) of which the ledger says that they may be on their way; ours `until` then."""
-
-    points: frozenset[int]
-    until: float
-
-
-def begin(
-    session: Session, held: Claim, points: Sequence[AnyPoint], now: float, until: float
-) -> Begun:
-    """Say so of those that `send` sends first, in a transaction that holds the feed `until` then.
-
-    It has to be committed before they are sent.
-    """
-    first = points[: _batch_size(points)]
-    sendings.begin(session, first, epoch=held.epoch, now=now)
-    return Begun(_ids(first), until)
-
-
 def send(
     rt: Runtime,
     access: Access,
@@ -88,20 +68,17 @@ def send(
     held: Claim,
     points: Sequence[AnyPoint],
     result: Pushed,
-    *,
-    begun: Begun | None = None,
 ) -> None:
     """Send these points; `result` grows as they land, so that nothing is forgotten on a failure.
 
-    `begun`: what the ledger says of the first of them already. Raises `clients.errors` and
-    `DeferredError` for what has to be tried again.
+    Raises `clients.errors` and `DeferredError` for what has to be tried again.
     """
     left = list(points)
     size, again = _batch_size(left), True
     while left:
         chunk, left = left[:size], left[size:]
         try:
-            _send(rt, access, slug, held, chunk, result, begun)
+            _send(rt, access, slug, held, chunk, result)
         except Unavailable as error:
             if error.status != INTERNAL_ERROR or len(chunk) <= SMALL or not again:
                 raise
@@ -125,14 +102,11 @@ def _send(
     held: Claim,
     points: Sequence[AnyPoint],
     result: Pushed,
-    begun: Begun | None,
 ) -> None:
-    if begun is None or begun.points != _ids(points):
-        with rt.ledger.write() as session:
-            # Read when it is our turn to write: that may have taken a while.
-            now = rt.clock.now()
-            begun = begin(session, held, points, now, feeds.hold(session, held, now))
-    ours_until = begun.until
+    with rt.ledger.write() as session:
+        now = rt.clock.now()  # read when it is our turn to write: that may have taken a while
+        ours_until = feeds.hold(session, held, now)
+        sendings.begin(session, points, epoch=held.epoch, now=now)
     rt.step("push.begun")
     left = list(points)
     result.begun = True
@@ -164,12 +138,8 @@ def _send(
     rt.trace("push.sent")
 
 
-def _ids(points: Sequence[AnyPoint]) -> frozenset[int]:
-    return frozenset(point.id or 0 for point in points)
-
-
 def _count(rt: Runtime, points: Sequence[AnyPoint], result: Pushed) -> None:
-    ids = _ids(points)
+    ids = {point.id or 0 for point in points}
     rt.tally.count("datapoints", "", "landed", by=len(ids & result.landed.keys()))
     rt.tally.count("datapoints", "", "rejected", by=len(ids & result.rejected.keys()))
 

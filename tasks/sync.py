@@ -177,13 +177,10 @@ def _land(rt: Runtime, batch: Batch, outcome: Outcome, access: Access, turns: Tu
     feed_id = job.held.feed_id
     pushed = push.Pushed()
     try:
-        with rt.ledger.write() as session:
+        with rt.ledger.write(durable=False) as session:
             now = rt.clock.now()
-            until = feeds.hold(session, job.held, now)
+            feeds.hold(session, job.held, now)
             points = reading.record(session, outcome, now)
-            begun = None
-            if points and not job.feed.doubtful and edits.may_go_at_once(job, points, now):
-                begun = push.begin(session, job.held, points, now, until)
         rt.step("recorded")
         if job.feed.doubtful:
             push.read_back(rt, access, job.goal.slug, job.held)
@@ -197,7 +194,7 @@ def _land(rt: Runtime, batch: Batch, outcome: Outcome, access: Access, turns: Tu
                     _land(rt, batch, anew, access, turns)
                 return
             with rt.tracer.span("push") as span:
-                push.send(rt, access, job.goal.slug, job.held, allowed, pushed, begun=begun)
+                push.send(rt, access, job.goal.slug, job.held, allowed, pushed)
                 span.set(landed=len(pushed.landed))
         refused = push.worst(pushed)
         if refused is None:

@@ -3,6 +3,7 @@
 import pytest
 
 from db import approvals, outbox
+from db.models_points import Datapoint
 from simulators import beeminder_datapoints
 from simulators.faults import Fault
 from tasks import reconcile
@@ -222,8 +223,7 @@ def test_an_approved_day_that_a_person_edited_moves_the_days_after_it(world: Wor
     change_feed(world, due_at=world.clock.at + 5000.0)
     with world.ledger.write() as session:
         for point in outbox.pending(session, world.feed_id):
-            point.due_at = world.clock.at
-            session.add(point)
+            session.get_one(Datapoint, point.id).due_at = world.clock.at
     world.clock.advance(61)
 
     world.work()
