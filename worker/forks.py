@@ -21,6 +21,7 @@ from worker import interpreter
 PR_SET_PDEATHSIG, PR_SET_NAME = 1, 15
 SHARED = ("worker.processes", "webhooks.serve", "worker.cli.main", "worker.cli.processes")
 LOOK_SECONDS = 0.02
+STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
 
 class Forked:
@@ -71,15 +72,20 @@ def start(name: str, body: Callable[[], int | None]) -> Forked:
     """Run `body` in a child of that name, which is told to stop when this process vanishes."""
     sys.stdout.flush()
     sys.stderr.flush()
+    # Until its handlers are its own a stop waits: the parent's would only note it, in a copy.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
     parent, pid = os.getpid(), os.fork()
     if pid:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         return Forked(pid)
     status = 1
     try:
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
-            signal.signal(number, signal.SIG_DFL)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGQUIT, signal.SIG_DFL)
         os.setsid()  # a Ctrl-C in the terminal reaches the parent only
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # forgets one that came before this
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         die_with(parent)
         call_oneself(name)
         status = body() or 0
