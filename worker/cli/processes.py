@@ -29,16 +29,18 @@ def up(*, host: str | None, port: int | None) -> None:
     """Run receiver, workers and beat until SIGTERM or Ctrl-C.
 
     The database is brought up to date first; `ready http://H:P` is printed when all of them work.
+    WAGGLE_WORKER_PROCESSES says how many workers: 2, or 1 where there is one processor.
 
     \b
     Examples:
       waggle up
       waggle up --host 0.0.0.0 --port 8080
+      WAGGLE_WORKER_PROCESSES=4 waggle up
     """  # noqa: D301 -- \b is click's mark
     from worker import supervisor  # noqa: PLC0415 -- see the module
 
     with opened():
-        pass  # a database out of reach is told here, in one line, and not by three processes
+        pass  # a database out of reach is told here, in one line, and not by each process
     found = read_settings(host=host, port=port)
     if found.port == 0:
         raise failures.Refused("PORT: 0 is a port that nobody could find; name one, such as 8000")
