@@ -221,6 +221,11 @@ class House:
         found = Path(f"/proc/{up}/task/{up}/children").read_text()
         return [int(pid) for pid in found.split()]
 
+    def workers(self) -> list[int]:
+        """Those of them that are workers, by the names that they have given themselves."""
+        named = ((pid, Path(f"/proc/{pid}/comm").read_text()) for pid in self.children())
+        return [pid for pid, name in named if name == "waggle worker\n"]
+
     def wait(self, until: Callable[[], object]) -> None:
         """Wait for something of another process to become true; bounded, polls."""
         ends_at = time.monotonic() + PATIENCE

@@ -29,7 +29,7 @@ def median_of_callbacks(home: House) -> float:
 def test_hanging_sources_do_not_delay_callbacks(home: House) -> None:
     """More sources than slots never answer: a healthy one's callbacks are as quick as ever."""
     home.run("apply", str(home.declare("energy")))
-    home.up()
+    home.up(WAGGLE_WORKER_PROCESSES="1")
     assert home.autofetch().status_code == 200
     alone = median_of_callbacks(home)
 

@@ -5,7 +5,6 @@ import json
 import os
 import signal
 from datetime import datetime
-from pathlib import Path
 
 import pytest
 from sqlalchemy.exc import SQLAlchemyError
@@ -88,7 +87,7 @@ def test_a_failure_is_followed_at_the_usual_level(home: House) -> None:
 
 
 def test_the_canary_the_doctor_and_readiness_see_real_processes(house: House) -> None:
-    """All well with every broker; then a frozen worker, which answers nobody and looks alive."""
+    """All well with every broker; then frozen workers, which answer nobody and look alive."""
     house.environment["WAGGLE_CANARY"] = "alice/energy"
     house.run("apply", str(house.declare("energy")))
     house.up(WAGGLE_HOLD_SECONDS="20")
@@ -110,8 +109,10 @@ def the_doctor_sees(house: House, rt: Runtime) -> None:
     counted = 'waggle_syncs_total{outcome="fresh",provider="bemserver"} 0.0'
     house.wait(lambda: counted not in house.http.get("/metrics").text)
 
-    worker = next(pid for pid in house.children() if is_worker(pid))
-    os.kill(worker, signal.SIGSTOP)
+    frozen = house.workers()
+    assert frozen
+    for worker in frozen:
+        os.kill(worker, signal.SIGSTOP)
     try:
         silent(rt)
         house.wait(lambda: house.http.get("/readyz").status_code == 503)
@@ -120,21 +121,17 @@ def the_doctor_sees(house: House, rt: Runtime) -> None:
         rows = json.loads(house.run("doctor", "--json", status=1).stdout)
         assert [row["state"] for row in rows if row["what"] == "workers"] == ["red"]
     finally:
-        os.kill(worker, signal.SIGCONT)
+        for worker in frozen:
+            os.kill(worker, signal.SIGCONT)
     house.wait(lambda: house.http.get("/readyz").status_code == 200)
 
 
 def silent(rt: Runtime) -> None:
-    """Nothing was heard of the worker for as long as one counts as alive.
+    """Nothing was heard of any worker for as long as one counts as alive.
 
-    Where it was frozen while it wrote there is no saying so, and that time is waited for.
+    Where one was frozen while it wrote there is no saying so, and that time is waited for.
     """
     with contextlib.suppress(SQLAlchemyError), rt.ledger.write() as session:
-        (worker,) = workers.known(session)
         long_ago = rt.clock.now() - workers.ALIVE_SECONDS
-        workers.beat(session, name=worker.name, busy=worker.busy, now=long_ago)
-
-
-def is_worker(pid: int) -> bool:
-    """Is this the worker of `waggle up`?"""
-    return b"\0worker\0" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        for worker in workers.known(session):
+            workers.beat(session, name=worker.name, busy=worker.busy, now=long_ago)

@@ -1,8 +1,10 @@
 """`waggle up` from outside: callbacks in, datapoints out, and nothing lost when it is killed."""
 
 import concurrent.futures
+import contextlib
 import os
 import signal
+import sqlite3
 import time
 
 import pytest
@@ -48,18 +50,53 @@ def test_killed_processes_lose_nothing(house: House) -> None:
     assert len(house.ours("energy")) == len(house.ours("output")) == 1
 
 
-def test_a_worker_that_dies_is_started_again(home: House) -> None:
-    """After the worker was killed the next callbacks are answered with fresh data."""
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_workers_that_die_are_started_again(home: House, count: int) -> None:
+    """After all of them were killed the next callbacks are answered, and as many are there."""
     home.run("apply", str(home.declare("energy")))
-    home.up()
+    home.up(WAGGLE_WORKER_PROCESSES=str(count))
     home.wait(lambda: home.autofetch().status_code == 200)
     home.grow(0.5)
-    os.kill(home.children()[1], signal.SIGKILL)
+    killed = home.workers()
+    assert len(killed) == count
+    for worker in killed:
+        os.kill(worker, signal.SIGKILL)
 
     answers = []
     home.wait(lambda: answers.append(home.autofetch()) or answers[-1].status_code == 200)
 
     assert list(home.ours().values()) == [3.0]
+    home.wait(lambda: len(home.workers()) == count)
+    assert not set(home.workers()) & set(killed)
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_the_other_worker_goes_on(home: House, which: int) -> None:
+    """Whichever of two is frozen, also the one with the schedule: callbacks are answered 200."""
+    home.run("apply", str(home.declare("energy")))
+    home.up(WAGGLE_WORKER_PROCESSES="2")
+    home.wait(lambda: home.http.get("/readyz").json()["workers"] == 2)
+    home.wait(lambda: home.autofetch().status_code == 200)
+    frozen = home.workers()[which]
+    home.wait(lambda: frozen_between_writes(home, frozen))
+    try:
+        total = home.grow(0.5)
+        home.wait(lambda: home.autofetch().status_code == 200)
+        assert list(home.ours().values()) == [total]
+    finally:
+        os.kill(frozen, signal.SIGCONT)
+
+
+def frozen_between_writes(home: House, worker: int) -> bool:
+    """Freeze it where others can write: an SQLite file is locked as long as one does."""
+    os.kill(worker, signal.SIGSTOP)
+    file = home.folder / "home" / "waggle.db"
+    ledger = contextlib.closing(sqlite3.connect(file, timeout=2))
+    with ledger as opened, contextlib.suppress(sqlite3.OperationalError):
+        opened.execute("BEGIN IMMEDIATE")
+        return True
+    os.kill(worker, signal.SIGCONT)
+    return False
 
 
 def test_sigterm_answers_what_is_held_and_ends_in_time(house: House) -> None:

@@ -76,7 +76,7 @@ def test_an_error_is_shown():
 
 
 def test_what_the_parent_has_not_said_is_said_once():
-    """What waits in a buffer at the fork is not the child's to repeat; its own lines are written."""
+    """What waits in a buffer at the fork is not the child's to repeat; what it says is written."""
     done = run("print('parent')\nforks.start('child', lambda: print('child')).wait(30)")
 
     assert done.stdout.split() == ["parent", "child"]
