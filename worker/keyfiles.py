@@ -48,6 +48,20 @@ def obtain(home: Path, name: str, make: Callable[[], str]) -> str:
     return text
 
 
+def read(
+    home: Path, name: str, make: Callable[[], str], parse: Callable[[str], tuple[str, ...]]
+) -> tuple[str, ...]:
+    """What `parse` finds in this key file; its `ValueError` does not show the text.
+
+    Raises `SettingsError`.
+    """
+    text = obtain(home, name, make)
+    try:
+        return parse(text)
+    except ValueError as exc:
+        raise SettingsError(f"WAGGLE_HOME: {home / name}: {exc}") from None
+
+
 def _create(path: Path, text: str) -> None:
     draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     try:

@@ -338,11 +338,15 @@ def load(env: Mapping[str, str] | None = None, dotenv: Path | None = Path(".env"
         ) from None  # its text may show secrets
     made = [name for name in ("secret_keys", "callback_secrets") if not getattr(settings, name)]
     if "secret_keys" in made:
-        keys = keyfiles.obtain(settings.home, "secret.key", keyfiles.new_key)
-        settings._set("secret_keys", setting_types.fernet_keys(keys))  # noqa: SLF001 -- same module
+        keys = keyfiles.read(
+            settings.home, "secret.key", keyfiles.new_key, setting_types.fernet_keys
+        )
+        settings._set("secret_keys", keys)  # noqa: SLF001 -- same module
     if "callback_secrets" in made:
-        paths = keyfiles.obtain(settings.home, "callback.secret", keyfiles.new_secret)
-        settings._set("callback_secrets", setting_types.path_secrets(paths))  # noqa: SLF001 -- same module
+        paths = keyfiles.read(
+            settings.home, "callback.secret", keyfiles.new_secret, setting_types.path_secrets
+        )
+        settings._set("callback_secrets", paths)  # noqa: SLF001 -- same module
     keyfiles.make_home(settings.home)
     odd = setting_complaints.odd(
         database_url=settings.database_url,

@@ -118,6 +118,22 @@ def test_an_empty_key_file_stops_the_start(home):
     assert "secret.key is empty" in complaint(home)
 
 
+@pytest.mark.parametrize("name", ["secret.key", "callback.secret"])
+@pytest.mark.parametrize("damage", ["rubbish /", "r\u00fcbbish", None])
+def test_a_damaged_key_file_stops_the_start(home, name, damage):
+    """One line that names the file and does not show what is in it; a folder is no key either."""
+    read(home)
+    (home / name).unlink()
+    if damage is None:
+        (home / name).mkdir()
+    else:
+        (home / name).write_text(damage)
+    said = complaint(home)
+    assert said.startswith(f"WAGGLE_HOME: {home / name}: ")
+    assert "bbish" not in said
+    assert len(said.splitlines()) == 1
+
+
 def test_one_callback_secret_has_its_own_name(home):
     """WAGGLE_CALLBACK_SECRET is accepted for one, the list wins over it."""
     one, two = "x" * 20, "y" * 20
