@@ -89,6 +89,11 @@ class Ledger:
         return self._writer
 
     @property
+    def writing_engines(self) -> tuple[Engine, ...]:
+        """All that write, for whoever listens to what they send."""
+        return (self._writer, self._hasty) if self.is_sqlite else (self._writer,)
+
+    @property
     def reading_engine(self) -> Engine:
         """The engine whose connections can't write: for whoever makes sessions of their own."""
         return self._reader

@@ -13,9 +13,11 @@ def statements(ledger, *, written=False):
     def note(_connection, _cursor, statement, *_):
         sent.append(statement)
 
-    engine = ledger.engine if written else ledger.reading_engine
-    event.listen(engine, "before_cursor_execute", note)
+    engines = ledger.writing_engines if written else (ledger.reading_engine,)
+    for engine in engines:
+        event.listen(engine, "before_cursor_execute", note)
     try:
         yield sent
     finally:
-        event.remove(engine, "before_cursor_execute", note)
+        for engine in engines:
+            event.remove(engine, "before_cursor_execute", note)

@@ -4,6 +4,7 @@ PostgreSQL ends one of two that do, a second later: a sync whose points are sent
 a command of a person. What is seen here are the statements, so no luck with threads is needed.
 """
 
+import itertools
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -57,12 +58,13 @@ class Watch:
 @pytest.fixture
 def watch(world: World) -> Iterator[Watch]:
     """Watches the world's ledger."""
-    made, engine = Watch(), world.ledger.engine
+    made = Watch()
     hooks = {"before_cursor_execute": made.statement, "commit": made.end, "rollback": made.end}
-    for name, hook in hooks.items():
+    listening = list(itertools.product(world.ledger.writing_engines, hooks.items()))
+    for engine, (name, hook) in listening:
         event.listen(engine, name, hook)
     yield made
-    for name, hook in hooks.items():
+    for engine, (name, hook) in listening:
         event.remove(engine, name, hook)
 
 
