@@ -28,6 +28,7 @@ SLEEPERS = {
     "worker/kit/bending.py": "a vendor that is slow on purpose",
     "webhooks/holds.py": "a held request, until its data is there",
     "worker/life.py": "the heartbeat, and the end of a process",
+    "worker/forks.py": "a child that ends",
     "worker/supervisor.py": "processes that end",
     "worker/demo.py": "a person who looks on",
 }
