@@ -32,6 +32,7 @@ BUSY_TIMEOUT_MS = 10_000
 IDLE_SECONDS = 0.5  # no server is restarted within that
 AWAY = (OperationalError, InterfaceError, PoolTimeoutError)
 """The database does not answer, or its disk is full; what was begun is as it was committed last."""
+FULL = ("SQLITE_FULL", "DiskFull")
 # Nobody waits for a server, or for each other, without an end. Set by a statement and not at the
 # start of a connection: a pooler lets none of these through there.
 LIMITS = (
@@ -52,6 +53,16 @@ def insert(session: Session, table: type[SQLModel]) -> Any:  # noqa: ANN401 -- o
     """An INSERT that can say what to do about a row that is there already."""
     dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
     return dialect.insert(table)
+
+
+def cause(error: BaseException) -> str:
+    """What the driver calls an error, such as `SQLITE_BUSY`: its text may repeat a row.
+
+    A full disk is said in words, whichever database meets it.
+    """
+    driver = getattr(error, "orig", None) or error
+    name = str(getattr(driver, "sqlite_errorname", type(driver).__name__))
+    return "its disk is full" if name in FULL else name
 
 
 def has_turns(session: Session) -> bool:

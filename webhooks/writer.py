@@ -13,7 +13,7 @@ from typing import Any
 
 import structlog
 
-from db import inbox
+from db import engine, inbox
 from db.clock import Clock
 from db.engine import Ledger
 from db.states import EventKind, Lane
@@ -106,7 +106,7 @@ class Writer:
             return
         except Exception as error:  # noqa: BLE001 -- whatever it is, every waiter is told
             # Not its text: a database repeats the row that it refuses.
-            self._fail(group, "the database failed", error=type(error).__name__)
+            self._fail(group, "the database failed", error=engine.cause(error))
             return
         self._metrics.commits.labels("done").inc()
         self._ringer.want({BELLS[waiting.kind] for waiting in group})

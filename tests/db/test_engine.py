@@ -1,6 +1,11 @@
 """One ledger, two ways in: readers never write and never hold a writer up."""
 
+import contextlib
+import sqlite3
+from pathlib import Path
+
 import pytest
+from psycopg.errors import DiskFull, UniqueViolation
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlmodel import col, select, update
@@ -176,3 +181,22 @@ def test_every_spelling_of_postgresql_is_taken(given: str, made: str) -> None:
     assert ledger.url.drivername == made
     assert not ledger.is_sqlite
     ledger.close()
+
+
+def test_a_full_disk_is_called_so(tmp_path: Path) -> None:
+    """By both drivers' names for it, also where SQLAlchemy stands between."""
+    with contextlib.closing(sqlite3.connect(tmp_path / "small.db")) as connection:
+        connection.execute("CREATE TABLE kept (value)")
+        connection.execute("PRAGMA max_page_count=2")  # as SQLite meets a full disk
+        with pytest.raises(sqlite3.OperationalError) as full:
+            connection.execute("INSERT INTO kept VALUES (zeroblob(100000))")
+
+    assert engine.cause(full.value) == "its disk is full"
+    for error in (full.value, DiskFull()):
+        assert engine.cause(OperationalError("INSERT", None, error)) == "its disk is full"
+
+
+def test_another_error_is_called_by_its_name_only() -> None:
+    """Its text may hold what a person has sent."""
+    told = engine.cause(OperationalError("INSERT", None, UniqueViolation("secret")))
+    assert told == "UniqueViolation"
