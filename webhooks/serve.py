@@ -48,6 +48,7 @@ GRACE_SECONDS = 2
 GONE_AFTER_SECONDS = 6.5
 IDENTIFY_SECONDS = 5.0
 EXAMINE_SECONDS = 5.0
+ROUNDS_BEFORE_CLOSING = 3  # of the loop; each lets in all who wait at the door
 STOPS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -155,6 +156,12 @@ class Server(uvicorn.Server):
             for bound in server.sockets:
                 host, port = bound.getsockname()[:2]
                 log.info("receiver.serving", host=host, port=port)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let in who has come by now, then close the door: whoever still waits at it is reset."""
+        for _ in range(ROUNDS_BEFORE_CLOSING):
+            await asyncio.sleep(0)
+        await super().shutdown(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Called by a signal, between any two instructions of the main thread."""
