@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Engine, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DisconnectionError, InterfaceError, InvalidRequestError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -96,7 +96,7 @@ class Ledger:
 
     @property
     def engine(self) -> Engine:
-        """The engine that may write: for migrations and the group-commit writer."""
+        """The engine that may write: for migrations, and for tests that look behind the ledger."""
         return self._writer
 
     @property
@@ -124,12 +124,6 @@ class Ledger:
                 session.flush()
             finally:
                 session.close()
-
-    @contextlib.contextmanager
-    def write_plainly(self) -> Iterator[Connection]:
-        """The same without a session, which costs as much again as a small statement."""
-        with self._turn, self._writer.begin() as connection:
-            yield connection
 
     @contextlib.contextmanager
     def read(self) -> Iterator[Session]:

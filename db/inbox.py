@@ -121,10 +121,9 @@ _FINISHING = OneOrMany(
 )
 
 
-def store(by: Session | Connection, events: Sequence[NewEvent]) -> None:
+def store(session: Session, events: Sequence[NewEvent]) -> None:
     """Insert all of them in one statement; the caller commits before it answers anybody."""
-    connection = by if isinstance(by, Connection) else by.connection()
-    connection.execute(
+    session.connection().execute(
         _STORING,
         [
             {

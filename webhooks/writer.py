@@ -134,6 +134,6 @@ class Writer:
             )
             for waiting in group
         ]
-        with self._ledger.write_plainly() as connection:
-            inbox.store(connection, events)
+        with self._ledger.write() as session:
+            inbox.store(session, events)
         return [event.id for event in events]

@@ -72,8 +72,8 @@ def test_how_some_ended_is_told_of_those_that_did(ledger: Ledger) -> None:
     """One or several: the same as where they stand, without those that go on."""
     group = [event(), event(), event()]
     ids = [new.id for new in group]
-    with ledger.write_plainly() as connection:
-        inbox.store(connection, group)
+    with ledger.write() as session:
+        inbox.store(session, group)
     with ledger.write() as session:
         inbox.finish(session, ids[:1], NOW + 1, error={"code": "x", "message": "y"})
         inbox.finish(session, ids[1:2], NOW + 1)
