@@ -23,6 +23,7 @@ SLEEPERS = {
     "tasks/tokens.py": "somebody else's login that is about to end",
     "tasks/live/follow.py": "the next read of a run and the next try of its stream, under a lease",
     "tasks/live/loop.py": "what is known of runs, written once a second",
+    "webhooks/serve.py": "rounds of the loop, no time: who has come by the end is let in",
     "webhooks/streams.py": "browsers that are told of what changed, once a second",
     "worker/broker.py": "between two looks for a bell, where kombu would sleep as long",
     "worker/kit/bending.py": "a vendor that is slow on purpose",
