@@ -1,17 +1,19 @@
 """What was derived from the answers of sources: validators with their values, and records seen.
 
 Both are written in one transaction by whoever read the answer. Two who read it at once write the
-same rows.
+same rows. Beside them stand facts: what was learned of a source by a name, and when. They are rows
+of validators that nothing validates.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, delete, func, select
 from sqlmodel import Session, col
 
 from db import engine
+from db.models import Source
 from db.models_notebook import Sighted, Validator
 
 
@@ -32,6 +34,29 @@ class Sighting:
     at: float
 
 
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """A fact of the source, plain JSON, and when (UTC seconds) it was learned."""
+
+    value: Any
+    at: float
+
+
+_FACT = "value"
+_FACTS = select(col(Validator.url), col(Validator.derived), col(Validator.seen_at)).where(
+    col(Validator.source_id) == bindparam("of_source"),
+    col(Validator.url).in_(bindparam("names", expanding=True)),
+)
+_SOURCE = (
+    select(col(Source.id))
+    .where(col(Source.id) == bindparam("of_source"))
+    .with_for_update(read=True, key_share=True)  # whoever takes it away waits until it is written
+)
+_STRIKE = delete(Validator).where(
+    col(Validator.source_id) == bindparam("of_source"), col(Validator.url) == bindparam("name")
+)
+
+
 def validated(session: Session, source_id: int, url: str) -> Validated | None:
     """What was written down of a URL last, None if nothing was."""
     row = session.get(Validator, (source_id, url))
@@ -50,6 +75,41 @@ def validate(session: Session, source_id: int, url: str, found: Validated, *, no
     session.connection().execute(
         insert.on_conflict_do_update(index_elements=["source_id", "url"], set_=values)
     )
+
+
+def learned(session: Session, source_id: int, names: Collection[str]) -> dict[str, Learned]:
+    """The facts that stand under these names; what nobody has learned is left out."""
+    asked = {"of_source": source_id, "names": sorted(names)}
+    rows = session.connection().execute(_FACTS, asked)
+    return {url: Learned(derived.get(_FACT), seen_at) for url, derived, seen_at in rows}
+
+
+def learn(session: Session, source_id: int, facts: Mapping[str, Learned]) -> None:
+    """Write down facts by name, over what was there; nothing of a source that is gone by now."""
+    if not facts or session.connection().execute(_SOURCE, {"of_source": source_id}).first() is None:
+        return
+    insert = engine.insert(session, Validator)
+    values = {"derived": insert.excluded.derived, "seen_at": insert.excluded.seen_at}
+    session.connection().execute(
+        insert.on_conflict_do_update(index_elements=["source_id", "url"], set_=values),
+        [
+            {
+                "source_id": source_id,
+                "url": name,
+                "derived": {_FACT: fact.value},
+                "seen_at": fact.at,
+            }
+            # In one order: two who learn the same must not wait for each other.
+            for name, fact in sorted(facts.items(), key=lambda one: one[0])
+        ],
+    )
+
+
+def forget(session: Session, source_id: int, names: Collection[str]) -> None:
+    """Strike out what stands under these names."""
+    rows = [{"of_source": source_id, "name": name} for name in sorted(names)]
+    if rows:
+        session.connection().execute(_STRIKE, rows)
 
 
 def sight(

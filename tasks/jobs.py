@@ -268,7 +268,11 @@ def link_to(
         tokens=lend,
         now=rt.clock.now,
         notebook=LedgerNotebook(
-            rt.ledger, rt.clock, source_id=source.id or 0, account=settings.account()
+            rt.ledger,
+            rt.clock,
+            source_id=source.id or 0,
+            account=settings.account(),
+            made_of=_known_by(source)[1],
         ),
     )
 

@@ -4,7 +4,8 @@ import pytest
 
 from db import notebook
 from db.engine import Ledger
-from db.notebook import Sighting, Validated
+from db.models import Source
+from db.notebook import Learned, Sighting, Validated
 from tests.tasks.scenes import at_once
 
 pytestmark = pytest.mark.usefixtures("linked")
@@ -89,3 +90,57 @@ def test_the_newest_answer_of_a_url_is_what_is_known_of_it(ledger: Ledger) -> No
         assert notebook.validated(session, 1, "/dashboards") == second
         assert notebook.validated(session, 1, "/other") == first
         assert notebook.validated(session, 1, "/none") is None
+
+
+def test_a_fact_stands_under_its_name_until_it_is_struck_out(ledger: Ledger) -> None:
+    """The newest is what is known; others stay, and so do validators and other sources' facts."""
+    with ledger.write() as session:
+        session.add(Source(id=2, user_id=1, name="other", provider="bemserver"))
+    old, new = Learned({"id": 7}, NOW), Learned([1, None, "a"], NOW + 1)
+    with ledger.write() as session:
+        notebook.validate(session, 1, "url", Validated('"a"', None, {"count": 1}), now=NOW)
+        notebook.learn(session, 1, {"meter": old, "roof": old})
+        notebook.learn(session, 2, {"meter": old})
+        notebook.learn(session, 1, {"meter": new})
+        notebook.learn(session, 1, {})
+
+    with ledger.read() as session:
+        assert notebook.learned(session, 1, ["meter", "roof", "x"]) == {"meter": new, "roof": old}
+        assert notebook.learned(session, 1, []) == {}
+
+    with ledger.write() as session:
+        notebook.forget(session, 1, ["roof", "meter", "x"])
+        notebook.forget(session, 1, [])
+
+    with ledger.read() as session:
+        assert notebook.learned(session, 1, ["meter", "roof"]) == {}
+        assert notebook.learned(session, 2, ["meter"]) == {"meter": old}
+        assert notebook.validated(session, 1, "url") == Validated('"a"', None, {"count": 1})
+
+
+def test_nothing_is_learned_of_a_source_that_is_gone(ledger: Ledger) -> None:
+    """Its person left while it was read: no row, and no error that kills the worker."""
+    with ledger.write() as session:
+        notebook.learn(session, 4711, {"meter": Learned(7, NOW)})
+    with ledger.read() as session:
+        assert notebook.learned(session, 4711, ["meter"]) == {}
+
+
+def test_several_who_learn_and_forget_the_same_are_in_nobodys_way(ledger: Ledger) -> None:
+    """Four at once, each in another order: no deadlock, and one row a name."""
+    names = [f"name {number}" for number in range(100)]
+
+    def work(number: int) -> None:
+        order = names if number % 2 else names[::-1]
+        for _ in range(3):
+            with ledger.write() as session:
+                notebook.learn(session, 1, {name: Learned(number, NOW) for name in order})
+            with ledger.write() as session:
+                notebook.forget(session, 1, order[:50])
+
+    at_once(4, work)
+
+    with ledger.write() as session:
+        notebook.learn(session, 1, {name: Learned(5, NOW) for name in names})
+    with ledger.read() as session:
+        assert set(notebook.learned(session, 1, names)) == set(names)

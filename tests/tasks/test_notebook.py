@@ -9,7 +9,7 @@ from sqlmodel import select
 from db.engine import Ledger
 from db.models import Source, User
 from db.models_notebook import Sighted, Validator
-from db.notebook import Sighting, Validated
+from db.notebook import Learned, Sighting, Validated
 from tasks.notebook import LedgerNotebook, MemoryNotebook, Notebook
 from tests.world import ManualClock
 
@@ -28,7 +28,7 @@ def make(request: pytest.FixtureRequest, ledger: Ledger) -> Make:
         session.flush()
         session.add(Source(id=1, user_id=1, name="boards", provider="bime"))
     clock = ManualClock(NOW)
-    return lambda account: LedgerNotebook(ledger, clock, source_id=1, account=account)
+    return lambda account: LedgerNotebook(ledger, clock, source_id=1, account=account, made_of="it")
 
 
 def test_an_answer_and_its_records_are_there_together(make: Make) -> None:
@@ -58,9 +58,30 @@ def test_notes_of_another_account_are_not_ours(make: Make) -> None:
     assert other.count("created", 0.0, NOW + 1) == 0
 
 
+def test_a_fact_is_kept_by_its_name(make: Make) -> None:
+    """Whatever is in the name, and however long; another account has none of it."""
+    facts = {name: Learned(len(name), NOW) for name in ("meter", "", "m" * 9000, 'a" ü\n')}
+    notes = make("a")
+    notes.learn(facts)
+    assert notes.learned([*facts, "roof"]) == facts
+    assert make("b").learned(facts) == {}
+    notes.forget(["meter", "roof"])
+    assert notes.learned(facts) == {name: fact for name, fact in facts.items() if name != "meter"}
+
+
+def test_a_fact_is_no_answer_of_a_url(make: Make) -> None:
+    """Both may bear the same name."""
+    found = Validated('"a"', None, {"count": 2})
+    make("a").learn({"/boards": Learned(7, NOW)})
+    assert make("a").validated("/boards") is None
+    make("a").write("/boards", found)
+    make("a").forget(["/boards"])
+    assert make("a").validated("/boards") == found
+
+
 def test_what_can_not_be_written_is_not_half_written(ledger: Ledger) -> None:
     """Records without their validator would be harmless; a validator without its records not."""
-    notes = LedgerNotebook(ledger, ManualClock(NOW), source_id=1, account="a")
+    notes = LedgerNotebook(ledger, ManualClock(NOW), source_id=1, account="a", made_of="it")
     with ledger.write() as session:
         session.add(User(id=1, username="alice"))
         session.flush()
