@@ -6,6 +6,7 @@ from pydantic import Field, SecretStr, model_validator
 
 import clients
 from clients import bemserver_auth
+from tasks.knowledge import Knowledge
 from tasks.metrics.bemserver_days import Aggregation
 from tasks.metrics.bemserver_reader import Reader
 from tasks.providers import (
@@ -107,7 +108,8 @@ def connect(link: Link) -> Reader:
             tokens=link.tokens(authenticate),
             etags=clients.MemoryEtagCache(),
             gate=link.gate,
-        )
+        ),
+        Knowledge(link.notebook, link.now),
     )
 
 

@@ -6,47 +6,52 @@ day starts and ends on a full hour, and for the raw samples where one does not. 
 the same state, span, aggregation and unit share a request.
 """
 
+import contextlib
 import itertools
 import math
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Literal, Protocol, TypeVar, cast
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, Protocol, cast
 
 import clients
-from clients.errors import AuthFailed, ClientError, NotFound, Permanent, Unavailable
+from clients.errors import (
+    AuthFailed,
+    ClientError,
+    Forbidden,
+    NotFound,
+    Permanent,
+    Rejected,
+    Transient,
+    Unavailable,
+)
 from clients.gate import ClosedError
+from tasks.knowledge import Knowledge
 from tasks.metrics import bemserver_days
 from tasks.metrics.bemserver_days import Aggregation
+from tasks.metrics.bemserver_names import Meant, Named, Names
 from tasks.providers import Answer, Found, Reading, Request
 
 HOUR = 3600
 INTERNAL_ERROR = 500
-KNOWN_FOR_SECONDS = 3600.0  # how long names, units and states are believed
 SERIES_PER_REQUEST = 50  # keeps the URL short
 
-T = TypeVar("T")
 ServerSide = Literal["sum", "count", "min", "max"]
 
 
-class SeriesParams(Protocol):
+class SeriesParams(Named, Protocol):
     """Which series, and how; see `tasks.metrics.bemserver.Params`."""
 
-    timeseries: int | str
-    campaign: int | str | None
     aggregation: Aggregation
-    data_state: str
     convert_to: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """One request's series, resolved."""
+    """One request, and what it means."""
 
     request: Request
     params: SeriesParams
-    series: clients.Timeseries
-    state: int
+    meant: Meant
     hourly: bool
 
     @property
@@ -55,35 +60,53 @@ class _Question:
         return min(day.starts_at for day in days), max(day.ends_at for day in days)
 
 
-@dataclass(slots=True)
-class _Known:
-    """A fact of the server that is believed for a while."""
-
-    value: object
-    until: float
-
-
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Reader:
     """Reads many feeds of one BEMServer with few requests."""
 
     client: clients.BemserverClient
-    monotonic: Callable[[], float] = time.monotonic
-    _known: dict[tuple[object, ...], _Known] = field(default_factory=dict)
+    knowledge: Knowledge
 
     def read(self, requests: Sequence[Request]) -> dict[int, Answer]:
         """Readings per feed and day; see `tasks.providers.Connection`."""
+        names = Names(self.client, self.knowledge)
+        answers, questions = self._resolved(names, requests)
+        answers |= self._asked(questions)
+        # Where the server refuses what was only remembered, something else may be meant by now.
+        doubtful = [
+            question
+            for question in questions
+            if isinstance(answers[question.request.key], Forbidden | NotFound | Rejected)
+            and names.remembered(question.params)
+        ]
+        if doubtful:
+            # Neighbours are answered, whatever comes now; the next read begins with what is new.
+            with contextlib.suppress(Transient):
+                answers |= self._asked_anew(doubtful)
+        return answers
+
+    def _resolved(
+        self, names: Names, requests: Sequence[Request]
+    ) -> tuple[dict[int, Answer], list[_Question]]:
+        """What is asked with, and an error for each request that names what is not there."""
         answers: dict[int, Answer] = {}
         questions: list[_Question] = []
-        for request in requests:
-            try:
-                questions.append(self._resolve(request))
-            except AuthFailed:
-                raise  # of the whole source: each further request would log in in vain again
-            except (Permanent, ClosedError) as error:
-                answers[request.key] = error
-        questions.sort(key=_group)
-        for _, alike in itertools.groupby(questions, key=_group):
+        names.look_up(_params(request) for request in requests)
+        try:
+            for request in requests:
+                try:
+                    questions.append(_question(request, names.meant(_params(request))))
+                except AuthFailed:
+                    raise  # of the whole source: each further request would log in in vain again
+                except (Permanent, ClosedError) as error:
+                    answers[request.key] = error
+        finally:
+            self.knowledge.write_down()
+        return answers, questions
+
+    def _asked(self, questions: Iterable[_Question]) -> dict[int, Answer]:
+        answers: dict[int, Answer] = {}
+        for _, alike in itertools.groupby(sorted(questions, key=_group), key=_group):
             group = list(alike)
             for start in range(0, len(group), SERIES_PER_REQUEST):
                 some = group[start : start + SERIES_PER_REQUEST]
@@ -92,6 +115,16 @@ class Reader:
                 except ClosedError as error:
                     answers |= {question.request.key: error for question in some}
         return answers
+
+    def _asked_anew(self, doubtful: Sequence[_Question]) -> dict[int, Answer]:
+        """What these mean when nothing is remembered; asked again where that is another thing."""
+        names = Names(self.client, self.knowledge)
+        names.forget(question.params for question in doubtful)
+        answers, questions = self._resolved(names, [question.request for question in doubtful])
+        before = {question.request.key: question.meant for question in doubtful}
+        return answers | self._asked(
+            question for question in questions if question.meant != before[question.request.key]
+        )
 
     def look(self) -> Sequence[Found]:
         """Campaigns, the first page of series with their units, and data states."""
@@ -145,18 +178,25 @@ class Reader:
 
     def _fetch(self, questions: list[_Question]) -> dict[int, Answer]:
         first = questions[0]
-        selector = clients.ById(tuple(dict.fromkeys(q.series.id for q in questions)))
+        selector = clients.ById(tuple(dict.fromkeys(q.meant.series.id for q in questions)))
         unit = first.params.convert_to
         starts_at, ends_at = first.span
         if not first.hourly:
             raw = self.client.data(
-                selector, start=starts_at, end=ends_at, data_state=first.state, convert_to=unit
+                selector,
+                start=starts_at,
+                end=ends_at,
+                data_state=first.meant.state,
+                convert_to=unit,
             )
             return {
                 q.request.key: _readings(
                     q,
                     bemserver_days.of_samples(
-                        q.params.aggregation, q.request.days, raw[str(q.series.id)], q.request.now
+                        q.params.aggregation,
+                        q.request.days,
+                        raw[str(q.meant.series.id)],
+                        q.request.now,
                     ),
                 )
                 for q in questions
@@ -170,7 +210,7 @@ class Reader:
                 selector,
                 start=starts_at,
                 end=min(ends_at, begun),
-                data_state=first.state,
+                data_state=first.meant.state,
                 aggregation=name,
                 unit="hour",
                 convert_to=None if name == "count" else unit,
@@ -181,7 +221,7 @@ class Reader:
             selector,
             start=max(starts_at, begun),
             end=max(starts_at, begun, min(ends_at, max(nows) + 1)),
-            data_state=first.state,
+            data_state=first.meant.state,
             convert_to=None if first.params.aggregation == "count" else unit,
         )
         return {
@@ -192,7 +232,7 @@ class Reader:
                     q.request.days,
                     {
                         name: bemserver_days.with_samples(
-                            name, found[str(q.series.id)], latest[str(q.series.id)]
+                            name, found[str(q.meant.series.id)], latest[str(q.meant.series.id)]
                         )
                         for name, found in hours.items()
                     },
@@ -202,55 +242,22 @@ class Reader:
             for q in questions
         }
 
-    def _resolve(self, request: Request) -> _Question:
-        params = cast("SeriesParams", request.params)  # this provider has one metric
-        states = self._once(("states",), self.client.data_states)
-        if params.data_state not in states:
-            known = ", ".join(sorted(states))
-            message = f"the server has no data state {params.data_state!r}; it has: {known}"
-            raise NotFound(message, reason="unknown_data_state")
-        aligned = all(day.starts_at % HOUR == 0 == day.ends_at % HOUR for day in request.days)
-        return _Question(
-            request,
-            params,
-            self._series(params),
-            states[params.data_state],
-            hourly=aligned and _in_hours(params),
-        )
 
-    def _series(self, params: SeriesParams) -> clients.Timeseries:
-        wanted = params.timeseries
-        if isinstance(wanted, int):
-            return self._once(("id", wanted), lambda: self.client.timeseries_by_id(wanted))
-        campaign = self._campaign(params.campaign)
-        return self._once(
-            ("name", campaign, wanted), lambda: self.client.timeseries_named(wanted, campaign)
-        )
+def _params(request: Request) -> SeriesParams:
+    return cast("SeriesParams", request.params)  # this provider has one metric
 
-    def _campaign(self, wanted: int | str | None) -> int:
-        if isinstance(wanted, int):
-            return wanted
-        campaigns = self._once(("campaigns",), self.client.campaigns)
-        for campaign in campaigns:
-            if campaign.name == wanted:
-                return campaign.id
-        names = ", ".join(sorted(campaign.name for campaign in campaigns)) or "none"
-        message = f"no campaign {wanted!r} is visible to this login; visible: {names}"
-        raise NotFound(message, reason="unknown_campaign")
 
-    def _once(self, key: tuple[object, ...], ask: Callable[[], T]) -> T:
-        known = self._known.get(key)
-        if known is None or known.until < self.monotonic():
-            known = _Known(ask(), self.monotonic() + KNOWN_FOR_SECONDS)
-            self._known[key] = known
-        return known.value  # type: ignore[return-value] # what `ask` of this key gave
+def _question(request: Request, meant: Meant) -> _Question:
+    params = _params(request)
+    aligned = all(day.starts_at % HOUR == 0 == day.ends_at % HOUR for day in request.days)
+    return _Question(request, params, meant, hourly=aligned and _in_hours(params))
 
 
 def _group(question: _Question) -> tuple[object, ...]:
     how = question.params.aggregation if question.hourly else "raw"
     # One series asked in two units needs two requests: the server takes a unit per series.
     unit = question.params.convert_to or ""
-    return question.state, how, question.span, unit
+    return question.meant.state, how, question.span, unit
 
 
 def _in_hours(params: SeriesParams) -> bool:
@@ -273,7 +280,7 @@ def _server_side(aggregation: Aggregation) -> tuple[ServerSide, ...]:
 
 
 def _readings(question: _Question, values: dict[str, float | None]) -> dict[str, Reading]:
-    unit = question.params.convert_to or question.series.unit_symbol
+    unit = question.params.convert_to or question.meant.series.unit
     if question.params.aggregation == "count":
         unit = "samples"
     readings = {}

@@ -1,6 +1,8 @@
 """What is counted at the real BEMServer, day by day, against the samples that it holds."""
 
 import statistics
+import time
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -8,7 +10,9 @@ import pytest
 
 from clients import bemserver
 from tasks import days
+from tasks.knowledge import Knowledge
 from tasks.metrics import bemserver as metrics
+from tasks.notebook import MemoryNotebook
 from tasks.providers import Request
 
 FUNCTIONS = {
@@ -32,7 +36,12 @@ def read(bem, http):
             raise AssertionError(f"{rejected[:8]} was refused")
 
     client = bemserver.BemserverClient(http=http, base_url=bem.url, tokens=Tokens())
-    return metrics.Reader(client).read
+
+    def read(requests, notebook=None):
+        knowledge = Knowledge(notebook or MemoryNotebook(), time.time)
+        return metrics.Reader(client, knowledge).read(requests)
+
+    return read
 
 
 def windows(first, count, zone, deadline=0):
@@ -88,6 +97,29 @@ def test_one_bad_feed_does_not_harm_its_neighbours(read):
     answers = read([ask(series, asked, timeseries=series) for series in (1, 15, 999)])
     assert answers[1]["20260328"].value == pytest.approx(93.0)
     assert (answers[15].reason, answers[999].reason) == ("forbidden", "not_found")
+
+
+@pytest.mark.parametrize("old", [{"id": 999, "unit": ""}, {"id": 15, "unit": ""}, 999])
+def test_what_is_remembered_and_true_no_more_is_refused(read, old):
+    """A series that is gone or a stranger's, or a state that is gone: asked what is meant now."""
+
+    class Old(MemoryNotebook):
+        def learned(self, names):
+            found = super().learned(names).items()
+            return {
+                name: replace(fact, value=old) if type(fact.value) is type(old) else fact
+                for name, fact in found
+            }
+
+    notebook = Old()
+    asked = [
+        ask(1, windows("2026-03-30", 1, "UTC"), timeseries="Elec main meter", campaign=1),
+        ask(2, windows("2026-03-30", 1, "UTC"), timeseries=1),
+    ]
+    for _ in range(2):
+        answers = read(asked, notebook)
+        values = [answers[key]["20260330"].value for key in (1, 2)]
+        assert values == [pytest.approx(93.0)] * 2
 
 
 @pytest.mark.parametrize("aggregation", ["avg", "min", "max", "last", "sum"])
