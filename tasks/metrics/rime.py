@@ -80,7 +80,7 @@ def connect(link: Link) -> Reader:
         gate=link.gate,
         clock=link.now,
     )
-    return Reader(client, settings.project, History(client, settings.project))
+    return Reader(client, settings.project, History(client, settings.project, link.notebook))
 
 
 def _login(link: Link, settings: Settings) -> Authenticate:

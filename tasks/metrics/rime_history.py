@@ -9,10 +9,14 @@ Behind it are runs that were known and over; their ends are remembered. What cha
 same, such as an old run that is tried again, is seen within a day; the days of a week are looked
 at, unless somebody sets fewer.
 
+A list that falls is written down when it was read whole (`tasks.metrics.rime_written`): the other
+processes, and this one after a restart, begin with it. What came since they look for in any case.
+
 A limit may stop a long list in the middle, again and again. The next read goes on from there, where
 the starts fall or rise: then what came meanwhile stands at an end that is read afterwards.
 """
 
+import json
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
@@ -23,10 +27,14 @@ from clients.errors import AuthFailed, Permanent, Transient
 from clients.gate import ClosedError
 from clients.rime import RimeClient, Run
 from clients.rime_paths import Kind
+from db.notebook import Learned
+from tasks.metrics import rime_written
+from tasks.notebook import MemoryNotebook, Notebook
 
 WHOLE_FOR_SECONDS = 86400.0
 HALTED_FOR_SECONDS = 3600.0  # so long a cursor may be good
 RECENT_SECONDS = 86400.0  # for so long a run may be tried again, and is looked at each time
+NOTED_SECONDS = 3600.0  # so often a list is written down that is read whole each time
 LATE_SECONDS = 3600.0  # so late a run that has started may come to stand in the list
 
 log = structlog.get_logger(__name__)
@@ -45,7 +53,7 @@ class _Whole:
     """A list that was read to its end, begun at `read_at` (UTC seconds), and what came since.
 
     `until`: on the monotonic clock. `falls`: from the newest start to the oldest. `resumed`: it
-    was not read in one go.
+    was not read in one go. `noted_at`: when the list was read that was written down last.
     """
 
     runs: dict[str, Run]
@@ -53,6 +61,7 @@ class _Whole:
     read_at: float
     until: float
     resumed: bool = False
+    noted_at: float | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -94,6 +103,7 @@ class History:
 
     client: RimeClient
     project: str
+    notebook: Notebook = field(default_factory=MemoryNotebook)
     monotonic: Callable[[], float] = time.monotonic
     _known: dict[Place, _Whole] = field(default_factory=dict)
     _halted: dict[Place, _Reading] = field(default_factory=dict)
@@ -105,11 +115,12 @@ class History:
         Raises the tree of `clients.errors`, and `ClosedError`.
         """
         known = self._known.get(place)
-        if known is None or not known.falls or self.monotonic() >= known.until:
-            whole = self._known[place] = self._whole(place, now)
-            if not (whole.resumed and whole.falls):
-                return list(whole.runs.values())
-            known = whole
+        if known is None or self.monotonic() >= known.until:
+            known = self._recalled(place, now)
+        if known is None or not known.falls:
+            known = self._known[place] = self._whole(place, now)
+            if not (known.resumed and known.falls):
+                return list(self._written_down(place, known).runs.values())
         return list(self._topped_up(place, known, now=now).runs.values())
 
     def _topped_up(self, place: Place, known: _Whole, *, now: float) -> _Whole:
@@ -121,9 +132,39 @@ class History:
                 whole = replace(known, runs=known.runs | reading.runs, resumed=False)
                 break
         else:
-            whole = _done(reading)
+            whole = replace(_done(reading), noted_at=known.noted_at)
         self._known[place] = whole
-        return whole
+        if not whole.falls:
+            self.notebook.forget([_name(place)])
+            return whole
+        return self._written_down(place, whole)
+
+    def _recalled(self, place: Place, now: float) -> _Whole | None:
+        """What any process has read whole within a day."""
+        name = _name(place)
+        fact = self.notebook.learned([name]).get(name)
+        if fact is None or not 0.0 <= now - fact.at < WHOLE_FOR_SECONDS:
+            return None
+        runs = rime_written.read(fact.value)
+        if runs is None:
+            return None
+        return _Whole(
+            runs={run.id: run for run in runs},
+            falls=True,
+            read_at=fact.at,
+            until=self.monotonic() + WHOLE_FOR_SECONDS - (now - fact.at),
+            noted_at=fact.at,
+        )
+
+    def _written_down(self, place: Place, whole: _Whole) -> _Whole:
+        """Write down a list that others can go on from, where that is worth it."""
+        soon = whole.noted_at is not None and whole.read_at < whole.noted_at + NOTED_SECONDS
+        if soon or not whole.falls or len(whole.runs) > rime_written.MOST:
+            return whole
+        fact = Learned(rime_written.written(whole.runs.values()), whole.read_at)
+        self.notebook.learn({_name(place): fact})
+        noted = self._known[place] = replace(whole, noted_at=whole.read_at)
+        return noted
 
     def _whole(self, place: Place, now: float) -> _Whole:
         halted = self._halted.pop(place, None)
@@ -151,6 +192,10 @@ class History:
             if reading.cursor is not None and reading.has_order():
                 self._halted[place] = reading
             raise
+
+
+def _name(place: Place) -> str:
+    return json.dumps(["runs", place.kind, place.id])
 
 
 def _done(reading: _Reading) -> _Whole:

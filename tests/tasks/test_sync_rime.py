@@ -115,6 +115,26 @@ def again(shop: RimeWorld, feed: int) -> None:
     shop.world.work()
 
 
+def test_the_next_worker_does_not_read_a_long_list_again(shop: RimeWorld) -> None:
+    """Another process, or this one after a restart, asks for what may be new; the points agree."""
+    for number in range(250):
+        ran(shop.rime, at("01 00:00") + 300 * number, rows=1)
+    source = shop.source()
+    feed = shop.feed("rows", source, "rows_extracted")
+    for pages in (3, 4, 5):  # three by the first, one by each that comes later
+        again(shop, feed)  # by a worker of its own
+        assert shop.rime.faults.count("orders/runs") == pages
+        assert recent(shop, "rows") == {YESTERDAY: 100.0, TODAY: 25.0}
+
+    with shop.world.ledger.write() as session:
+        row = session.get_one(Source, source)
+        row.settings = row.settings | {"times_zone": "UTC"}
+        session.add(row)
+    again(shop, feed)
+    assert shop.rime.faults.count("orders/runs") == 8  # read in another way: read whole
+    assert recent(shop, "rows") == {YESTERDAY: 100.0, TODAY: 25.0}
+
+
 def test_a_session_ends_and_is_refreshed(shop: RimeWorld) -> None:
     """After an hour by the refresh token; the password is sent once."""
     feed = shop.feed("rows", shop.source(**LOGIN), "rows_extracted")

@@ -12,7 +12,14 @@ from clients.rime import RimeClient
 from simulators.faults import Fault
 from simulators.rime import Rime
 from simulators.server import LocalServer
-from tasks.metrics.rime_history import HALTED_FOR_SECONDS, WHOLE_FOR_SECONDS, History, Place
+from tasks.metrics.rime_history import (
+    HALTED_FOR_SECONDS,
+    NOTED_SECONDS,
+    WHOLE_FOR_SECONDS,
+    History,
+    Place,
+)
+from tasks.notebook import MemoryNotebook
 from tests.tasks import rime_world
 from tests.tasks.metrics.test_rime_reader import Closes
 from tests.tasks.rime_world import CONNECTOR, KEY, PROJECT
@@ -39,14 +46,15 @@ class Old:
         rime_world.ran(self.rime, ended or started + 600, started_at=started, rows=1, **more)
 
     @contextlib.contextmanager
-    def history(self) -> Iterator[History]:
+    def history(self, notebook: MemoryNotebook | None = None) -> Iterator[History]:
         """A reader of it whose clock is the world's."""
         with (
             LocalServer(self.rime.app) as server,
             httpx.Client(timeout=5, verify=NO_TLS) as http,
         ):
             client = RimeClient(http=http, base_url=server.url, credentials=KEY, gate=self.gate)
-            yield History(client, PROJECT, self.clock.now)
+            notes = MemoryNotebook() if notebook is None else notebook
+            yield History(client, PROJECT, notes, self.clock.now)
 
     def read(self, history: History) -> tuple[set, int]:
         """What is read, and with how many pages."""
@@ -220,3 +228,107 @@ def test_many_threads_read_one_list() -> None:
         for _ in range(2):
             found = at_once(6, lambda _number: old.read(history)[0])
             assert all(each == truth for each in found)
+
+
+class Counting(MemoryNotebook):
+    """A notebook that counts what is written."""
+
+    wrote = 0
+
+    def learn(self, facts) -> None:
+        """Count, and write."""
+        self.wrote += 1
+        super().learn(facts)
+
+
+def test_two_processes_read_a_long_list_once() -> None:
+    """One beside the first, or after a restart, goes on from what the first has read whole."""
+    old, notebook = Old(), Counting()
+    with old.history(notebook) as first, old.history(notebook) as second:
+        assert old.read(first) == (old.truth(), 10)
+        old.clock.advance(2 * HOUR)
+        old.run(old.clock.at - HOUR)
+        assert old.read(second) == (old.truth(), 1)
+        assert old.read(first) == (old.truth(), 1)
+    assert notebook.wrote == 1
+
+
+def test_another_process_finds_what_changed_since() -> None:
+    """A long run that has ended far down, one that is tried again, one that came late."""
+    old, notebook = Old(), MemoryNotebook()
+    old.run(NOON - 30 * DAY + 1, ended=-1.0, status="Running", id="long")
+    runs = old.rime.state.owner(CONNECTOR).runs
+    runs["long"].finished_at = None
+    with old.history(notebook) as history:
+        old.read(history)
+    old.rime.state.finish_run(runs["long"], rows=12345)
+    runs["run_000960"].status, runs["run_000960"].rows = "Failed", 0
+    with old.history(notebook) as history:
+        assert old.read(history) == (old.truth(), 8)
+    old.run(NOON - 30 * DAY + 2)
+    with old.history(notebook) as history:
+        assert old.read(history)[0] == old.truth()
+
+
+def test_what_is_written_is_believed_for_a_day_from_when_it_was_read() -> None:
+    """Not from when it was passed on; then it is read whole, once for all."""
+    old, notebook = Old(), MemoryNotebook()
+    with old.history(notebook) as history:
+        old.read(history)
+    old.clock.advance(WHOLE_FOR_SECONDS - 1)
+    with old.history(notebook) as first, old.history(notebook) as second:
+        old.run(old.clock.at - HOUR)
+        assert old.read(first) == (old.truth(), 1)
+        old.clock.advance(1)
+        del old.rime.state.owner(CONNECTOR).runs["run_000001"]
+        assert old.read(first) == (old.truth(), 10)
+        assert old.read(second) == (old.truth(), 1)
+
+
+def test_a_list_that_falls_no_more_is_struck_out() -> None:
+    """Whoever comes next reads all of it."""
+    old, notebook = Old(), MemoryNotebook()
+    with old.history(notebook) as history:
+        old.read(history)
+        old.rime.unknowns.set(order="oldest")
+        assert old.read(history)[1] == 10
+    with old.history(notebook) as history:
+        old.rime.unknowns.set(order="newest")
+        assert old.read(history) == (old.truth(), 10)
+
+
+def test_a_list_without_an_order_is_not_written() -> None:
+    """Nobody could go on from it."""
+    old, notebook = Old("shuffled"), Counting()
+    for _ in range(2):
+        with old.history(notebook) as history:
+            assert old.read(history) == (old.truth(), 10)
+    assert notebook.wrote == 0
+
+
+def test_a_list_that_is_read_whole_each_time_is_written_now_and_then() -> None:
+    """All of a young connector may still change: it is read to its end, not written each time."""
+    old, notebook = Old(), Counting()
+    runs = old.rime.state.owner(CONNECTOR).runs
+    for run_id in list(runs)[:-5]:
+        del runs[run_id]
+    with old.history(notebook) as history:
+        for _ in range(10):
+            old.clock.advance(30.0)
+            assert old.read(history) == (old.truth(), 1)
+        assert notebook.wrote == 1
+        old.clock.advance(NOTED_SECONDS)
+        old.read(history)
+        assert notebook.wrote == 2
+
+
+def test_a_read_that_went_on_is_written_when_it_is_whole() -> None:
+    """A limit that stops a process in the middle costs the next one nothing, once it was read."""
+    old, notebook = Old(), MemoryNotebook()
+    with old.history(notebook) as history:
+        halted(old, history, 4)
+        old.clock.advance(60.0)
+        old.run(old.clock.at - 30)
+        old.read(history)
+    with old.history(notebook) as history:
+        assert old.read(history) == (old.truth(), 1)
