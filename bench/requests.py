@@ -57,6 +57,8 @@ class Counting:
         if scope["type"] == "http":
             parts = [part for part in scope["path"].split("/") if part]
             kind = parts[-1] if parts else ""
+            if kind.isdigit():
+                kind = f"{parts[-2] if len(parts) > 1 else ''}/…"
             with self._lock:
                 self.counts[f"{scope['method']} {kind}"] += 1
         await self._app(scope, receive, send)
