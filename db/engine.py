@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DisconnectionError, InterfaceError, InvalidRequestError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -29,6 +29,7 @@ from sqlmodel import Session, SQLModel
 from db import sessions
 
 BUSY_TIMEOUT_MS = 10_000
+BEGINS = "waggle_begins"  # an option of an engine: how its transactions begin; None: there are none
 IDLE_SECONDS = 0.5  # no server is restarted within that
 AWAY = (OperationalError, InterfaceError, PoolTimeoutError)
 """The database does not answer, or its disk is full; what was begun is as it was committed last."""
@@ -161,8 +162,17 @@ def _postgresql(url: URL, *, pool: int) -> Engine:
 
     @event.listens_for(engine, "connect")
     def limit(connection: Any, _entry: ConnectionPoolEntry) -> None:  # noqa: ANN401 -- the driver's
+        # The driver's own BEGIN is a round trip for itself, and to switch it off and on again for
+        # each read costs more than the read; ours is emitted below, with what belongs to it.
+        connection.autocommit = True
         connection.execute(LIMITS)
-        connection.commit()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        options = connection.get_execution_options()
+        words = options.get(BEGINS, "BEGIN")
+        if words is not None and options.get("isolation_level") != "AUTOCOMMIT":
+            _begin(connection, words)
 
     @event.listens_for(engine, "checkin")
     def note(_connection: Any, entry: ConnectionPoolEntry) -> None:  # noqa: ANN401 -- the driver's
@@ -182,7 +192,7 @@ def _postgresql(url: URL, *, pool: int) -> Engine:
 
 
 def _reader(engine: Engine) -> Engine:
-    reader = engine.execution_options(isolation_level="AUTOCOMMIT")
+    reader = engine.execution_options(**{BEGINS: None})
 
     @event.listens_for(reader, "before_cursor_execute")
     def refuse(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:  # noqa: ANN401
@@ -195,13 +205,7 @@ def _reader(engine: Engine) -> Engine:
 
 def _without_waiting(engine: Engine) -> Engine:
     """The same connections, with commits that are answered before they are on disk."""
-    hasty = engine.execution_options()
-
-    @event.listens_for(hasty, "begin")
-    def say_so(connection: Any) -> None:  # noqa: ANN401 -- SQLAlchemy's Connection, typed by its event
-        connection.exec_driver_sql("SET LOCAL synchronous_commit TO off")
-
-    return hasty
+    return engine.execution_options(**{BEGINS: "BEGIN; SET LOCAL synchronous_commit TO off"})
 
 
 def _write_ahead(cursor: sqlite3.Cursor) -> None:
@@ -239,12 +243,23 @@ def _sqlite(url: str, *, begin: str, synchronous: str = "FULL", query_only: bool
         cursor.close()
 
     @event.listens_for(engine, "begin")
-    def emit_begin(connection: Any) -> None:  # noqa: ANN401 -- SQLAlchemy's Connection, typed by its event
-        # To the driver itself: every third statement of a sync is one of these, and the way through
-        # SQLAlchemy takes twenty times as long as the statement.
-        try:
-            connection.connection.driver_connection.execute(begin)
-        except sqlite3.Error as error:
-            raise OperationalError(begin, None, error, hide_parameters=True) from error
+    def emit_begin(connection: Connection) -> None:
+        _begin(connection, begin)
 
     return engine
+
+
+def _begin(connection: Connection, words: str) -> None:
+    """Begin a transaction with these words. Raises `OperationalError`.
+
+    They go to the driver itself: every third statement of a sync is one of these, and the way
+    through SQLAlchemy takes twenty times as long as the statement.
+    """
+    dialect = connection.dialect
+    driver: Any = connection.connection.driver_connection
+    try:
+        driver.execute(words)
+    except dialect.loaded_dbapi.Error as error:
+        if dialect.is_disconnect(error, driver, None):
+            connection.invalidate(error)
+        raise OperationalError(words, None, error, hide_parameters=True) from error
