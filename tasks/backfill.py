@@ -17,6 +17,7 @@ from db.states import Lane
 from tasks import (
     backfill_setbacks,
     callbacks,
+    connecting,
     days,
     deaths,
     edits,
@@ -135,7 +136,7 @@ def _read(rt: Runtime, chunk: Chunk) -> reading.Outcome:
     """Ask the source for the days of the chunk, and judge what it says."""
     batch, job, first = chunk.batch, chunk.job, chunk.row.next_day
     chunk.where = reading.where(batch)
-    metric, _ = jobs.metric_of(jobs.provider_of(rt, batch.source), job.feed)
+    metric, _ = connecting.metric_of(connecting.provider_of(rt, batch.source), job.feed)
     why_not = objection(metric, job.feed, first)
     if why_not is not None:  # the file or the goal has changed since it was asked for
         raise ImpossibleBackfillError(why_not)

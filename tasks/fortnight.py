@@ -17,7 +17,7 @@ import clients
 from db import datasources, feeds
 from db.models import Feed, Goal, Source, User
 from db.states import FeedState, Lane
-from tasks import datasource, days, fit, holdings, jobs, memory, preview
+from tasks import connecting, datasource, days, fit, holdings, jobs, memory, preview
 from tasks.beeminder import Access
 from tasks.declared import DeclaredFeed
 from tasks.fit import Fit
@@ -149,7 +149,7 @@ def as_json(goal: Goal | clients.Goal) -> dict[str, Any]:
 
 
 def _params(rt: Runtime, batch: Batch, job: Job) -> Any:  # noqa: ANN401 -- the parameters of any metric
-    return jobs.metric_of(jobs.provider_of(rt, batch.source), job.feed)[1]
+    return connecting.metric_of(connecting.provider_of(rt, batch.source), job.feed)[1]
 
 
 def _fit(rt: Runtime, batch: Batch, job: Job, unit: str | None) -> Fit:

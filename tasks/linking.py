@@ -15,7 +15,7 @@ from db.models import Feed, Goal, Source
 from db.models_points import Day
 from db.names_of_feeds import Named
 from db.states import FeedState
-from tasks import datasource, datasource_change, fit, jobs
+from tasks import connecting, datasource, datasource_change, fit
 from tasks.beeminder import Access
 from tasks.fit import Fit
 from tasks.providers import ValueKind
@@ -89,7 +89,7 @@ def look(rt: Runtime, access: Access, found: Sequence[Named]) -> Link:
                 .where(col(Day.feed_id) == named.feed.id, col(Day.unit).is_not(None))
                 .order_by(col(Day.daystamp).desc())
             ).first()
-        _, params = jobs.metric_of(jobs.provider_of(rt, source), named.feed)
+        _, params = connecting.metric_of(connecting.provider_of(rt, source), named.feed)
         kinds.append(params.value_kind())
         units.append(unit)
         fits.append(

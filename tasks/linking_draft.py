@@ -18,7 +18,7 @@ from db.models import Feed, Goal, Source, User
 from db.names import feed_name
 from db.names_of_feeds import Named
 from db.states import FeedState
-from tasks import declare, fit, fortnight, identity, jobs, linking
+from tasks import connecting, declare, fit, fortnight, identity, linking
 from tasks.beeminder import Access
 from tasks.declare_people import Fresh
 from tasks.declared import DeclaredFeed
@@ -93,7 +93,7 @@ def make(rt: Runtime, held: Held) -> dict[str, Any]:
 
 def _params(rt: Runtime, source: Source, draft: DeclaredFeed) -> MetricParams:
     feed = Feed(goal_id=0, source_id=0, metric=draft.metric, params=draft.params)
-    return jobs.metric_of(jobs.provider_of(rt, source), feed)[1]
+    return connecting.metric_of(connecting.provider_of(rt, source), feed)[1]
 
 
 def _check(
@@ -108,7 +108,7 @@ def _check(
     """Refuse what would count twice, or as something else."""
     row = _goal(session, user, seen)
     beside = [] if row is None else _running(session, row)
-    provider = jobs.provider_of(rt, source)
+    provider = connecting.provider_of(rt, source)
     digest = _digest(rt, source, seen, draft.metric, params)
     for feed, other in beside:
         if feed.label == draft.label:
@@ -121,7 +121,7 @@ def _check(
                 f"({feed.metric}) already: unlink that first, or give this one a label of its own"
             )
             raise NotLinkedError(message)
-        _, its = jobs.metric_of(jobs.provider_of(rt, other), feed)
+        _, its = connecting.metric_of(connecting.provider_of(rt, other), feed)
         if digest == _digest(rt, other, seen, feed.metric, its):
             message = (
                 f"{feed_name(user.username, seen.slug, feed.label)} counts the same already: the "
@@ -144,11 +144,11 @@ def _check(
 def _digest(
     rt: Runtime, source: Source, seen: clients.Goal, metric: str, params: MetricParams
 ) -> str:
-    provider = jobs.provider_of(rt, source)
+    provider = connecting.provider_of(rt, source)
     return identity.digest(
         goal_id=seen.id,
         provider=provider.name,
-        account=jobs.settings_of(rt, provider, source).account(),
+        account=connecting.settings_of(rt, provider, source).account(),
         metric=metric,
         counting=params.counting(),
     )

@@ -1,7 +1,7 @@
 """Reaching a source as it is stored now, to see whether its credentials work and what is there."""
 
 from db.models import Source
-from tasks import jobs
+from tasks import connecting
 from tasks.providers import Authenticate, Connection, Provider, Tokens
 from tasks.runtime import Runtime
 from tasks.tokens import SourceTokens
@@ -41,11 +41,11 @@ def reach(rt: Runtime, source: Source) -> tuple[Provider, Connection]:
         )
         return lent[0]
 
-    provider = jobs.provider_of(rt, source)
-    settings = jobs.settings_of(rt, provider, source)
+    provider = connecting.provider_of(rt, source)
+    settings = connecting.settings_of(rt, provider, source)
     by_code = provider.code_flow is not None and provider.code_flow.offered(settings)
-    remedy = jobs.login_remedy(provider, settings, source)
-    connection = provider.connect(jobs.link_to(rt, source, settings, lend=lend))
+    remedy = connecting.login_remedy(provider, settings, source)
+    connection = provider.connect(connecting.link_to(rt, source, settings, lend=lend))
     if lent:
         lent[0].access()
     return provider, connection

@@ -15,7 +15,7 @@ from db import recording
 from db.outbox import Action, Judged
 from db.recording import SeenDay
 from db.stored import StoredPoint
-from tasks import adopt, bounds, corrections, days, decide, jobs, memory
+from tasks import adopt, bounds, connecting, corrections, days, decide, jobs, memory
 from tasks.beeminder import WHERE, Access
 from tasks.corrections import Wanted
 from tasks.days import Window
@@ -76,7 +76,7 @@ def prepare(
     A feed that was never looked at is looked at first (`tasks.adopt`). Raises `Permanent` for
     settings that don't fit, the tree of `clients.errors`, and `DeferredError`.
     """
-    metric, params = jobs.metric_of(jobs.provider_of(rt, batch.source), job.feed)
+    metric, params = connecting.metric_of(connecting.provider_of(rt, batch.source), job.feed)
     rules = jobs.rules_of(rt, batch, job, metric, params)
     new = adopt.needed(job.feed, rules)
     with rt.ledger.read() as session:
@@ -160,7 +160,7 @@ def ask(rt: Runtime, batch: Batch, questions: Sequence[Question]) -> dict[int, A
     requests = [question.request for question in questions if question.request.days]
     if not requests:
         return {}
-    return jobs.connect(rt, batch.source).read(requests)
+    return connecting.connect(rt, batch.source).read(requests)
 
 
 def where(batch: Batch) -> str:
@@ -175,7 +175,7 @@ def whose(error: ClientError | DeferredError, batch: Batch, job: Job) -> str:
     """
     if isinstance(error, jobs.UnfitGoalError):
         return f"goal {job.goal.slug}"
-    return where(batch) if isinstance(error, jobs.BadSettingsError) else WHERE
+    return where(batch) if isinstance(error, connecting.BadSettingsError) else WHERE
 
 
 def settle(rt: Runtime, question: Question, answer: Answer) -> Outcome:

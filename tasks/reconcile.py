@@ -20,6 +20,7 @@ from db.reconciling import Subject
 from db.states import DatapointState, Lane
 from tasks import (
     comparison,
+    connecting,
     days,
     deaths,
     facts,
@@ -207,7 +208,7 @@ def _spans(subject: Subject, user: User, goal: Goal) -> dict[tuple[int, str], Sp
     try:
         tz = days.zone(user.timezone or "UTC")
     except days.UnknownZoneError as error:
-        raise jobs.BadSettingsError(str(error)) from None
+        raise connecting.BadSettingsError(str(error)) from None
     spans = {
         (day.feed_id, day.daystamp): Span(day.starts_at, day.ends_at, day.pinned)
         for day in subject.days

@@ -11,7 +11,7 @@ from clients.errors import AuthFailed, ClientError, Transient
 from db import sources
 from db.models import Source
 from db.states import Lane
-from tasks import gates, jobs, renewals
+from tasks import connecting, gates, renewals
 from tasks.gates import DeferredError
 from tasks.providers import Authenticate
 from tasks.runtime import Runtime
@@ -112,7 +112,7 @@ def _tokens(rt: Runtime, source: Source) -> SourceTokens | None:
         made.append(new)
         return made[-1]
 
-    provider = jobs.provider_of(rt, source)
-    settings = jobs.settings_of(rt, provider, source)
-    provider.connect(jobs.link_to(rt, source, settings, lend=tokens))
+    provider = connecting.provider_of(rt, source)
+    settings = connecting.settings_of(rt, provider, source)
+    provider.connect(connecting.link_to(rt, source, settings, lend=tokens))
     return made[0] if made else None

@@ -16,7 +16,7 @@ from db.models import Source
 from db.runs import Held
 from db.runs_found import Found
 from db.states import Lane
-from tasks import gates, jobs
+from tasks import connecting, gates
 from tasks.gates import DeferredError
 from tasks.live.loop import Desk
 from tasks.live.source import LiveSource
@@ -56,7 +56,7 @@ def discover(rt: Runtime) -> int:
 
 
 def _look(rt: Runtime, source: Source, places: Sequence[Place]) -> int:
-    reader = jobs.connect(rt, source)
+    reader = connecting.connect(rt, source)
     if not isinstance(reader, Reader):
         return 0
     found = []

@@ -7,7 +7,7 @@ from db import pauses, sources
 from db.models import Source
 from db.sources import SessionTokens
 from db.states import Lane
-from tasks import gates, jobs
+from tasks import connecting, gates
 from tasks.providers import Authenticate, CodeFlow, SourceSettings, Tokens
 from tasks.runtime import Runtime
 
@@ -25,7 +25,7 @@ class NotLinkableError(Permanent):
 def address(rt: Runtime, source_id: int, *, redirect_uri: str, state: str) -> str:
     """Where the owner of a source is sent to let us read it.
 
-    Raises `NotLinkableError`, and what `jobs.settings_of` raises.
+    Raises `NotLinkableError`, and what `connecting.settings_of` raises.
     """
     source = _source(rt, source_id)
     flow, settings = _flow(rt, source)
@@ -39,7 +39,7 @@ def finish(rt: Runtime, source_id: int, *, code: str, redirect_uri: str) -> int:
     """
     source = _source(rt, source_id)
     flow, settings = _flow(rt, source)
-    link = jobs.link_to(rt, source, settings, lend=_no_tokens)
+    link = connecting.link_to(rt, source, settings, lend=_no_tokens)
     asked_at = rt.clock.now()
     with gates.errand(Lane.URGENT):
         grant = flow.exchange(link, code=code, redirect_uri=redirect_uri)
@@ -68,8 +68,8 @@ def _no_tokens(_authenticate: Authenticate) -> Tokens:
 
 
 def _flow(rt: Runtime, source: Source) -> tuple[CodeFlow, SourceSettings]:
-    provider = jobs.provider_of(rt, source)
-    settings = jobs.settings_of(rt, provider, source)
+    provider = connecting.provider_of(rt, source)
+    settings = connecting.settings_of(rt, provider, source)
     if provider.code_flow is None or not provider.code_flow.offered(settings):
         message = (
             f"source {source.name} is not linked in the browser: its file names a key or login"

@@ -9,7 +9,7 @@ from db import sources
 from db.models import Source
 from db.runs import Held
 from db.states import Lane
-from tasks import gates, jobs
+from tasks import connecting, gates
 from tasks.metrics.rime_reader import Reader
 from tasks.metrics.rime_settings import Settings
 from tasks.runtime import Runtime
@@ -20,12 +20,12 @@ class LiveSource:
 
     def __init__(self, rt: Runtime, source: Source) -> None:
         self._rt = rt
-        provider = jobs.provider_of(rt, source)
-        settings = jobs.settings_of(rt, provider, source)
-        reader = jobs.connect(rt, source)
+        provider = connecting.provider_of(rt, source)
+        settings = connecting.settings_of(rt, provider, source)
+        reader = connecting.connect(rt, source)
         if not isinstance(settings, Settings) or not isinstance(reader, Reader):
             message = f"runs of source {source.name} can't be followed: it is no source of RIME"
-            raise jobs.BadSettingsError(message)
+            raise connecting.BadSettingsError(message)
         self._settings = settings
         self._client = reader.client
         self._id = source.id or 0

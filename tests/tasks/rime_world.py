@@ -12,7 +12,7 @@ from starlette.routing import Mount
 from db.models import Feed, Goal, Source
 from simulators.rime import Rime
 from simulators.server import LocalServer
-from tasks import days, jobs
+from tasks import connecting, days
 from tasks.metrics.rime import PROVIDER
 from tasks.providers import Answer, Connection, Link, Request
 from tests.world import World
@@ -148,7 +148,7 @@ class RimeWorld:
 
     def connection(self, source: int) -> Connection:
         """What a worker reads it with."""
-        return jobs.connect(self.world.runtime(), self.row(source))
+        return connecting.connect(self.world.runtime(), self.row(source))
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ from db import sources
 from db.models import Feed, Source
 from db.sources import SessionTokens
 from db.states import FeedState, SourceState
-from tasks import jobs, source_links
+from tasks import connecting, source_links
 from tasks.metrics import bemserver
 from tasks.providers import NOT_LINKED, Authenticate, Connection, Grant, Link, SourceSettings
 from tasks.runtime import Runtime
@@ -179,4 +179,4 @@ def test_where_the_owner_is_sent(world: World) -> None:
 
 def test_the_place_to_link_is_the_sources_own(world: World) -> None:
     """Its provider and its name, as the receiver serves them."""
-    assert jobs.linked_at(bemserver.PROVIDER, source_of(world)) == "/bemserver/connect/plant"
+    assert connecting.linked_at(bemserver.PROVIDER, source_of(world)) == "/bemserver/connect/plant"

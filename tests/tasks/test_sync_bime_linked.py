@@ -9,7 +9,7 @@ from db import sources
 from db.metadata import METADATA
 from db.models import Feed, Source
 from db.sources import SessionTokens
-from tasks import jobs
+from tasks import connecting
 from tests.tasks.bimed import Bimed
 from tests.tasks.scenes import TODAY
 from tests.world import NOON
@@ -42,13 +42,13 @@ def link(house):
     world, rt = house.world, house.world.runtime()
     with world.reading() as session:
         source = session.get_one(Source, house.source_id)
-    provider = jobs.provider_of(rt, source)
-    settings = jobs.settings_of(rt, provider, source)
-    assert jobs.login_remedy(provider, settings, source).count("/bime/connect/boards") == 1
+    provider = connecting.provider_of(rt, source)
+    settings = connecting.settings_of(rt, provider, source)
+    assert connecting.login_remedy(provider, settings, source).count("/bime/connect/boards") == 1
     where = provider.code_flow.address(settings, redirect_uri=REDIRECT, state="s")
     answer = httpx.get(where, trust_env=False)
     code = parse_qs(urlsplit(answer.headers["location"]).query)["code"][0]
-    made = jobs.link_to(rt, source, settings, lend=lambda _authenticate: None)
+    made = connecting.link_to(rt, source, settings, lend=lambda _authenticate: None)
     grant = provider.code_flow.exchange(made, code=code, redirect_uri=REDIRECT)
     with world.ledger.write() as session:
         version = sources.version(session, house.source_id)

@@ -10,7 +10,7 @@ from clients.errors import AuthFailed, ClientError
 from db import sources
 from db.models import Source
 from simulators.faults import Fault
-from tasks import jobs
+from tasks import connecting
 from tasks.gates import DeferredError
 from tasks.metrics.bemserver import Reader
 from tasks.runtime import Runtime
@@ -33,7 +33,7 @@ class Patient(ManualClock):
 def tokens_of(world: World, rt: Runtime) -> SourceTokens:
     """The tokens that a connection of this runtime uses."""
     (source,) = all_rows(world, Source)
-    reader = jobs.connect(rt, source)
+    reader = connecting.connect(rt, source)
     assert isinstance(reader, Reader)
     found = reader.client._tokens
     assert isinstance(found, SourceTokens)

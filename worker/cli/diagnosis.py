@@ -14,7 +14,7 @@ from db.models import Feed, Goal, Source, User
 from db.names import feed_name
 from db.states import UserState
 from db.vault import VaultError
-from tasks import advice, days, jobs, key_ends, reaching
+from tasks import advice, connecting, days, key_ends, reaching
 from tasks.beeminder import Access
 from tasks.gates import DeferredError
 from tasks.providers import Connection, Request
@@ -97,13 +97,13 @@ def _read(
     """Ask for the current UTC day of every feed: who got no answer, and why."""
     now = rt.clock.now()
     today = days.window(datetime.fromtimestamp(now, UTC).date(), days.zone("UTC"), 0)
-    provider = jobs.provider_of(rt, source)
+    provider = connecting.provider_of(rt, source)
     names, requests = {}, []
     refused: list[tuple[str, ClientError | ClosedError]] = []
     for name, feed in feeds:
         try:
-            metric, params = jobs.metric_of(provider, feed)
-        except jobs.BadSettingsError as error:
+            metric, params = connecting.metric_of(provider, feed)
+        except connecting.BadSettingsError as error:
             refused.append((name, error))
             continue
         key = feed.id or 0
@@ -151,7 +151,7 @@ def failed(what: str, exc: Exception, remedy: str) -> Case:
         return _not_asked(what, exc)
     if isinstance(exc, AuthFailed):  # one whose login is kept says itself what to do
         remedy = "" if advice.COMMAND in str(exc) else LOGIN_REMEDY
-    if isinstance(exc, VaultError | jobs.BadSettingsError):
+    if isinstance(exc, VaultError | connecting.BadSettingsError):
         remedy = ""  # they say themselves what to do
     return Case(what, bad=True, text=str(exc), remedy=remedy)
 

@@ -9,7 +9,7 @@ from clients.errors import NotFound
 from db.models import Source
 from db.models_notebook import Validator
 from simulators.faults import Fault
-from tasks import days, jobs
+from tasks import connecting, days
 from tasks.metrics.bemserver import Params
 from tasks.metrics.bemserver_names import ID_FOR_SECONDS, NAME_FOR_SECONDS
 from tasks.providers import Answer, Request
@@ -39,7 +39,7 @@ def ask(
         for key, feed in enumerate(feeds)
     ]
     (stored,) = all_rows(world, Source)
-    answers = jobs.connect(rt, source or stored).read(requests)
+    answers = connecting.connect(rt, source or stored).read(requests)
     return [answers[request.key] for request in requests]
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from clients.errors import NotFound
 from db.models import Source
-from tasks import days, jobs
+from tasks import connecting, days
 from tasks.metrics.bemserver import Params
 from tasks.providers import Answer, Looks, Request
 from tests.tasks.scenes import all_rows
@@ -27,7 +27,7 @@ def ask(world: World, *, deadline: int = 0, now: float = NOON, **params: object)
         now=now,
     )
     (source,) = all_rows(world, Source)
-    return jobs.connect(world.runtime(), source).read([request])[1]
+    return connecting.connect(world.runtime(), source).read([request])[1]
 
 
 def values(answer: Answer) -> list[float | None]:
@@ -83,7 +83,7 @@ def test_days_may_come_in_any_order(world: World, deadline: int) -> None:
     params = Params(timeseries=world.series)
     (source,) = all_rows(world, Source)
     request = Request(key=1, metric="timeseries_aggregate", params=params, days=asked, now=NOON)
-    answer = jobs.connect(world.runtime(), source).read([request])[1]
+    answer = connecting.connect(world.runtime(), source).read([request])[1]
     assert values(answer) == [2.5, 7.0]
 
 
@@ -131,7 +131,7 @@ def test_a_look_shows_one_page_and_says_how_many_more(world: World) -> None:
     for number in range(120):
         world.bemserver.state.add_series(f"Meter {number:03}", campaign="Home", unit="kWh")
     (source,) = all_rows(world, Source)
-    connection = jobs.connect(world.runtime(), source)
+    connection = connecting.connect(world.runtime(), source)
     assert isinstance(connection, Looks)
 
     found = connection.look()
