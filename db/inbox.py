@@ -4,13 +4,34 @@
 (tying them to the feeds they ask for) and `db.events` (those that no feed answers).
 """
 
+import base64
+import itertools
+import json
 import secrets
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, ScalarSelect, bindparam, insert, select, update
+from sqlalchemy import (
+    JSON,
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Float,
+    Insert,
+    ScalarSelect,
+    Text,
+    bindparam,
+    cast,
+    column,
+    func,
+    insert,
+    literal,
+    select,
+    text,
+    update,
+)
 from sqlmodel import Session, col
 
 from db import endings, engine, waits
@@ -21,13 +42,19 @@ from db.waits import Wait
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford: no i, l, o, u to misread
 ID_LENGTH = 26
+_OURS = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", ALPHABET.encode())
+OPTIONAL = ("user_id", "goal_id", "replay_of", "request_id")
+GIVEN = ("id", "kind", "payload", *OPTIONAL)
+"""What a callback brings to its row, beside the time."""
 ENDED = (EventState.DONE, EventState.FAILED, EventState.DEAD)
 
 
 def new_id(now: float, *, random_bits: Callable[[int], int] = secrets.randbits) -> str:
     """26 characters that sort by time (48 bits of milliseconds, 80 random bits)."""
     number = (int(now * 1000) << 80) | random_bits(80)
-    return "".join(ALPHABET[(number >> shift) & 31] for shift in range(125, -5, -5))
+    # 160 bits are 32 characters without padding; those of ours are the last.
+    letters = base64.b32encode(number.to_bytes(20, "big"))[-ID_LENGTH:]
+    return letters.translate(_OURS).decode()
 
 
 def earliest_id(at: float) -> str:
@@ -88,8 +115,33 @@ class Outcome:
         return None if message is None else str(message)
 
 
+def _storing(read: Callable[[BindParameter[str]], Sequence[ColumnElement[Any]]]) -> Insert:
+    at = bindparam("at", type_=Float)
+    given = read(bindparam("rows", type_=Text))
+    return insert(Event).from_select(
+        [*GIVEN, "state", "received_at", "due_at"],
+        select(*given, literal(EventState.RECEIVED.value), at, at),
+    )
+
+
+def _of_recordset(rows: BindParameter[str]) -> Sequence[ColumnElement[Any]]:
+    types = Event.__table__.c  # type: ignore[attr-defined] # set by SQLModel
+    columns = (column(name, types[name].type) for name in GIVEN)
+    table = func.json_to_recordset(cast(rows, JSON)).table_valued(*columns)
+    found = table.render_derived(name="given", with_types=True)
+    return [found.c[name] for name in GIVEN]
+
+
+def _of_each(rows: BindParameter[str]) -> Sequence[ColumnElement[Any]]:
+    found = func.json_each(rows).table_valued("value", name="given")
+    return [func.json_extract(found.c.value, text(f"'$.{name}'")) for name in GIVEN]
+
+
 # Named once: to make a statement costs more than to ask with it, and each callback asks these.
-_STORING = insert(Event)
+_STORING = {
+    "postgresql": _storing(_of_recordset),
+    "sqlite": _storing(_of_each),
+}
 _STANDING = OneOrMany(
     lambda among: select(
         col(Event.id), col(Event.state), col(Event.datapoints), col(Event.error)
@@ -122,25 +174,27 @@ _FINISHING = OneOrMany(
 
 
 def store(session: Session, events: Sequence[NewEvent]) -> None:
-    """Insert all of them in one statement; the caller commits before it answers anybody."""
-    session.connection().execute(
-        _STORING,
-        [
-            {
-                "id": new.id,
-                "kind": new.kind.value,
-                "payload": new.payload,
-                "user_id": new.user_id,
-                "goal_id": new.goal_id,
-                "replay_of": new.replay_of,
-                "request_id": new.request_id,
-                "state": EventState.RECEIVED.value,
-                "received_at": new.received_at,
-                "due_at": new.received_at,
-            }
-            for new in events
-        ],
-    )
+    """Insert all that came in at one time in one statement; the caller commits before it answers.
+
+    Their rows go to the database as one text of JSON: it is one message to a server and one to
+    answer, and one call of SQLite, where each call lets the threads change. Row by row, a busy
+    receiver's commit would wait for its turn at every one of them.
+    """
+    connection = session.connection()
+    storing = _STORING[connection.dialect.name]
+    for at, group in itertools.groupby(events, key=lambda new: new.received_at):
+        rows = [_row(new) for new in group]
+        connection.execute(storing, {"rows": json.dumps(rows), "at": at})
+
+
+def _row(new: NewEvent) -> dict[str, Any]:
+    row: dict[str, Any] = {"id": new.id, "kind": new.kind, "payload": new.payload}
+    # What is left out is NULL.
+    for name in OPTIONAL:
+        value = getattr(new, name)
+        if value is not None:
+            row[name] = value
+    return row
 
 
 def outcomes(session: Session, ids: Collection[str], now: float) -> dict[str, Outcome]:

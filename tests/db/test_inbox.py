@@ -1,8 +1,11 @@
 """The inbox: ids that sort by time, groups in one statement, and where each event stands."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import col
 
 from db import inbox
@@ -46,6 +49,70 @@ def test_a_group_is_stored_and_stands_as_received(ledger: Ledger) -> None:
         found = inbox.outcomes(session, [*ids, "unknown"], NOW)
         assert inbox.ended(session, ids) == set()
     assert found == dict.fromkeys(ids, inbox.Outcome(EventState.RECEIVED, 0, None))
+
+
+AWKWARD = "\u00e9\u4e2d\U0001f41d'\"\\\\{}%s:x$.id\u2028"
+
+
+@given(st.integers(0, 2**48 - 1), st.integers(0, 2**80 - 1))
+def test_an_id_says_all_its_bits(milliseconds: int, bits: int) -> None:
+    """What went into an id can be read from it."""
+    made = inbox.new_id(milliseconds / 1000, random_bits=lambda _n: bits)
+
+    assert inbox.number_of(made) == int(milliseconds / 1000 * 1000) << 80 | bits
+
+
+def test_what_was_stored_is_what_came(ledger: Ledger) -> None:
+    """Text in any script, numbers to the last bit, and nothing where nothing was."""
+    with ledger.write() as session:
+        session.add(User(id=2**31 - 1, username="u"))
+    hashes = {"token_hashes": ["a", "b"], AWKWARD: {"deep": [1.5, None, True, AWKWARD]}}
+    group = [
+        event(payload={"slug": AWKWARD}, request_id="r-1", received_at=NOW + 1 / 3),
+        event(kind=EventKind.DEAUTHORIZED, payload=hashes, received_at=NOW + 1 / 3),
+        event(payload={}, user_id=2**31 - 1, goal_id=7, replay_of=AWKWARD, received_at=0.1 + 0.2),
+    ]
+    with ledger.write() as session:
+        inbox.store(session, group)
+
+    with ledger.read() as session:
+        rows = {row.id: row for row in session.exec(select(Event)).scalars()}
+    for new in group:
+        row = rows[new.id]
+        assert {name: getattr(row, name) for name in inbox.GIVEN} == {
+            name: getattr(new, name) for name in inbox.GIVEN
+        }
+        assert row.received_at == row.due_at == new.received_at
+        assert (row.state, row.attempts, row.suspect, row.error) == ("received", 0, False, None)
+        assert (row.lease_owner, row.finished_at, row.datapoints) == (None, None, 0)
+
+
+def test_a_group_is_one_statement(ledger: Ledger) -> None:
+    """However many there are: a receiver's commits would wait for their turn at each."""
+    asked: list[str] = []
+
+    def note(*args: object) -> None:
+        asked.append(str(args[2]))
+
+    sqlalchemy_event.listen(ledger.engine, "before_cursor_execute", note)
+    with ledger.write() as session:
+        inbox.store(session, [event() for _ in range(500)])
+
+    assert [statement.split()[0] for statement in asked] == ["INSERT"]
+    with ledger.read() as session:
+        assert len(session.exec(select(Event)).all()) == 500
+
+
+def test_none_of_a_group_is_stored_with_one_that_is_there(ledger: Ledger) -> None:
+    """An id that is taken refuses all that came with it: nobody is told that it was stored."""
+    first, second = event(), event()
+    with ledger.write() as session:
+        inbox.store(session, [first])
+    with pytest.raises(IntegrityError), ledger.write() as session:
+        inbox.store(session, [second, first])
+
+    with ledger.read() as session:
+        assert set(inbox.outcomes(session, [first.id, second.id], NOW)) == {first.id}
 
 
 def test_an_end_is_final(ledger: Ledger) -> None:
