@@ -9,7 +9,7 @@ import traceback
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from webhooks import errors
+from webhooks import errors, request_ids
 
 log = structlog.get_logger(__name__)
 
@@ -31,8 +31,7 @@ class RequestIds:
             await self._app(scope, receive, send)
             return
         request_id = _given_id(scope) or b"%s-%x" % (self._prefix, next(self._count))
-        structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(request_id=request_id.decode())
+        request_ids.begin(request_id.decode())
         started = False
 
         async def send_with_id(message: Message) -> None:

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import cast
 
 import anyio
-import structlog
 from starlette.requests import Request
 
 from db.clock import Clock
 from db.engine import Ledger
 from db.vault import Vault
+from webhooks import request_ids
 from webhooks.config import ReceiverConfig
 from webhooks.door import Door
 from webhooks.holds import Holds
@@ -55,7 +55,7 @@ class Receiver:
             self.told(
                 Answered(
                     event_id=event_id,
-                    request_id=structlog.contextvars.get_contextvars().get("request_id", ""),
+                    request_id=request_ids.current() or "",
                     kind=kind,
                     outcome=outcome,
                     came_at=came_at,

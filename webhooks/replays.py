@@ -1,11 +1,11 @@
 """Replaying events from a page: new events, a deed for each, and the bells of their kinds."""
 
-import structlog
 from sqlmodel import Session
 
 from db import replaying
 from db.inbox import NewEvent
 from db.models import Event
+from webhooks import request_ids
 from webhooks.visits import Visit
 from webhooks.writer import BELLS
 
@@ -14,8 +14,7 @@ MOST = 200  # at a time: what they ask for is due at once
 
 def replay(visit: Visit, session: Session, rows: list[Event]) -> list[NewEvent]:
     """Have these tried again; the caller rings once it is committed."""
-    request_id = structlog.contextvars.get_contextvars().get("request_id")
-    new = replaying.replay(session, rows, visit.now, request_id=request_id)
+    new = replaying.replay(session, rows, visit.now, request_id=request_ids.current())
     for made in new:
         visit.did(session, "replay", f"event {made.replay_of}", user_id=made.user_id, made=made.id)
     return new

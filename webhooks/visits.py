@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-import structlog
 from sqlmodel import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import ImmutableMultiDict
@@ -17,7 +16,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from db import deeds
-from webhooks import bodies, errors, places, rendering, said, sessions
+from webhooks import bodies, errors, places, rendering, request_ids, said, sessions
 from webhooks.receiver import Receiver, receiver_of
 from webhooks.sessions import Viewer
 
@@ -113,7 +112,7 @@ class Visit:
             action=action,
             subject=subject,
             details=dict(details),
-            request_id=structlog.contextvars.get_contextvars().get("request_id"),
+            request_id=request_ids.current(),
         )
 
 

@@ -17,6 +17,7 @@ from db import engine, inbox
 from db.clock import Clock
 from db.engine import Ledger
 from db.states import EventKind, Lane
+from webhooks import request_ids
 from webhooks.metrics import Metrics
 from webhooks.ringer import Bell, Ringer
 from webhooks.solo import SoloThread
@@ -75,8 +76,7 @@ class Writer:
             message = "too many callbacks are waiting to be stored"
             raise NotStoredError(message)
         stored: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        request_id = structlog.contextvars.get_contextvars().get("request_id")
-        self._waiting.append(Waiting(kind, payload, user_id, request_id, stored))
+        self._waiting.append(Waiting(kind, payload, user_id, request_ids.current(), stored))
         self._some.set()
         return await stored
 
