@@ -13,9 +13,10 @@ from starlette.middleware import Middleware
 from db.clock import Clock
 from db.engine import Ledger
 from db.vault import Vault
-from webhooks import bodies, errors, feed_streams, routes, run_streams
+from webhooks import errors, feed_streams, routes, run_streams
 from webhooks.config import ReceiverConfig
 from webhooks.door import Door
+from webhooks.fast_lane import FastLane
 from webhooks.holds import Holds
 from webhooks.metrics import Metrics
 from webhooks.middleware import RequestIds
@@ -81,9 +82,8 @@ def create_app(
     )
     app = Starlette(
         routes=routes.ROUTES,
-        middleware=[Middleware(RequestIds)],
+        middleware=[Middleware(RequestIds), Middleware(FastLane, routes=routes.CALLBACKS)],
         exception_handlers={
-            bodies.TooLargeError: bodies.on_too_large,
             errors.AnswerError: errors.on_answer_error,
             HTTPException: errors.on_http_exception,
         },

@@ -7,8 +7,8 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from starlette.datastructures import ImmutableMultiDict
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from webhooks import errors
@@ -18,6 +18,8 @@ FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
 READ_SECONDS = 10.0
 MOST_FIELDS = 1000
+ARRIVED = "waggle.arrived"
+"""In the scope of a request, true: its body is there, so that no clock is needed to wait for it."""
 LINGER_BYTES = 1024 * 1024
 LINGER_SECONDS = 2.0
 
@@ -27,6 +29,10 @@ class TooLargeError(AnswerError):
 
     def __init__(self, limit: int) -> None:
         super().__init__(413, "too_large", f"the body is larger than {limit} bytes")
+
+    def response(self) -> Response:
+        """Said while the caller may still be sending."""
+        return TooLargeResponse(errors.envelope(self.code, self.message), status_code=self.status)
 
 
 class TooLargeResponse(JSONResponse):
@@ -53,31 +59,32 @@ class TooLargeResponse(JSONResponse):
         await send({"type": "http.response.body", "body": b""})
 
 
-async def on_too_large(_request: Request, error: Exception) -> JSONResponse:
-    """Answer a body that is too large."""
-    if not isinstance(error, TooLargeError):
-        raise error
-    return TooLargeResponse(errors.envelope(error.code, error.message), status_code=error.status)
-
-
 async def read(request: Request, *, limit: int) -> bytes:
     """The whole body; raises `TooLargeError` as soon as it is known to be larger than `limit`."""
-    declared = request.headers.get("content-length", "")
+    declared = _header(request, b"content-length")
     if declared.isdecimal() and int(declared) > limit:
         raise TooLargeError(limit)
-    body = bytearray()
+    if request.scope.get(ARRIVED):
+        return await _read(request, limit)
     try:
         async with asyncio.timeout(READ_SECONDS):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > limit:
-                    raise TooLargeError(limit)
+            return await _read(request, limit)
     except TimeoutError:
         message = f"the body did not arrive within {READ_SECONDS:g} s"
         raise AnswerError(408, "too_slow", message) from None
-    except ClientDisconnect:
-        message = "the connection ended before the body did"
-        raise AnswerError(400, "malformed", message) from None
+
+
+async def _read(request: Request, limit: int) -> bytes:
+    body = bytearray()
+    more = True
+    while more:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise malformed("the connection ended before the body did")
+        body += message.get("body", b"")
+        if len(body) > limit:
+            raise TooLargeError(limit)
+        more = message.get("more_body", False)
     return bytes(body)
 
 
@@ -146,12 +153,20 @@ def malformed(message: str, *, field: str | None = None) -> AnswerError:
     return AnswerError(400, "malformed", message, details={"field": field} if field else None)
 
 
+def _header(request: Request, name: bytes, default: str = "") -> str:
+    """The first header of this name; `request.headers` takes five times as long."""
+    for key, value in request.scope["headers"]:
+        if key == name:
+            return str(value, "latin-1")
+    return default
+
+
 def _content_type(request: Request, *, allowed: tuple[str, ...]) -> str | None:
-    declared = request.headers.get("content-type", "")
+    declared = _header(request, b"content-type")
     kind, _, parameters = declared.partition(";")
     kind = kind.strip().lower()
     charset = parameters.lower().replace(" ", "").replace('"', "")
-    encoded = request.headers.get("content-encoding", "identity").lower() != "identity"
+    encoded = _header(request, b"content-encoding", "identity").lower() != "identity"
     foreign = bool(kind) and kind not in allowed
     if foreign or encoded or ("charset=" in charset and "charset=utf-8" not in charset):
         message = f"send {' or '.join(allowed)}, in UTF-8 and not compressed"
@@ -167,6 +182,10 @@ def _text(body: bytes) -> str:
 
 
 def _pairs(text: str) -> list[tuple[str, str]]:
+    if "%" not in text and "+" not in text and text.count("&") < MOST_FIELDS:
+        # What `parse_qsl` comes to where nothing is quoted, in a quarter of its time.
+        parts = (part.partition("=") for part in text.split("&") if part)
+        return [(name, value) for name, _, value in parts]
     try:
         return parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
     except ValueError:

@@ -46,6 +46,10 @@ class AnswerError(Exception):
         self.details = details
         self.headers = dict(headers or {})
 
+    def response(self) -> Response | None:
+        """How it is answered, where that is not how all are (`render`)."""
+        return None
+
 
 class NotFoundError(AnswerError):
     """What an unknown path, a wrong secret and other people's things have in common."""
@@ -102,7 +106,7 @@ async def on_answer_error(request: Request, error: Exception) -> Response:
     """Answer what one of our own handlers refused."""
     if not isinstance(error, AnswerError):
         raise error
-    return render(request, error)
+    return error.response() or render(request, error)
 
 
 async def on_http_exception(request: Request, error: Exception) -> Response:
