@@ -8,13 +8,15 @@ or an answer that they do not take.
 import asyncio
 import json
 import secrets
+from typing import cast
 from weakref import WeakKeyDictionary
 
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-from webhooks import errors
+from webhooks import bodies, errors
+from webhooks.packets import HeadWithBody
 
 LARGEST_HEAD = 32 * 1024
 # Sizes of chunks, their extensions and trailers count as well; chunks may be of a single byte.
@@ -45,6 +47,9 @@ class BoundedProtocol(HttpToolsProtocol):
     _in_body = False
     _refused = False
     _running: RequestResponseCycle | None = None
+    _answer: HeadWithBody | None = None
+    _until: float | None = None  # when the patience ends with what we wait for
+    _looks_at = 0.0
     _patience: asyncio.TimerHandle | None = None
     _taking: asyncio.TimerHandle | None = None
 
@@ -60,6 +65,9 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
         self._expect_nothing()
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
         self._taken()
         self._hang_up()
         super().connection_lost(exc)
@@ -118,6 +126,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._running = cycle
+        self._answer = HeadWithBody(cycle)
+        cycle.transport = cast("asyncio.Transport", self._answer)
         super()._start_asgi_task(cycle, app)
 
     def on_body(self, body: bytes) -> None:
@@ -131,11 +141,14 @@ class BoundedProtocol(HttpToolsProtocol):
         self._framing_bytes = 0
         self._expect_nothing()
         super().on_message_complete()
+        self.scope[bodies.ARRIVED] = True  # type: ignore[literal-required]  # one of ours
         if self.cycle.response_complete:
             self._expect(HEAD_SECONDS)
 
     def on_response_complete(self) -> None:
         """Called when an answer has been handed to the connection."""
+        if self._answer is not None:
+            self._answer.flush()
         super().on_response_complete()
         if self.transport.is_closing():
             self._must_take()
@@ -159,15 +172,33 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _expect(self, seconds: float) -> None:
         """Wait for the caller, but not for longer."""
-        self._expect_nothing()
-        self._patience = self.loop.call_later(seconds, self._leave)
+        self._waited_for.pop(self, None)
         self._waited_for[self] = None
+        now = self.loop.time()
+        self._until = now + seconds
+        if self._patience is None or self._until < self._looks_at:
+            self._look_in(seconds, now)
 
     def _expect_nothing(self) -> None:
+        self._until = None
+        self._waited_for.pop(self, None)
+
+    def _look_in(self, seconds: float, now: float) -> None:
+        # Of four timers a request none would ever fire: one stays, and looks what has become of it.
         if self._patience is not None:
             self._patience.cancel()
-            self._patience = None
-        self._waited_for.pop(self, None)
+        self._looks_at = now + seconds
+        self._patience = self.loop.call_later(seconds, self._look)
+
+    def _look(self) -> None:
+        self._patience = None
+        now = self.loop.time()
+        if self._until is None:
+            return
+        if self._until > now:
+            self._look_in(self._until - now, now)
+        else:
+            self._leave()
 
     def _leave(self) -> None:
         self.transport.close()
