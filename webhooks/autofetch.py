@@ -4,6 +4,8 @@ So the request is stored, held until the data is on the goal, and only then answ
 https://api.beeminder.com/#autofetch-callback-url
 """
 
+import functools
+import logging
 import time
 from typing import Any
 
@@ -19,6 +21,7 @@ from webhooks.receiver import Receiver, receiver_of
 from webhooks.writer import NotStoredError
 
 log = structlog.get_logger(__name__)
+written = logging.getLogger(__name__)  # knows in no time what structlog throws away in the end
 
 KIND = EventKind.AUTOFETCH
 LONGEST_NAME = 100
@@ -49,8 +52,9 @@ async def autofetch(request: Request) -> Response:
     receiver.answered(KIND, said, event_id, came_at=came_at, stored_at=stored_at)
     # What went well is in the ledger; a line for each would cost more than its commit.
     notable = said in ("failed", "unknown") or (said == "late" and receiver.config.hold_seconds > 0)
-    tell = log.info if notable else log.debug
-    tell("callback.answered", kind=KIND.value, event_id=event_id, outcome=said)
+    level = logging.INFO if notable else logging.DEBUG
+    if written.isEnabledFor(level):
+        log.log(level, "callback.answered", kind=KIND.value, event_id=event_id, outcome=said)
     return response
 
 
@@ -71,14 +75,22 @@ def _answer(receiver: Receiver, outcome: Outcome | None) -> tuple[str, Response]
         return "unknown", JSONResponse(errors.envelope(UNKNOWN, _message(error)), status_code=404)
     wait = None if outcome is None else outcome.wait
     status = STOPPING_STATUS if receiver.holds.released else receiver.config.failed_status
+    if wait is None and error is None:
+        return "late", _late(status)
+    headers = errors.retry_after(0.0 if wait is None else wait.seconds)
     body: dict[str, Any] = {"status": "late"}
     if wait is None and error is not None:
         body = {
             "status": "failed",
             **errors.envelope(str(error.get("code", "failed")), _message(error)),
         }
-    headers = errors.retry_after(0.0 if wait is None else wait.seconds)
     return str(body["status"]), JSONResponse(body, status_code=status, headers=headers)
+
+
+@functools.cache  # two statuses; most callbacks of a busy hour are answered with it
+def _late(status: int) -> Response:
+    """Nothing is known of it but that it takes longer: always the same, and nobody changes it."""
+    return JSONResponse({"status": "late"}, status_code=status, headers=errors.retry_after())
 
 
 def _message(error: dict[str, Any]) -> str:
