@@ -134,6 +134,26 @@ def test_nobody_stays_by_dribbling(serve, monkeypatch, how):
         assert _ends(connection, dribble)
 
 
+def test_a_shorter_patience_counts_from_where_it_begins(serve, monkeypatch):
+    """The time for a body ends, although that for the head of its request would not."""
+    monkeypatch.setattr(protocol, "BODY_SECONDS", 0.3)
+    with _connect(serve()) as connection:
+        connection.sendall(BODY)
+
+        assert _ends(connection, b"x")
+
+
+def test_whoever_asks_again_in_time_stays(serve, monkeypatch):
+    """The patience begins anew with every answer, however long the connection is there."""
+    monkeypatch.setattr(protocol, "HEAD_SECONDS", 1.0)
+    until = time.monotonic() + 1.5
+    with _connect(serve()) as connection:
+        while time.monotonic() < until:
+            connection.sendall(GET)
+            assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
+        assert _rest(connection) == b""
+
+
 def test_a_slow_body_is_told_so_before_its_connection_ends():
     """Whoever reads the body gives up first, and has time to answer."""
     assert bodies.READ_SECONDS + bodies.LINGER_SECONDS < protocol.BODY_SECONDS
