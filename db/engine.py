@@ -94,6 +94,7 @@ class Ledger:
             self._writer = _postgresql(self.url, pool=pool)
             self._hasty = _without_waiting(self._writer)
             self._reader = _reader(self._writer)
+        self._single = self._writer.execution_options(**{BEGINS: None})
 
     @property
     def engine(self) -> Engine:
@@ -125,6 +126,15 @@ class Ledger:
                 session.flush()
             finally:
                 session.close()
+
+    @contextlib.contextmanager
+    def write_one(self) -> Iterator[Session]:
+        """A block of a single statement, which is a transaction by itself: durable, or undone.
+
+        It takes one round trip instead of three. A second statement would be a second transaction.
+        """
+        with self._turn, self._single.connect() as connection:
+            yield sessions.on(connection)
 
     @contextlib.contextmanager
     def read(self) -> Iterator[Session]:
@@ -244,7 +254,9 @@ def _sqlite(url: str, *, begin: str, synchronous: str = "FULL", query_only: bool
 
     @event.listens_for(engine, "begin")
     def emit_begin(connection: Connection) -> None:
-        _begin(connection, begin)
+        words = connection.get_execution_options().get(BEGINS, begin)
+        if words is not None:
+            _begin(connection, words)
 
     return engine
 

@@ -134,6 +134,6 @@ class Writer:
             )
             for waiting in group
         ]
-        with self._ledger.write() as session:
+        with self._ledger.write_one() as session:  # all came at one time, so it is one statement
             inbox.store(session, events)
         return [event.id for event in events]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from psycopg.errors import DiskFull, UniqueViolation
+from sqlalchemy import insert as sql_insert
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlmodel import col, select, update
@@ -68,6 +69,36 @@ def test_what_does_not_wait_for_the_disk_is_a_transaction_too(ledger: Ledger) ->
         session.add(User(username="bob"))
 
     assert names(ledger) == ["bob"]
+
+
+def test_a_single_statement_is_there_as_a_whole_or_not_at_all(ledger: Ledger) -> None:
+    """It needs no commit, and one row that is refused undoes all that came with it."""
+    add(ledger, "alice")
+    doubled = sql_insert(User).from_select(
+        ["username"], select(col(User.username) + "'s twin").where(col(User.username) != "bob")
+    )
+    with ledger.write_one() as session:
+        session.connection().execute(doubled)
+    with contextlib.closing(Ledger(ledger.url.render_as_string(hide_password=False))) as other:
+        assert names(other) == ["alice", "alice's twin"]
+    with pytest.raises(SQLAlchemyError), ledger.write_one() as session:
+        session.connection().execute(doubled)
+
+    assert names(ledger) == ["alice", "alice's twin"]
+
+
+def test_a_single_statement_waits_for_the_disk(ledger: Ledger) -> None:
+    """Also on a connection whose last commit did not."""
+    with ledger.write(durable=False) as session:
+        session.add(User(username="alice"))
+    asked = "PRAGMA synchronous" if ledger.is_sqlite else "SHOW synchronous_commit"
+    if not ledger.is_sqlite:  # the databases of tests wait for no disk
+        with ledger.write() as session:
+            session.connection().execute(text("SET synchronous_commit TO on"))
+    with ledger.write_one() as session:
+        assert session.connection().execute(text(asked)).scalar_one() == (
+            2 if ledger.is_sqlite else "on"
+        )
 
 
 def test_a_failed_block_leaves_nothing_behind(ledger: Ledger) -> None:
