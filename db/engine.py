@@ -1,5 +1,7 @@
 """One ledger, two ways in: `write` takes the write lock at once, `read` never takes it.
 
+`write_one` is for who writes by a single statement, which is a transaction without more words.
+
 SQLite: WAL, `synchronous=FULL`, and writes begin IMMEDIATE, so that a transaction which will
 write never fails half-way through an upgrade of its lock. Reads use connections of their own that
 begin DEFERRED and are `query_only`: an open read transaction that began IMMEDIATE would hold every
