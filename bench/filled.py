@@ -1,43 +1,68 @@
 """A ledger with hundreds of thousands of feeds that are not due, written in bulk.
 
-Twenty feeds a source and a goal, a hundred a person; each has a day and a datapoint that landed.
-None of them is called: they are only in the way.
+Twenty feeds a source and a goal, a hundred a person, a gate for each source and each person. Each
+feed has two days, each with a datapoint that landed and what was sent for it, and a callback that
+was answered; half of all that is of the last 24 hours. Nobody calls them: they are only in the way.
 """
 
-import itertools
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
-from sqlmodel import Session, SQLModel, col
+from sqlalchemy import JSON, Connection, String, func, insert, literal, select, update
+from sqlalchemy import cast as as_type
+from sqlalchemy.sql.elements import ColumnElement
+from sqlmodel import SQLModel, col
 
+from db import inbox
 from db.engine import Ledger
-from db.models import Feed, Goal, Source, User
-from db.models_points import Datapoint, Day
-from db.states import DatapointState, Lane
+from db.models import Cover, Event, Feed, Goal, Source, User
+from db.models_limits import Quota
+from db.models_points import Datapoint, Day, Sending
+from db.states import DatapointState, EventKind, EventState, Lane
 
-AT_ONCE = 10_000
 FIRST = 10_000_000  # ids above those that anybody declares
-OF_SOURCE, OF_PERSON = 20, 100
-DAY = 86400.0
+OF_SOURCE, OF_PERSON, DAYS = 20, 100, 2
+DAY = 86400
+VENDOR = "bemserver"
+STAMPS = ("20260101", "20260102")
+
+Row = dict[str, Any]
+Number = ColumnElement[int]
 
 
 def fill(ledger: Ledger, *, feeds: int, now: float) -> None:
     """Add so many feeds, due within the next day but not within the next hour."""
+    people, sources, days = -(-feeds // OF_PERSON), -(-feeds // OF_SOURCE), feeds * DAYS
+    made: tuple[tuple[type[SQLModel], int, Callable[[Number, float], Row]], ...] = (
+        (User, people, _user),
+        (Source, sources, _source),
+        (Quota, sources, _gate_of_source),
+        (Quota, people, _gate_of_person),
+        (Goal, sources, _goal),
+        (Feed, feeds, _feed),
+        (Day, days, _day),
+        (Datapoint, days, _point),
+        (Sending, days, _sending),
+        (Event, feeds, _event),
+        (Cover, feeds, _cover),
+    )
     with ledger.write() as session:
-        people = range(-(-feeds // OF_PERSON))
-        sources = range(-(-feeds // OF_SOURCE))
-        for table, rows in (
-            (User, (_user(number, now) for number in people)),
-            (Source, (_source(number, now) for number in sources)),
-            (Goal, (_goal(number, now) for number in sources)),
-            (Feed, (_feed(number, now) for number in range(feeds))),
-            (Day, (_day(number, now) for number in range(feeds))),
-            (Datapoint, (_point(number, now) for number in range(feeds))),
-        ):
-            _write(session, table, rows)
-        # PostgreSQL plans by what it knows of the tables, and autovacuum comes a minute later.
-        session.connection().exec_driver_sql("ANALYZE")
+        connection = session.connection()
+        if not ledger.is_sqlite:
+            connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+        for table, count, row in made:
+            _write(connection, table, count, row, now)
+    if not ledger.is_sqlite:
+        _vacuum(ledger)
+
+
+def _vacuum(ledger: Ledger) -> None:
+    """What autovacuum does some minutes after so much was written."""
+    with ledger.engine.connect() as connection:
+        connection.execution_options(isolation_level="AUTOCOMMIT")
+        connection.exec_driver_sql("SET statement_timeout = 0")
+        connection.exec_driver_sql("VACUUM ANALYZE")
+        connection.invalidate()  # nobody else waits without an end
 
 
 def fall_due(ledger: Ledger, *, feeds: int, now: float) -> None:
@@ -52,41 +77,80 @@ def fall_due(ledger: Ledger, *, feeds: int, now: float) -> None:
             connection.execute(update(Feed).where(some).values(due_at=now - 1.0))
 
 
-def _write(session: Session, table: type[SQLModel], rows: Iterator[dict[str, Any]]) -> None:
-    while some := list(itertools.islice(rows, AT_ONCE)):
-        session.connection().execute(insert(table), some)
+def _write(
+    connection: Connection,
+    table: type[SQLModel],
+    count: int,
+    row: Callable[[Number, float], Row],
+    now: float,
+) -> None:
+    """One statement: the database makes the rows from their numbers by itself."""
+    first = select(literal(0).label("number")).cte("numbers", recursive=True)
+    numbers = first.union_all(select(first.c.number + 1).where(first.c.number < count - 1))
+    values = {
+        name: value if isinstance(value, ColumnElement) else literal(value)
+        for name, value in row(numbers.c.number, now).items()
+    }
+    connection.execute(insert(table).from_select(list(values), select(*values.values())))
 
 
-def _user(number: int, now: float) -> dict[str, Any]:
+def _named(words: str, number: Number) -> ColumnElement[str]:
+    return literal(words).concat(as_type(number, String))
+
+
+def _ago(number: Number) -> ColumnElement[int]:
+    """Seconds, spread over two days."""
+    return number * 37 % (2 * DAY)
+
+
+def _user(number: Number, now: float) -> Row:
     return {
         "id": FIRST + number,
-        "username": f"filler{number}",
-        "beeminder_id": f"filler-{number}",
+        "username": _named("filler", number),
+        "beeminder_id": _named("filler-", number),
         "timezone": "UTC",
         "facts_at": now,
         "created_at": now,
     }
 
 
-def _source(number: int, now: float) -> dict[str, Any]:
+def _source(number: Number, now: float) -> Row:
+    settings = {"url": "http://127.0.0.1:9/api/v0", "email": "filler@example.org"}
     return {
         "id": FIRST + number,
         "user_id": FIRST + number * OF_SOURCE // OF_PERSON,
-        "name": f"plant{number}",
-        "provider": "bemserver",
-        "settings": {"url": "http://127.0.0.1:9/api/v0", "email": f"filler{number}@example.org"},
-        "quota_key": f"bemserver:filler-{number}",
+        "name": _named("plant", number),
+        "provider": VENDOR,
+        "settings": literal(settings, JSON),
+        "quota_key": _named(f"{VENDOR}:filler-", number),
         "created_at": now,
     }
 
 
-def _goal(number: int, now: float) -> dict[str, Any]:
+def _gate_of_source(number: Number, now: float) -> Row:
+    return {
+        "key": _named(f"{VENDOR}:filler-", number),
+        "vendor": VENDOR,
+        "title": "",
+        "next_free_at": now - 60.0,
+        "trail": literal([], JSON),
+    }
+
+
+def _gate_of_person(number: Number, now: float) -> Row:
+    return _gate_of_source(number, now) | {
+        "key": _named("beeminder:", FIRST + number),
+        "vendor": "beeminder",
+    }
+
+
+def _goal(number: Number, now: float) -> Row:
     return {
         "id": FIRST + number,
         "user_id": FIRST + number * OF_SOURCE // OF_PERSON,
-        "beeminder_id": f"filler-goal-{number}",
-        "slug": f"filler{number}",
-        "declared_slug": f"filler{number}",
+        "beeminder_id": _named("filler-goal-", number),
+        "slug": _named("filler", number),
+        "declared_slug": _named("filler", number),
         "kyoom": True,
         "aggday": "sum",
         "facts_at": now,
@@ -94,28 +158,28 @@ def _goal(number: int, now: float) -> dict[str, Any]:
     }
 
 
-def _feed(number: int, now: float) -> dict[str, Any]:
+def _feed(number: Number, now: float) -> Row:
     return {
         "id": FIRST + number,
         "goal_id": FIRST + number // OF_SOURCE,
         "source_id": FIRST + number // OF_SOURCE,
-        "label": f"series{number % OF_SOURCE}",
+        "label": _named("series", number % OF_SOURCE),
         "metric": "timeseries_aggregate",
-        "params": {"timeseries": number, "aggregation": "sum"},
-        "options": {},
-        "cursor": {},
+        "params": literal({"timeseries": 1, "aggregation": "sum"}, JSON),
+        "options": literal({}, JSON),
+        "cursor": literal({}, JSON),
         "lane": Lane.BULK.value,
-        "due_at": now + 3600.0 + number * 37 % int(DAY - 3600.0),
+        "due_at": now + 3600.0 + number * 37 % (DAY - 3600),
         "reconciled_at": now,
-        "last_synced_at": now - 60.0,
+        "last_synced_at": now - number * 37 % DAY,
         "created_at": now,
     }
 
 
-def _day(number: int, now: float) -> dict[str, Any]:
+def _day(number: Number, now: float) -> Row:
     return {
-        "feed_id": FIRST + number,
-        "daystamp": "20260101",
+        "feed_id": FIRST + number // DAYS,
+        "daystamp": _named(STAMPS[0][:-1], number % DAYS + 1),
         "starts_at": now - DAY,
         "ends_at": now,
         "value": 1.0,
@@ -123,16 +187,66 @@ def _day(number: int, now: float) -> dict[str, Any]:
     }
 
 
-def _point(number: int, now: float) -> dict[str, Any]:
+def _point(number: Number, now: float) -> Row:
     return {
         "id": FIRST + number,
-        "goal_id": FIRST + number // OF_SOURCE,
-        "feed_id": FIRST + number,
-        "requestid": f"wg-filler-{number}",
-        "daystamp": "20260101",
+        "goal_id": FIRST + number // (OF_SOURCE * DAYS),
+        "feed_id": FIRST + number // DAYS,
+        "requestid": _named("wg-filler-", number),
+        "daystamp": _named(STAMPS[0][:-1], number % DAYS + 1),
         "value": 1.0,
-        "state": DatapointState.LANDED.value,
+        "content_hash": _named("hash-", number),
+        "landed_hash": _named("hash-", number),
+        "sent_value": 1.0,
         "landed_value": 1.0,
-        "landed_at": now - DAY * 2,
-        "created_at": now,
+        "state": DatapointState.LANDED.value,
+        "beeminder_id": _named("point-", number),
+        "due_at": now - _ago(number),
+        "created_at": now - _ago(number),
+        "sent_at": now - _ago(number),
+        "landed_at": now - _ago(number),
     }
+
+
+def _sending(number: Number, now: float) -> Row:
+    return {
+        "datapoint_id": FIRST + number,
+        "epoch": 1,
+        "value": 1.0,
+        "sent_at": now - _ago(number),
+        "answered_at": now - _ago(number),
+        "status": "created",
+    }
+
+
+def _event(number: Number, now: float) -> Row:
+    return {
+        "id": _event_id(number, now),
+        "kind": EventKind.AUTOFETCH.value,
+        "user_id": FIRST + number // OF_PERSON,
+        "goal_id": FIRST + number // OF_SOURCE,
+        "payload": literal({}, JSON),
+        "state": EventState.DONE.value,
+        "epoch": 1,
+        "datapoints": 1,
+        "due_at": now - _ago(number),
+        "received_at": now - _ago(number),
+        "finished_at": now - _ago(number),
+    }
+
+
+def _cover(number: Number, now: float) -> Row:
+    return {
+        "event_id": _event_id(number, now),
+        "feed_id": FIRST + number,
+        "epoch": 1,
+        "written": 1,
+        "done": True,
+    }
+
+
+def _event_id(number: Number, now: float) -> ColumnElement[str]:
+    """Older than any that comes: two days before, and a number of nine digits."""
+    before = inbox.earliest_id(now - 2 * DAY)[:-9]
+    digits = as_type(10**8 + number, String)
+    return literal(before).concat(digits)
