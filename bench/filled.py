@@ -8,7 +8,7 @@ was answered; half of all that is of the last 24 hours. Nobody calls them: they 
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import JSON, Connection, String, func, insert, literal, select, update
+from sqlalchemy import JSON, Connection, String, case, func, insert, literal, select, update
 from sqlalchemy import cast as as_type
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import SQLModel, col
@@ -28,12 +28,14 @@ STAMPS = ("20260101", "20260102")
 
 Row = dict[str, Any]
 Number = ColumnElement[int]
+Ago = ColumnElement[float]
+Make = Callable[[Number, float, Ago], Row]
 
 
 def fill(ledger: Ledger, *, feeds: int, now: float) -> None:
     """Add so many feeds, due within the next day but not within the next hour."""
     people, sources, days = -(-feeds // OF_PERSON), -(-feeds // OF_SOURCE), feeds * DAYS
-    made: tuple[tuple[type[SQLModel], int, Callable[[Number, float], Row]], ...] = (
+    made: tuple[tuple[type[SQLModel], int, Make], ...] = (
         (User, people, _user),
         (Source, sources, _source),
         (Quota, sources, _gate_of_source),
@@ -81,15 +83,19 @@ def _write(
     connection: Connection,
     table: type[SQLModel],
     count: int,
-    row: Callable[[Number, float], Row],
+    row: Make,
     now: float,
 ) -> None:
-    """One statement: the database makes the rows from their numbers by itself."""
+    """One statement: the database makes the rows from their numbers by itself.
+
+    The first of them are two days old, and the last are of now.
+    """
     first = select(literal(0).label("number")).cte("numbers", recursive=True)
     numbers = first.union_all(select(first.c.number + 1).where(first.c.number < count - 1))
+    ago = literal(2.0 * DAY) - numbers.c.number * literal(2.0 * DAY / count)
     values = {
         name: value if isinstance(value, ColumnElement) else literal(value)
-        for name, value in row(numbers.c.number, now).items()
+        for name, value in row(numbers.c.number, now, ago).items()
     }
     connection.execute(insert(table).from_select(list(values), select(*values.values())))
 
@@ -98,12 +104,7 @@ def _named(words: str, number: Number) -> ColumnElement[str]:
     return literal(words).concat(as_type(number, String))
 
 
-def _ago(number: Number) -> ColumnElement[int]:
-    """Seconds, spread over two days."""
-    return number * 37 % (2 * DAY)
-
-
-def _user(number: Number, now: float) -> Row:
+def _user(number: Number, now: float, _ago: Ago) -> Row:
     return {
         "id": FIRST + number,
         "username": _named("filler", number),
@@ -114,7 +115,7 @@ def _user(number: Number, now: float) -> Row:
     }
 
 
-def _source(number: Number, now: float) -> Row:
+def _source(number: Number, now: float, _ago: Ago) -> Row:
     settings = {"url": "http://127.0.0.1:9/api/v0", "email": "filler@example.org"}
     return {
         "id": FIRST + number,
@@ -127,7 +128,7 @@ def _source(number: Number, now: float) -> Row:
     }
 
 
-def _gate_of_source(number: Number, now: float) -> Row:
+def _gate_of_source(number: Number, now: float, _ago: Ago) -> Row:
     return {
         "key": _named(f"{VENDOR}:filler-", number),
         "vendor": VENDOR,
@@ -137,14 +138,14 @@ def _gate_of_source(number: Number, now: float) -> Row:
     }
 
 
-def _gate_of_person(number: Number, now: float) -> Row:
-    return _gate_of_source(number, now) | {
+def _gate_of_person(number: Number, now: float, ago: Ago) -> Row:
+    return _gate_of_source(number, now, ago) | {
         "key": _named("beeminder:", FIRST + number),
         "vendor": "beeminder",
     }
 
 
-def _goal(number: Number, now: float) -> Row:
+def _goal(number: Number, now: float, _ago: Ago) -> Row:
     return {
         "id": FIRST + number,
         "user_id": FIRST + number * OF_SOURCE // OF_PERSON,
@@ -158,7 +159,7 @@ def _goal(number: Number, now: float) -> Row:
     }
 
 
-def _feed(number: Number, now: float) -> Row:
+def _feed(number: Number, now: float, _ago: Ago) -> Row:
     return {
         "id": FIRST + number,
         "goal_id": FIRST + number // OF_SOURCE,
@@ -176,7 +177,7 @@ def _feed(number: Number, now: float) -> Row:
     }
 
 
-def _day(number: Number, now: float) -> Row:
+def _day(number: Number, now: float, _ago: Ago) -> Row:
     return {
         "feed_id": FIRST + number // DAYS,
         "daystamp": _named(STAMPS[0][:-1], number % DAYS + 1),
@@ -187,7 +188,7 @@ def _day(number: Number, now: float) -> Row:
     }
 
 
-def _point(number: Number, now: float) -> Row:
+def _point(number: Number, now: float, ago: Ago) -> Row:
     return {
         "id": FIRST + number,
         "goal_id": FIRST + number // (OF_SOURCE * DAYS),
@@ -201,27 +202,27 @@ def _point(number: Number, now: float) -> Row:
         "landed_value": 1.0,
         "state": DatapointState.LANDED.value,
         "beeminder_id": _named("point-", number),
-        "due_at": now - _ago(number),
-        "created_at": now - _ago(number),
-        "sent_at": now - _ago(number),
-        "landed_at": now - _ago(number),
+        "due_at": now - ago,
+        "created_at": now - ago,
+        "sent_at": now - ago,
+        "landed_at": now - ago,
     }
 
 
-def _sending(number: Number, now: float) -> Row:
+def _sending(number: Number, now: float, ago: Ago) -> Row:
     return {
         "datapoint_id": FIRST + number,
         "epoch": 1,
         "value": 1.0,
-        "sent_at": now - _ago(number),
-        "answered_at": now - _ago(number),
+        "sent_at": now - ago,
+        "answered_at": now - ago,
         "status": "created",
     }
 
 
-def _event(number: Number, now: float) -> Row:
+def _event(number: Number, now: float, ago: Ago) -> Row:
     return {
-        "id": _event_id(number, now),
+        "id": _event_id(number, now, ago),
         "kind": EventKind.AUTOFETCH.value,
         "user_id": FIRST + number // OF_PERSON,
         "goal_id": FIRST + number // OF_SOURCE,
@@ -229,15 +230,15 @@ def _event(number: Number, now: float) -> Row:
         "state": EventState.DONE.value,
         "epoch": 1,
         "datapoints": 1,
-        "due_at": now - _ago(number),
-        "received_at": now - _ago(number),
-        "finished_at": now - _ago(number),
+        "due_at": now - ago,
+        "received_at": now - ago,
+        "finished_at": now - ago,
     }
 
 
-def _cover(number: Number, now: float) -> Row:
+def _cover(number: Number, now: float, ago: Ago) -> Row:
     return {
-        "event_id": _event_id(number, now),
+        "event_id": _event_id(number, now, ago),
         "feed_id": FIRST + number,
         "epoch": 1,
         "written": 1,
@@ -245,8 +246,10 @@ def _cover(number: Number, now: float) -> Row:
     }
 
 
-def _event_id(number: Number, now: float) -> ColumnElement[str]:
-    """Older than any that comes: two days before, and a number of nine digits."""
-    before = inbox.earliest_id(now - 2 * DAY)[:-9]
-    digits = as_type(10**8 + number, String)
-    return literal(before).concat(digits)
+def _event_id(number: Number, now: float, ago: Ago) -> ColumnElement[str]:
+    """Ids sort by time: the quarter of a day in which it came, and a number of nine digits."""
+    before = [
+        (ago <= seconds, inbox.earliest_id(now - seconds)[:-9])
+        for seconds in range(DAY // 4, 2 * DAY + 1, DAY // 4)
+    ]
+    return case(*before).concat(as_type(10**8 + number, String))
