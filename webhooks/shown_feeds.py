@@ -337,9 +337,9 @@ def _last_values(
 
 
 def _calls(session: Session, goal_ids: Collection[int]) -> dict[int, Call]:
-    newest = inbox.latest(
-        col(Event.goal_id), col(Goal.id), col(Event.kind) == EventKind.AUTOFETCH
-    ).correlate(Goal)
+    # The kind is no way to look for it: SQLite would go through all that there are of it.
+    fits = col(Event.kind).concat("") == EventKind.AUTOFETCH
+    newest = inbox.latest(col(Event.goal_id), col(Goal.id), fits).correlate(Goal)
     wanted = (
         select(col(Goal.id).label("goal_id"), newest.label("newest"))
         .where(col(Goal.id).in_(goal_ids))
