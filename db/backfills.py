@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, and_, case, exists, func, select, update
+from sqlalchemy import Select, and_, case, func, select, update
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
@@ -206,17 +206,16 @@ def cancel(session: Session, feed_ids: Collection[int], now: float) -> int:
 
 def _waiting(now: float, *, alone: bool) -> ColumnElement[bool]:
     """Feeds with a chunk to be done. Those that are due themselves are synced first."""
-    chunk = exists().where(
-        col(Backfill.feed_id) == col(Feed.id),
-        col(Backfill.state) == BackfillState.WORKING,
-        col(Backfill.due_at) <= now,
+    # Not the other way round: of all feeds few have one.
+    chunk = select(col(Backfill.feed_id)).where(
+        col(Backfill.state) == BackfillState.WORKING, col(Backfill.due_at) <= now
     )
     return and_(
         resting.running(),
         claiming.free(now),
         col(Feed.due_at) > now,
         claiming.clear(now, alone=alone),
-        chunk,
+        col(Feed.id).in_(chunk),
     )
 
 

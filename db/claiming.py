@@ -30,6 +30,7 @@ from db.states import DatapointState, Lane, Work
 # Workers ask all the time, and to make these statements costs more than to ask with them: each is
 # made once, and `now` is given when it is sent.
 NOW: Any = bindparam("now", type_=Float())
+LOOKED_AT = 10_000  # due feeds, to know of how many sources they are
 CROWDED_BATCH = 5  # feeds that are taken together while others wait for the same gate
 
 
@@ -208,7 +209,7 @@ def has_outbox(
     """Is there such a feed? `since`: one whose datapoints have waited since then."""
     given = {"now": now, "due_by": now if since is None else since}
     if session.connection().execute(_ANY_PENDING, given).first() is None:
-        return False  # the question below goes through all feeds
+        return False  # as nearly always
     return session.connection().execute(_any_outbox(alone=alone), given).first() is not None
 
 
@@ -230,8 +231,8 @@ def _any_outbox(*, alone: bool) -> Select[Any]:
 
 
 def _waiting(now: float, *, alone: bool, due_by: Any = None) -> ColumnElement[bool]:  # noqa: ANN401 -- a time or a place for one
-    to_push = exists().where(
-        col(Datapoint.feed_id) == col(Feed.id),
+    # Not the other way round: of all feeds few have any.
+    to_push = select(col(Datapoint.feed_id)).where(
         col(Datapoint.state) == DatapointState.PENDING,
         col(Datapoint.due_at) <= (now if due_by is None else due_by),
     )
@@ -240,7 +241,7 @@ def _waiting(now: float, *, alone: bool, due_by: Any = None) -> ColumnElement[bo
         free(now),
         col(Feed.due_at) > now,  # feeds that are due themselves push what waits when they sync
         col(Feed.restored).is_(False),  # only a sync looks first
-        to_push,
+        col(Feed.id).in_(to_push),
         clear(now, at_source=False, alone=alone),
     )
 
@@ -338,18 +339,22 @@ def _taken(session: Session, taking: Update, given: dict[str, Any]) -> list[Clai
 
 
 def due_sources(session: Session, lane: Lane, now: float, *, at_most: int) -> int:
-    """How many sources have feeds due in exactly this lane; counts no further than `at_most`."""
+    """How many sources have feeds due in exactly this lane; counts no further than `at_most`.
+
+    Of more than `LOOKED_AT` feeds it sees only those that are due longest.
+    """
     given = {"now": now, "at_most": at_most}
     return session.connection().execute(_due_sources(lane), given).scalar_one()
 
 
 @cache
 def _due_sources(lane: Lane) -> Select[int]:
-    distinct = (
+    first = (
         select(col(Feed.source_id))
         .where(due(NOW, lane), col(Feed.lane) == lane.value)
-        .distinct()
-        .limit(bindparam("at_most"))
+        .order_by(col(Feed.due_at))
+        .limit(LOOKED_AT)
         .subquery()
     )
+    distinct = select(first.c.source_id).distinct().limit(bindparam("at_most")).subquery()
     return select(func.count()).select_from(distinct)

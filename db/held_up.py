@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import String, and_, case, cast, func, literal, or_, select
+from sqlalchemy import String, and_, case, cast, func, literal, literal_column, or_, select
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
@@ -16,7 +16,7 @@ from db import breakers, quotas, resting
 from db.models import Event, Feed, Goal, Source, User
 from db.models_limits import Quota
 from db.names import feed_name, source_name
-from db.states import FeedState, Lane
+from db.states import Lane
 
 OURS = "waggle"  # the vendor of quotas that we set ourselves, which nobody has to know of
 AFTER_OPENING = 1.0  # seconds within which work that was put back comes again
@@ -70,7 +70,7 @@ def gates(session: Session, now: float, *, notable: bool = False) -> list[Gate]:
         slowed = or_(col(Quota.learned_interval) > 0.0, col(Quota.spread_until) > now)
         asked = asked.where(or_(_shut(now), slowed))
     rows = session.exec(asked.execution_options(populate_existing=True)).all()
-    sources, people = _sources(session, rows), _people(session)
+    sources, people = _sources(session, rows), _people(session, rows)
     waiting = _waiting(session, now) if any(_state(row, now) != "open" for row in rows) else {}
     accounts = {(row.vendor, row.title): row.key for row in rows if row.title and not row.endpoint}
     found = []
@@ -138,7 +138,7 @@ def broken(session: Session) -> list[tuple[str, breakers.Open]]:
 
 def dangerous(session: Session) -> tuple[list[str], list[str]]:
     """Names of feeds that run alone since their worker died, and of those that are set aside."""
-    aside = and_(col(Feed.state) == FeedState.FAILING, col(Feed.reason) == resting.SET_ASIDE)
+    aside = resting.aside()
     suspects: list[str] = []
     set_aside: list[str] = []
     for username, slug, label, given_up in session.connection().execute(
@@ -162,7 +162,9 @@ def deferred(session: Session, since: float) -> tuple[int, int]:
         session.connection()
         .execute(
             select(func.coalesce(func.sum(col(Event.deferrals)), 0), func.count()).where(
-                col(Event.received_at) > since, col(Event.deferrals) > 0
+                # Written out, as an index is of those that had to wait.
+                col(Event.received_at) > since,
+                col(Event.deferrals) > literal_column("0"),
             )
         )
         .one()
@@ -235,10 +237,15 @@ def _sources(session: Session, rows: Sequence[Quota]) -> dict[str, tuple[str, ..
     return {key: tuple(sorted(names)) for key, names in found.items()}
 
 
-def _people(session: Session) -> dict[str, str]:
+def _people(session: Session, rows: Sequence[Quota]) -> dict[str, str]:
     """The names of people as they are now, by the key of their gate at Beeminder."""
-    rows: Iterable[Any] = session.connection().execute(select(col(User.id), col(User.username)))
-    return {f"{quotas.BEEMINDER}:{user_id}": username for user_id, username in rows}
+    numbers = [row.key.removeprefix(f"{quotas.BEEMINDER}:") for row in rows]
+    people: Iterable[Any] = session.connection().execute(
+        select(col(User.id), col(User.username)).where(
+            col(User.id).in_([int(number) for number in numbers if number.isdecimal()])
+        )
+    )
+    return {f"{quotas.BEEMINDER}:{user_id}": username for user_id, username in people}
 
 
 def _together(names: Sequence[str]) -> str:

@@ -23,6 +23,8 @@ from db.metadata import (
 )
 
 UNTOLD = "(cleared_at IS NULL) = (told_at IS NULL)"
+RUNS = "state IN ('active', 'failing')"
+SUSPECT = {"where": "suspect IS true", "sqlite": "suspect IS 1"}
 
 
 class User(SQLModel, table=True):
@@ -59,7 +61,10 @@ class Source(SQLModel, table=True):
     """
 
     __tablename__ = "source"
-    __table_args__ = (UniqueConstraint("user_id", "name"),)
+    __table_args__ = (
+        UniqueConstraint("user_id", "name"),
+        index_where("ix_source_renew_tries", "renew_tries", where="renew_tries > 0"),
+    )
 
     id: int | None = Field(default=None, primary_key=True)
     user_id: int = Field(foreign_key="user.id", index=True)
@@ -98,6 +103,9 @@ class Goal(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("user_id", "slug"),
         UniqueConstraint("user_id", "beeminder_id", name="uq_goal_user_id_beeminder_id"),
+        index_where(
+            "ix_goal_datasource_due_at", "datasource_due_at", where="datasource_want IS NOT NULL"
+        ),
     )
 
     id: int | None = Field(default=None, primary_key=True)
@@ -150,6 +158,9 @@ class Feed(SQLModel, table=True):
         Index("ix_feed_source_id_due_at", "source_id", "due_at"),
         held_index("ix_feed_lease_owner"),
         Index("ix_feed_last_synced_at_state", "last_synced_at", "state"),
+        index_where("ix_feed_reconciled_at", "reconciled_at", "created_at", where=RUNS),
+        index_where("ix_feed_suspect", "suspect", "due_at", **SUSPECT),
+        index_where("ix_feed_set_aside", "reason", where="reason = 'set_aside'"),
     )
 
     id: int | None = Field(default=None, primary_key=True)
@@ -207,6 +218,7 @@ class Event(SQLModel, table=True):
         filled_index("ix_event_replay_of", "replay_of"),
         Index("ix_event_goal_id_id", "goal_id", "id"),
         held_index("ix_event_lease_owner"),
+        index_where("ix_event_deferred", "received_at", where="deferrals > 0"),
     )
 
     id: str = Field(primary_key=True)
@@ -290,6 +302,7 @@ class Notice(SQLModel, table=True):
         # Those of which a beginning or an end is still to be told.
         index_where("ix_notice_untold", "created_at", where=UNTOLD),
         index_where("ix_notice_open", "user_id", where="cleared_at IS NULL"),
+        index_where("ix_notice_open_kind", "kind", where="cleared_at IS NULL"),
     )
 
     id: int | None = Field(default=None, primary_key=True)

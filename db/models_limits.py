@@ -3,9 +3,10 @@
 Like `db.models`: instants are UTC seconds, and no annotation is postponed.
 """
 
+from sqlalchemy import Index
 from sqlmodel import Field, SQLModel
 
-from db.metadata import json_column
+from db.metadata import index_where, json_column
 
 
 class Quota(SQLModel, table=True):
@@ -23,6 +24,11 @@ class Quota(SQLModel, table=True):
     """
 
     __tablename__ = "quota"
+    __table_args__ = (
+        Index("ix_quota_next_free_at", "next_free_at"),
+        index_where("ix_quota_closed_until", "closed_until", where="closed_until > 0"),
+        index_where("ix_quota_unproven", "closed_until", where="closed_until > proven_at"),
+    )
 
     key: str = Field(primary_key=True)
     vendor: str = ""

@@ -110,7 +110,9 @@ def _first_of_each(session: Session, due: ColumnElement[bool]) -> Sequence[Row[*
 def _opened(session: Session, since: float) -> dict[str, float]:
     """When gates open or opened that were closed at some time after `since`, by key."""
     rows = session.connection().execute(
-        select(col(Quota.key), col(Quota.closed_until)).where(col(Quota.closed_until) > since)
+        select(col(Quota.key), col(Quota.closed_until)).where(
+            col(Quota.closed_until) > since, quotas.was_closed()
+        )
     )
     return {row.key: row.closed_until for row in rows}
 

@@ -8,7 +8,18 @@ the gate is half open: one request goes, and nobody else before it was answered.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import JSON, Float, Integer, and_, bindparam, case, literal, or_, update
+from sqlalchemy import (
+    JSON,
+    Float,
+    Integer,
+    and_,
+    bindparam,
+    case,
+    literal,
+    literal_column,
+    or_,
+    update,
+)
 from sqlalchemy.sql.dml import ReturningUpdate
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
@@ -183,6 +194,11 @@ def pass_less(session: Session, key: str) -> None:
     )
 
 
+def was_closed(gate: type[Quota] = Quota) -> ColumnElement[bool]:
+    """Was it ever closed? Said beside what is asked of its closing, as their index says it."""
+    return col(gate.closed_until) > literal_column("0")
+
+
 def is_proven() -> ColumnElement[bool]:
     """Has something been answered since the gate was closed last?"""
     return col(Quota.closed_until) <= col(Quota.proven_at)
@@ -268,8 +284,10 @@ def full(gate: type[Quota], now: float, ahead: ColumnElement[float]) -> ColumnEl
     one who goes first is wanted: it is full while somebody is on the way.
     """
     proven = col(gate.closed_until) <= col(gate.proven_at)
+    free_at = col(gate.next_free_at)
     return or_(
-        col(gate.closed_until) > now,
-        and_(~proven, col(gate.probe_until) > now),
-        and_(proven, col(gate.next_free_at) > now + col(gate.tolerance) + ahead),
+        # In the words of an index each: no `tolerance` is below 0.
+        and_(was_closed(gate), col(gate.closed_until) > now),
+        and_(was_closed(gate), ~proven, col(gate.probe_until) > now),
+        and_(proven, free_at > now + ahead, free_at > now + col(gate.tolerance) + ahead),
     )

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, and_, exists, func, select, update
+from sqlalchemy import Select, and_, exists, func, literal_column, or_, select, update
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
 from db import breakers, claiming, feeds, outbox, resting
 from db.feeds import Claim
-from db.models import Feed, Goal, User
+from db.models import RUNS, Feed, Goal, User
 from db.models_points import Datapoint, Day
 from db.states import DatapointState, FeedState, Work
 
@@ -102,7 +102,6 @@ def any_asked(session: Session, claims: Collection[Claim]) -> bool:
 
 
 def _overdue(now: float, *, alone: bool) -> ColumnElement[bool]:
-    late = (col(Feed.goal_id) % SPREAD_MINUTES) * 60.0
     return and_(
         resting.running(),
         col(Feed.last_synced_at).is_not(None),
@@ -110,12 +109,31 @@ def _overdue(now: float, *, alone: bool) -> ColumnElement[bool]:
         col(Feed.due_at) > now,  # a sync goes first
         col(Feed.restored).is_(False),  # what it differs from may be older than what is there
         claiming.clear(now, at_source=False, alone=alone),
-        _last() + late <= now - PERIOD,
+        _a_day_ago(now),
+    )
+
+
+def _a_day_ago(now: float) -> ColumnElement[bool]:
+    """Asked every second: in the words of the index of feeds that run, for either of its ends."""
+    before = now - PERIOD
+    runs: ColumnElement[bool] = literal_column(f"feed.{RUNS}")
+    return or_(
+        and_(runs, col(Feed.reconciled_at) <= before),
+        and_(
+            runs,
+            col(Feed.reconciled_at).is_(None),
+            col(Feed.created_at) <= before,
+            col(Feed.created_at) + _late() <= before,
+        ),
     )
 
 
 def _last() -> ColumnElement[float]:
     return func.coalesce(col(Feed.reconciled_at), col(Feed.created_at))
+
+
+def _late() -> Any:  # noqa: ANN401 -- a number of seconds
+    return (col(Feed.goal_id) % SPREAD_MINUTES) * 60.0
 
 
 def goals(session: Session) -> list[tuple[User, Goal]]:
@@ -245,7 +263,7 @@ def _content_hash(row: Datapoint, value: float) -> str:
 
 
 def compared(session: Session, feed_ids: Collection[int], at: float) -> None:
-    """These feeds count as compared at `at`: a day later they are due again."""
+    """These feeds count as compared at `at`, or some minutes later: after a day they are due."""
     session.connection().execute(
-        update(Feed).where(col(Feed.id).in_(feed_ids)).values(reconciled_at=at)
+        update(Feed).where(col(Feed.id).in_(feed_ids)).values(reconciled_at=_late() + at)
     )

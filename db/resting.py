@@ -8,7 +8,7 @@ A feed that killed its worker again and again is set aside (`db.deaths`): it is 
 unlike all others that fail it is not tried any more before a person says so.
 """
 
-from sqlalchemy import and_, func, or_
+from sqlalchemy import and_, func, literal_column, or_
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import col
 
@@ -41,6 +41,12 @@ def running() -> ColumnElement[bool]:
 def is_set_aside(state: str, reason: str | None) -> bool:
     """Was a feed in this state set aside, until a person says that it may run again?"""
     return state == FeedState.FAILING and reason == SET_ASIDE
+
+
+def aside() -> ColumnElement[bool]:
+    """The same as a condition on feeds, in the words of their index."""
+    reason: ColumnElement[str] = literal_column(f"'{SET_ASIDE}'")
+    return and_(col(Feed.state) == FeedState.FAILING, col(Feed.reason) == reason)
 
 
 def is_claimable(state: str, reason: str | None) -> bool:

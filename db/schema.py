@@ -16,7 +16,7 @@ from db.metadata import METADATA
 if TYPE_CHECKING:  # importing it costs every process 11 MB, and most find nothing to do
     from alembic.config import Config
 
-HEAD = "0008"
+HEAD = "0009"
 MIGRATIONS = Path(__file__).parent / "migrations"
 ADVISORY_LOCK = 0x776167676C65  # "waggle": two processes that migrate at once take turns
 

@@ -15,7 +15,7 @@ from db import held_up, inbox, overdue, quotas, resting, workers
 from db.models import Event, Feed, Source, User, Worker
 from db.models_limits import Breaker, Quota
 from db.models_points import Datapoint, Sending
-from db.states import DatapointState, EventState, FeedState, Lane, SourceState, UserState
+from db.states import DatapointState, EventState, Lane, SourceState, UserState
 
 DAY = 86400.0
 OPEN = (EventState.RECEIVED, EventState.WORKING)
@@ -144,7 +144,7 @@ def _inbox(session: Session, now: float) -> dict[str, int]:
 
 
 def _dangerous(session: Session) -> tuple[int, int]:
-    aside = and_(col(Feed.state) == FeedState.FAILING.value, col(Feed.reason) == resting.SET_ASIDE)
+    aside = resting.aside()
     suspect = and_(col(Feed.suspect).is_(True), resting.claimable())
     row = (
         session.connection()

@@ -7,7 +7,7 @@ died alone five times in a row; it is given up until a person says that it may b
 
 from typing import Any
 
-from sqlalchemy import case
+from sqlalchemy import case, literal_column
 from sqlalchemy.sql.elements import ColumnElement
 
 from db.deaths import MOST
@@ -17,7 +17,10 @@ GIVEN_UP = -1
 
 def open_to(tries: Any, *, alone: bool) -> ColumnElement[bool]:  # noqa: ANN401 -- a column, as `col` types it
     """Rows whose work may be tried: `alone` those at which a worker may have died."""
-    may: ColumnElement[bool] = (tries > 0) if alone else (tries == 0)
+    none: ColumnElement[int] = literal_column(
+        "0"
+    )  # written out: an index is of those that were tried
+    may: ColumnElement[bool] = (tries > none) if alone else (tries == none)
     return may
 
 

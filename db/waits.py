@@ -11,11 +11,11 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Float, Select, SQLColumnExpression, bindparam, select, true
+from sqlalchemy import Float, Select, SQLColumnExpression, and_, bindparam, select, true
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 
-from db import held_up
+from db import held_up, quotas
 from db.models import Cover, Event, Feed, Source, User
 from db.models_limits import Quota
 from db.states import EventState
@@ -120,7 +120,11 @@ def _of_open_events(asked: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]
 
 
 def _closed(now: float) -> ColumnElement[bool]:
-    return (col(Quota.closed_until) > now) & (col(Quota.vendor) != held_up.OURS)
+    return and_(
+        col(Quota.closed_until) > now,
+        quotas.was_closed(),
+        col(Quota.vendor) != held_up.OURS,
+    )
 
 
 def _latest(rows: Any, now: float) -> dict[Any, Wait]:  # noqa: ANN401 -- rows of `behind`

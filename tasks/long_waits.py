@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, exists, or_, select
+from sqlalchemy import Row, exists, select
 from sqlmodel import Session, col
 
 from db import notices, quotas, resting
@@ -24,7 +24,7 @@ MINUTE = 60
 # Named once: to make a statement costs more than to ask with it, and each sweep asks.
 _CLOSED = select(col(Quota.key), col(Quota.closed_at), col(Quota.closed_until)).where(
     col(Quota.closed_until) - col(Quota.closed_at) > LONG_SECONDS,
-    or_(col(Quota.closed_until) > bindparam("now"), ~quotas.is_proven()),
+    ~quotas.is_proven(),  # as is every gate that is closed
 )
 _TOLD = select(col(Notice.subject), col(Notice.message)).where(
     col(Notice.kind) == KIND, col(Notice.cleared_at).is_(None)
@@ -35,7 +35,7 @@ def tell(rt: Runtime) -> None:
     """Raise a notice for each source or person whose gate is closed for long; clear the others."""
     now = rt.clock.now()
     with rt.ledger.read() as session:
-        found, told = _waits(session, now), _told(session)
+        found, told = _waits(session), _told(session)
     if {subject: text for subject, (_, text) in found.items()} == told:
         return
     with rt.ledger.write() as session:
@@ -47,9 +47,9 @@ def tell(rt: Runtime) -> None:
             notices.clear(session, subject=subject, kind=KIND, now=now)
 
 
-def _waits(session: Session, now: float) -> dict[str, tuple[int, str]]:
+def _waits(session: Session) -> dict[str, tuple[int, str]]:
     """By subject: whom to tell, and what."""
-    gates = {row.key: _text(row.closed_at, row.closed_until) for row in _closed(session, now)}
+    gates = {row.key: _text(row.closed_at, row.closed_until) for row in _closed(session)}
     if not gates:
         return {}
     found = {
@@ -62,9 +62,9 @@ def _waits(session: Session, now: float) -> dict[str, tuple[int, str]]:
     }
 
 
-def _closed(session: Session, now: float) -> Sequence[Row[*tuple[Any, ...]]]:
+def _closed(session: Session) -> Sequence[Row[*tuple[Any, ...]]]:
     """Gates that are closed for long, or are not known to be open again."""
-    return session.connection().execute(_CLOSED, {"now": now}).all()
+    return session.connection().execute(_CLOSED).all()
 
 
 def _people(session: Session, keys: Collection[str]) -> list[tuple[str, int]]:

@@ -1,6 +1,7 @@
 """Whose turn it is to be reconciled, and that only what was compared is written."""
 
 import pytest
+from sqlmodel import select
 
 from db import deaths, reconciling
 from db.engine import Ledger
@@ -104,7 +105,8 @@ def test_a_day_later_it_is_due_again(ledger: Ledger, feed_ids: list[int]) -> Non
     assert claim(ledger, later) != []
 
 
-def test_goals_of_one_moment_do_not_fall_due_together(ledger: Ledger) -> None:
+@pytest.mark.parametrize("compared", [False, True])
+def test_goals_of_one_moment_do_not_fall_due_together(ledger: Ledger, *, compared: bool) -> None:
     """Linked and compared in the same second, they are spread over two hours."""
     with ledger.write() as session:
         user = User(username="alice")
@@ -121,10 +123,13 @@ def test_goals_of_one_moment_do_not_fall_due_together(ledger: Ledger) -> None:
                 metric="m",
                 due_at=NOW + 9 * DAY,
                 last_synced_at=NOW,
-                reconciled_at=NOW,
+                created_at=NOW,
             )
             for goal in goals
         )
+    if compared:
+        with ledger.write() as session:
+            reconciling.compared(session, session.exec(select(Feed.id)).all(), NOW)
     due = []
     for minute in range(0, 130, 10):
         due.append(0)

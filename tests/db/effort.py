@@ -1,0 +1,76 @@
+"""What a question goes through: rows of tables on PostgreSQL, steps of SQLite's machine."""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, event
+
+from db.engine import Ledger
+
+STEPS_AT_ONCE = 100
+Asked = tuple[str, Any]
+
+
+@contextlib.contextmanager
+def questions(ledger: Ledger) -> Iterator[list[Asked]]:
+    """What is asked of this ledger in the block: statements, and what is put into them."""
+    asked: list[Asked] = []
+    engines = {ledger.engine, ledger._reader} if ledger.is_sqlite else {ledger.engine}
+
+    def note(_connection: Any, _cursor: Any, statement: str, given: Any, *_rest: Any) -> None:
+        if "pg_notify" in statement:
+            return  # the receiver makes sure now and then that it hears what it listens for
+        if statement.lstrip().upper().startswith(("SELECT", "WITH", "INSERT", "UPDATE", "DELETE")):
+            asked.append((statement, given))
+
+    for engine in engines:
+        event.listen(engine, "before_cursor_execute", note)
+    try:
+        yield asked
+    finally:
+        for engine in engines:
+            event.remove(engine, "before_cursor_execute", note)
+
+
+def of(ledger: Ledger, asked: Sequence[Asked]) -> dict[str, int]:
+    """By statement, asked once more; nothing of what it writes stays."""
+    found = {}
+    for statement, given in asked:
+        with ledger.engine.connect() as connection:
+            count = _steps if ledger.is_sqlite else _rows
+            found[statement] = count(connection, statement, given)
+            connection.rollback()
+    return found
+
+
+def _rows(connection: Connection, statement: str, given: Any) -> int:
+    explained = connection.exec_driver_sql(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", given)
+    (plan,) = explained.scalar_one()
+    return _gone_through(plan["Plan"])
+
+
+def _gone_through(plan: dict[str, Any]) -> int:
+    """Rows of the tables, those that fit and those that did not."""
+    own = 0
+    if "Scan" in plan["Node Type"]:
+        left = plan.get("Rows Removed by Filter", 0) + plan.get("Rows Removed by Index Recheck", 0)
+        own = (plan["Actual Rows"] + left) * plan["Actual Loops"]
+    return own + sum(_gone_through(part) for part in plan.get("Plans", ()))
+
+
+def _steps(connection: Connection, statement: str, given: Any) -> int:
+    driver: Any = connection.connection.driver_connection
+    count = 0
+
+    def tick() -> int:
+        nonlocal count
+        count += STEPS_AT_ONCE
+        return 0
+
+    driver.set_progress_handler(tick, STEPS_AT_ONCE)
+    try:
+        connection.exec_driver_sql(statement, given).close()
+    finally:
+        driver.set_progress_handler(None, 0)
+    return count
