@@ -8,17 +8,19 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Executable, RowMapping, Select, and_, func, or_, select
+from sqlalchemy import Executable, RowMapping, Select, func, select
 from sqlmodel import Session, col
 
-from db import overdue, resting, runs_listed, waits
+from db import overdue, resting, runs_listed, sendings, waits
+from db.inbox import earliest_id
 from db.models import Event, Feed, Goal, Source, User
-from db.models_points import Datapoint
+from db.models_points import Datapoint, Sending
 from db.names import feed_name
 from db.states import DatapointState, EventState
 from db.waits import Wait
 
 DAY = 86400.0
+MOST_COUNTED = 50_000  # of a day: to count on would take longer than anybody waits
 WAITING = (DatapointState.PENDING, DatapointState.HELD)
 
 
@@ -92,40 +94,59 @@ def _next_sync(row: RowMapping, wait: Wait | None) -> str | None:
 
 
 def inbox(session: Session, now: float) -> dict[str, Any]:
-    """Events by state (those done: of the last 24 hours) and the age of the oldest due work."""
-    counted = _count(
+    """Events by state, and the age of the oldest due work in seconds.
+
+    Of those that are done the ones that came in the last 24 hours, at most `MOST_COUNTED`.
+    """
+    others = [state.value for state in EventState if state != EventState.DONE]
+    rows = _rows(
         session,
-        select(col(Event.state).label("state"), func.count().label("count"))
-        .where(or_(col(Event.state) != EventState.DONE, col(Event.finished_at) > now - DAY))
+        select(col(Event.state), func.count().label("count"))
+        .where(col(Event.state).in_(others))
         .group_by(col(Event.state)),
     )
-    found: dict[str, Any] = {state.value: counted.get(state, 0) for state in EventState}
-    return found | {"oldest_due_seconds": round(overdue.oldest(session, now), 3)}
+    done = (
+        select(col(Event.id))
+        .where(col(Event.state) == EventState.DONE, col(Event.id) >= earliest_id(now - DAY))
+        .limit(MOST_COUNTED)
+        .subquery()
+    )
+    found: dict[str, Any] = {state.value: 0 for state in EventState}
+    found |= {row["state"]: row["count"] for row in rows}
+    return found | {
+        EventState.DONE.value: _number(session, select(func.count()).select_from(done)),
+        "oldest_due_seconds": round(overdue.oldest(session, now), 3),
+    }
 
 
 def outbox(session: Session, now: float) -> dict[str, int]:
-    """Datapoints by state; those landed: of the last 24 hours."""
-    counted = _count(
+    """Datapoints by state.
+
+    Landed are those of which a try of the last 24 hours did, of at most `MOST_COUNTED` such tries.
+    """
+    rows = _rows(
         session,
-        select(col(Datapoint.state).label("state"), func.count().label("count"))
-        .where(
-            or_(
-                col(Datapoint.state).in_((*WAITING, DatapointState.REJECTED)),
-                and_(
-                    col(Datapoint.state) == DatapointState.LANDED,
-                    col(Datapoint.landed_at) > now - DAY,
-                ),
-            )
-        )
+        select(col(Datapoint.state), func.count().label("count"))
+        .where(col(Datapoint.state).in_((*WAITING, DatapointState.REJECTED)))
         .group_by(col(Datapoint.state)),
     )
+    tries = (
+        select(col(Sending.datapoint_id))
+        .where(col(Sending.sent_at) > now - DAY, col(Sending.status).in_(sendings.IS_THERE))
+        .order_by(col(Sending.sent_at))
+        .limit(MOST_COUNTED)
+        .subquery()
+    )
+    landed = select(func.count(tries.c.datapoint_id.distinct()))
     shown = (
         DatapointState.PENDING,
         DatapointState.HELD,
         DatapointState.LANDED,
         DatapointState.REJECTED,
     )
-    return {state.value: counted.get(state, 0) for state in shown}
+    found = {state.value: 0 for state in shown}
+    found |= {row["state"]: row["count"] for row in rows}
+    return found | {DatapointState.LANDED.value: _number(session, landed)}
 
 
 def events(
@@ -257,5 +278,5 @@ def _rows(session: Session, asked: Executable) -> Sequence[RowMapping]:
     return session.connection().execute(asked).mappings().all()
 
 
-def _count(session: Session, asked: Executable) -> dict[str, int]:
-    return {row["state"]: row["count"] for row in _rows(session, asked)}
+def _number(session: Session, asked: Select[int]) -> int:
+    return session.connection().execute(asked).scalar_one()

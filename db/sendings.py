@@ -16,6 +16,7 @@ from db.stored import AnyPoint
 
 UNDER_WAY_SECONDS = 60.0  # longer than any push may take
 UNKNOWN = "unknown"
+IS_THERE = ("created", "updated", "duplicate")  # what Beeminder says of one that has landed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ import pytest
 from db import inbox, opening, overview
 from db.models import Event, Feed, Goal, Source, User
 from db.models_limits import Quota
-from db.models_points import Datapoint
+from db.models_points import Datapoint, Sending
 from db.models_runs import Run
 from db.states import EventKind, EventState, FeedState
 
@@ -47,6 +47,11 @@ def point(number, state, **more):
     """A datapoint of the first feed."""
     values = {"goal_id": 1, "feed_id": 1, "value": 1.5, "content_hash": "x"} | more
     return Datapoint(requestid=f"wg-{number}", state=state, **values)
+
+
+def tried(point_id, at, status):
+    """A try to write that datapoint, and what was answered."""
+    return Sending(datapoint_id=point_id, epoch=1, value=1.5, sent_at=at, status=status)
 
 
 def store(ledger, **more):
@@ -135,18 +140,25 @@ def test_limits_bound_every_list(ledger, filled):
 
 
 def test_done_and_landed_are_of_the_last_day(ledger, filled):
-    """What ended two days ago is history; what failed is shown until it is forgotten."""
+    """What came or was sent two days ago is history; what failed is shown until it is forgotten."""
     for state, ago in (("done", 10), ("done", 2 * DAY), ("failed", 2 * DAY), ("dead", 2 * DAY)):
-        event_id = store(ledger)
+        event_id = store(ledger, id=inbox.new_id(NOW - ago), received_at=NOW - ago)
         with ledger.write() as session:
-            row = session.get_one(Event, event_id)
-            row.state, row.finished_at = state, NOW - ago
+            session.get_one(Event, event_id).state = state
     add(
         ledger,
-        point(1, "landed", landed_at=NOW - 10),
-        point(2, "landed", landed_at=NOW - 2 * DAY),
-        point(3, "rejected"),
-        point(4, "withdrawn"),
+        point(1, "landed", id=1),
+        point(2, "landed", id=2),
+        point(3, "rejected", id=3),
+        point(4, "withdrawn", id=4),
+    )
+    add(
+        ledger,
+        tried(1, NOW - 30, "created"),
+        tried(1, NOW - 10, "updated"),
+        tried(2, NOW - 2 * DAY, "created"),
+        tried(3, NOW - 10, "refused"),
+        tried(4, NOW - 10, None),
     )
     with ledger.read() as session:
         counted = overview.inbox(session, NOW)
