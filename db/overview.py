@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Executable, RowMapping, Select, func, select
+from sqlalchemy import Executable, RowMapping, Select, exists, func, select
 from sqlmodel import Session, col
 
 from db import overdue, resting, runs_listed, sendings, waits
@@ -20,7 +20,7 @@ from db.states import DatapointState, EventState
 from db.waits import Wait
 
 DAY = 86400.0
-MOST_COUNTED = 50_000  # of a day: to count on would take longer than anybody waits
+MOST_COUNTED = 20_000  # of a day: to count on would take longer than anybody waits
 WAITING = (DatapointState.PENDING, DatapointState.HELD)
 
 
@@ -52,8 +52,7 @@ def _feeds(session: Session, now: float, limit: int | None) -> list[dict[str, An
         .where(col(Datapoint.feed_id) == col(Feed.id), col(Datapoint.state).in_(WAITING))
         .scalar_subquery()
     )
-    rows = _rows(
-        session,
+    asked = (
         select(
             col(Feed.id),
             col(User.username),
@@ -69,8 +68,15 @@ def _feeds(session: Session, now: float, limit: int | None) -> list[dict[str, An
         .join(Goal, col(Feed.goal_id) == col(Goal.id))
         .join(User, col(Goal.user_id) == col(User.id))
         .order_by(col(User.username), col(Goal.slug), col(Feed.label))
-        .limit(limit),
+        .limit(limit)
     )
+    if limit is not None:  # they are of so many people at most, who are found first
+        has_any = exists().where(
+            col(Goal.user_id) == col(User.id), col(Feed.goal_id) == col(Goal.id)
+        )
+        first = select(col(User.id)).where(has_any).order_by(col(User.username)).limit(limit)
+        asked = asked.where(col(User.id).in_(first))
+    rows = _rows(session, asked)
     waiting = waits.of_feeds(session, now)
     return [
         {
