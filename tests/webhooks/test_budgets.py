@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import pytest
 from cryptography.fernet import Fernet
-from sqlalchemy import event
 
 from bench import pages_world
 from db.engine import Ledger
 from db.vault import Vault
+from tests.db import effort
 from tests.services import postgresql
 from tests.webhooks import answers, belongings, samples, visitors
 from webhooks import static_files
@@ -45,46 +45,6 @@ class Seen:
         return len(self.text.encode()) + sum(len(static_files.FILES[one].plain) for one in assets)
 
 
-@contextlib.contextmanager
-def questions(ledger):
-    """What is asked of this ledger in the block."""
-    asked, engines = [], {ledger.engine, ledger._reader} if ledger.is_sqlite else {ledger.engine}
-
-    def note(_connection, _cursor, statement, parameters, *_rest):
-        if "pg_notify" in statement:
-            return  # the receiver makes sure now and then that it hears what it listens for
-        if statement.lstrip().upper().startswith(("SELECT", "WITH", "INSERT", "UPDATE", "DELETE")):
-            asked.append((statement, parameters))
-
-    for engine in engines:
-        event.listen(engine, "before_cursor_execute", note)
-    yield asked
-    for engine in engines:
-        event.remove(engine, "before_cursor_execute", note)
-
-
-def read_for(ledger, asked):
-    """How many rows PostgreSQL goes through for each of these questions."""
-    with ledger.engine.connect() as connection:
-        plans = [
-            connection.exec_driver_sql(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", given)
-            for statement, given in asked
-        ]
-        return {
-            statement: gone_through(plan.scalar()[0]["Plan"])
-            for (statement, _), plan in zip(asked, plans, strict=True)
-        }
-
-
-def gone_through(plan):
-    """Rows of the tables, those that fit and those that did not."""
-    own = 0
-    if "Scan" in plan["Node Type"]:
-        left = plan.get("Rows Removed by Filter", 0) + plan.get("Rows Removed by Index Recheck", 0)
-        own = (plan["Actual Rows"] + left) * plan["Actual Loops"]
-    return own + sum(gone_through(part) for part in plan.get("Plans", ()))
-
-
 def look(serving, clients, names):
     """Every page once for each viewer."""
     for one, client in itertools.product(LOOKS, clients.values()):
@@ -94,9 +54,9 @@ def look(serving, clients, names):
     seen = {}
     for one in LOOKS:
         for who, client in clients.items():
-            with questions(serving.ledger) as asked:
+            with effort.questions(serving.ledger) as asked:
                 answer = client.get(one.address(names))
-            rows = {} if serving.ledger.is_sqlite else read_for(serving.ledger, asked)
+            rows = {} if serving.ledger.is_sqlite else effort.of(serving.ledger, asked)
             queries = [statement for statement, _ in asked]
             seen[one.name, who] = Seen(answer.status_code, answer.text, queries, rows)
     return seen
