@@ -15,8 +15,8 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, closing
 from pathlib import Path
 
 from bench import command, filled, latency, places
@@ -26,6 +26,7 @@ from bench.lines import Line, Spread
 from db import overview
 from db.engine import Ledger
 from tasks import sweep
+from tasks.runtime import Runtime
 from worker import runtime, settings
 
 SWEEP, STATUS, LATENCY = 50.0, 300.0, 1.2  # what is promised: ms, ms, times an empty ledger's
@@ -48,7 +49,7 @@ def main() -> int:
 def measured(name: str, given: argparse.Namespace) -> Iterator[Line]:
     """All lines of one place."""
     with tempfile.TemporaryDirectory(prefix="waggle-ledger-") as text, ExitStack() as stack:
-        sides = []
+        sides, houses = [], []
         for number, feeds in enumerate((0, given.feeds)):
             folder = Path(text) / str(number)
             folder.mkdir()
@@ -57,13 +58,16 @@ def measured(name: str, given: argparse.Namespace) -> Iterator[Line]:
                 stack, folder / "waggle", place, people=given.people, fill=feeds
             )
             sides.append(side)
+            houses.append(house)
         empty, full = sides
         full.name = f"{given.feeds} feeds"
         for number in range(given.rounds):
             for side in (empty, full):
                 print(f"round {number + 1}  {side.measure(given.rate, given.seconds)}", flush=True)
         yield from _compared(place.name, given.rate, empty, full)
-        yield from _queries(place.name, house, given)
+        for house in houses:  # nobody works meanwhile
+            house.stop()
+        yield from _queries(place.name, houses, given)
 
 
 def _compared(title: str, rate: float, empty: Side, full: Side) -> Iterator[Line]:
@@ -77,38 +81,41 @@ def _compared(title: str, rate: float, empty: Side, full: Side) -> Iterator[Line
         )
 
 
-def _queries(title: str, house: House, given: argparse.Namespace) -> Iterator[Line]:
-    """A whole sweep, and what `waggle status` asks, with feeds due; nobody works meanwhile."""
-    house.stop()
-    with closing(Ledger(house.ledger_url)) as ledger:
+def _queries(title: str, houses: Sequence[House], given: argparse.Namespace) -> Iterator[Line]:
+    """A whole sweep, and what `waggle status` asks, of both; in the full one feeds are due."""
+    empty, full = houses
+    with closing(Ledger(full.ledger_url)) as ledger:
         filled.fall_due(ledger, feeds=DUE, now=time.time())
+    with _at_rest(empty) as without, _at_rest(full) as rt:
+        asked: tuple[tuple[str, Callable[[Runtime], object], float], ...] = (
+            ("a whole sweep", sweep.run, SWEEP),
+            (f"status, {SHOWN} of each", lambda rt: _status(rt, SHOWN), STATUS),
+        )
+        for words, ask, most in asked:
+            rounds = [(_took(ask, rt), _took(ask, without)) for _ in range(given.rounds)]
+            ours, theirs = (Spread(tuple(found), "ms") for found in zip(*rounds, strict=True))
+            yield Line(what=f"{title}: {words}", ours=ours, most=most)
+            yield Line(what="  the same of an empty ledger", ours=theirs)
+        whole = _took(lambda rt: _status(rt, None), rt, times=1)
+        yield Line(what=f"{title}: status, all of it", ours=Spread((whole,), "ms"))
+
+
+def _at_rest(house: House) -> AbstractContextManager[Runtime]:
     found = settings.load(house.environment, dotenv=None)
-    with runtime.build(found, ring=lambda _task, _queue: True) as rt:
-
-        def status(limit: int | None) -> None:
-            with rt.ledger.read() as session:
-                overview.status(session, rt.clock.now(), limit=limit)
-
-        asked: dict[str, tuple[Callable[[], object], float | None]] = {
-            "a whole sweep": (lambda: sweep.run(rt), SWEEP),
-            f"status, {SHOWN} of each": (lambda: status(SHOWN), STATUS),
-            "status, all of it": (lambda: status(None), None),
-        }
-        for words, (ask, most) in asked.items():
-            times = TIMES if most is not None else 1
-            yield Line(
-                what=f"{title}: {words}",
-                ours=Spread(tuple(_took(ask, times) for _ in range(given.rounds)), "ms"),
-                most=most,
-            )
+    return runtime.build(found, ring=lambda _task, _queue: True)
 
 
-def _took(ask: Callable[[], object], times: int) -> float:
+def _status(rt: Runtime, limit: int | None) -> None:
+    with rt.ledger.read() as session:
+        overview.status(session, rt.clock.now(), limit=limit)
+
+
+def _took(ask: Callable[[Runtime], object], rt: Runtime, *, times: int = TIMES) -> float:
     """The median, in milliseconds."""
     found = []
     for _ in range(times):
         began = time.perf_counter()
-        ask()
+        ask(rt)
         found.append((time.perf_counter() - began) * 1000)
     return statistics.median(found)
 
