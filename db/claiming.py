@@ -34,19 +34,24 @@ LOOKED_AT = 10_000  # due feeds, to know of how many sources they are
 CROWDED_BATCH = 5  # feeds that are taken together while others wait for the same gate
 
 
-def due(now: float, lane: Lane, *, alone: bool = False) -> ColumnElement[bool]:
-    """Feeds that a worker of this lane may claim now; `alone`: of those that run alone."""
-    return and_(_wanted(now, lane, alone=alone), ~breakers.blocked(now))
+def due(
+    now: float, lane: Lane, *, alone: bool = False, exactly: bool = False
+) -> ColumnElement[bool]:
+    """Feeds that a worker of this lane may claim now; `alone`: of those that run alone.
+
+    `exactly`: of this lane, and of none that is better.
+    """
+    return and_(_wanted(now, lane, alone=alone, exactly=exactly), ~breakers.blocked(now))
 
 
-@lru_cache(maxsize=8)  # asked several times at one instant, and costly to put together
-def _wanted(now: float, lane: Lane, *, alone: bool) -> ColumnElement[bool]:
+@lru_cache(maxsize=16)  # asked several times at one instant, and costly to put together
+def _wanted(now: float, lane: Lane, *, alone: bool, exactly: bool = False) -> ColumnElement[bool]:
     return and_(
         resting.claimable(),
-        col(Feed.lane) <= lane.value,
+        col(Feed.lane) == lane.value if exactly else col(Feed.lane) <= lane.value,
         col(Feed.due_at) <= now,
         free(now),
-        clear(now, alone=alone),
+        clear(now, alone=alone, lane=lane if exactly else None),
     )
 
 
@@ -55,11 +60,14 @@ def free(now: float) -> ColumnElement[bool]:
     return and_(col(Feed.lease_owner).is_(None), col(Feed.lease_until) <= now)
 
 
-def clear(now: float, *, at_source: bool = True, alone: bool = False) -> ColumnElement[bool]:
+def clear(
+    now: float, *, at_source: bool = True, alone: bool = False, lane: Lane | None = None
+) -> ColumnElement[bool]:
     """Feeds that nothing outside holds up: no gate of theirs is closed or full, at Beeminder or
     (unless it is not asked) at their source. Those that run `alone` (`db.suspects`), or the others.
+    `lane`: all of them are known to be of this one.
     """
-    return and_(col(Feed.suspect).is_(alone), ~held_up(now, at_source=at_source))
+    return and_(col(Feed.suspect).is_(alone), ~held_up(now, at_source=at_source, lane=lane))
 
 
 def claim(
@@ -122,6 +130,14 @@ def _next_due(lane: Lane, *, alone: bool) -> Select[Any]:
     crowded = select(col(Quota.next_free_at) - col(Quota.tolerance) > NOW).where(
         col(Quota.key) == col(Source.quota_key)
     )
+    if alone:
+        first = _first_of(due(NOW, lane, alone=True), alone=True)
+    else:
+        # Lane by lane, and no further than to the first that has any: of several at once an index
+        # finds those that are due only by going through all of them.
+        lanes = [each for each in Lane if each <= lane]
+        firsts = [_first_of(due(NOW, each, exactly=True)) for each in lanes]
+        first = firsts[0] if len(firsts) == 1 else func.coalesce(*firsts)
     return (
         select(
             col(Feed.source_id),
@@ -134,10 +150,13 @@ def _next_due(lane: Lane, *, alone: bool) -> Select[Any]:
             breakers.any_open().label("any_open"),
         )
         .join(Source, col(Source.id) == col(Feed.source_id))
-        .where(due(NOW, lane, alone=alone))
-        .order_by(*_first(alone=alone))
-        .limit(1)
+        .where(col(Feed.id) == first)
     )
+
+
+def _first_of(wanted: ColumnElement[bool], *, alone: bool = False) -> ColumnElement[int | None]:
+    asked = select(col(Feed.id)).where(wanted).order_by(*_first(alone=alone)).limit(1)
+    return asked.correlate(None).scalar_subquery()
 
 
 @cache
@@ -351,7 +370,7 @@ def due_sources(session: Session, lane: Lane, now: float, *, at_most: int) -> in
 def _due_sources(lane: Lane) -> Select[int]:
     first = (
         select(col(Feed.source_id))
-        .where(due(NOW, lane), col(Feed.lane) == lane.value)
+        .where(due(NOW, lane, exactly=True))
         .order_by(col(Feed.due_at))
         .limit(LOOKED_AT)
         .subquery()

@@ -26,21 +26,23 @@ ADMITTED = {Lane.URGENT: 1.0, Lane.DEFAULT: 0.75, Lane.BULK: 0.5}
 SOON = 0.5  # seconds: what was put back for a slot comes again that late at the most
 
 
-@lru_cache(maxsize=8)
-def held_up(now: float, *, at_source: bool) -> ColumnElement[bool]:
+@lru_cache(maxsize=16)
+def held_up(now: float, *, at_source: bool, lane: Lane | None = None) -> ColumnElement[bool]:
     """Feeds whose owner at Beeminder, or (unless it is not asked) whose source, may not be asked.
 
-    The few gates that are full are looked for once, and not the gates of each feed.
+    The few gates that are full are looked for once, and not the gates of each feed. `lane`: all
+    feeds are of this one.
     """
     behind = [
-        (lane, source_ids)
-        for lane, ahead in ADMITTED.items()
+        (each, source_ids)
+        for each, ahead in ADMITTED.items()
+        if lane in (None, each)
         for source_ids in (_theirs(now, ahead), *([_counted(now, ahead)] if at_source else []))
     ]
     return or_(
         *(
-            and_(col(Feed.lane) == lane.value, col(Feed.source_id).in_(source_ids))
-            for lane, source_ids in behind
+            and_(col(Feed.lane) == each.value, col(Feed.source_id).in_(source_ids))
+            for each, source_ids in behind
         )
     )
 

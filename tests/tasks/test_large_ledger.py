@@ -4,6 +4,8 @@ What a question goes through is counted: rows on PostgreSQL, with the plan that 
 of SQLite's machine. So it does not matter which plan that is, or how quick the machine.
 """
 
+from collections.abc import Sequence
+
 import pytest
 from sqlmodel import Session
 
@@ -114,6 +116,25 @@ def test_what_is_asked_every_second_looks_at_few_rows(large: World) -> None:
             claims(session, now)
             session.rollback()
     assert {"sync.bulk", "push.default", "backfill.bulk", "reconcile.bulk"} <= rung.keys()
-    most = MOST_STEPS if large.ledger.is_sqlite else MOST_ROWS
-    efforts = effort.of(large.ledger, asked)
-    assert {words: found for words, found in efforts.items() if found > most} == {}
+    assert too_much(large, asked) == {}
+
+
+def test_a_callback_looks_at_few_rows(world: World) -> None:
+    """From the inbox to Beeminder and back, among many of whom nobody asks anything."""
+    filled.fill(world.ledger, feeds=FEEDS, now=world.clock.now())
+    world.work()
+    event_id = world.call_back()
+    with effort.questions(world.ledger) as asked:
+        world.work()
+        assert sweep.run(world.runtime()) == {}  # and whoever looks when nothing is due any more
+        with world.ledger.read() as session:
+            movement.look(session, world.clock.now())
+    assert world.event(event_id).state == EventState.DONE
+    assert too_much(world, asked) == {}
+
+
+def too_much(world: World, asked: Sequence[effort.Asked]) -> dict[str, int]:
+    """Those of these that go through more than they may."""
+    most = MOST_STEPS if world.ledger.is_sqlite else MOST_ROWS
+    found = effort.of(world.ledger, asked)
+    return {statement: count for statement, count in found.items() if count > most}
