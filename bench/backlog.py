@@ -53,6 +53,14 @@ def fall_due(ledger: Ledger) -> None:
         )
 
 
+def rest(ledger: Ledger) -> None:
+    """None of them is due, until the schedule of all has come again."""
+    with ledger.write() as session:
+        session.connection().execute(
+            update(Feed).where(col(Feed.label).startswith(LABEL)).values(due_at=FAR)
+        )
+
+
 def due(ledger: Ledger) -> int:
     """How many of them wait."""
     with ledger.read() as session:

@@ -15,7 +15,6 @@ Examples:
 """
 
 import argparse
-import itertools
 import statistics
 import sys
 import tempfile
@@ -41,6 +40,7 @@ FLOOR = 2 * LATENCY * 1000  # ms: one request to the source, one to Beeminder
 ABOVE = {"embedded": 60.0, "servers": 25.0}
 OF_PEER = {"embedded": 1.5, "servers": 2.0}
 BESIDE_BACKLOG = 1.5
+SETTLES = 2.0  # seconds in which what was begun ends
 OURS, THEIRS = "waggle", "the usual Celery way"
 
 
@@ -115,28 +115,35 @@ def measured(name: str, given: argparse.Namespace) -> Iterator[Line]:
 def _with_backlog(
     place: Place, house: House, ours: Side, given: argparse.Namespace
 ) -> Iterator[Line]:
-    """The same at the lowest rate, while scheduled work waits; it has to go on, too."""
-    rate = min(given.rates)
-    without = ours.spread(rate, 1)
-    beside = Side(OURS, ours.url, ours.world)
+    """The same at the lowest rate, in turns with and without scheduled work that waits.
+
+    That has to go on, too.
+    """
+    rate, done = min(given.rates), []
+    without, beside = (Side(OURS, ours.url, ours.world) for _ in range(2))
     with closing(Ledger(house.ledger_url)) as ledger:
-        backlog.fall_due(ledger)
-        waiting = [backlog.due(ledger)]
         for number in range(given.rounds):
+            backlog.rest(ledger)
+            time.sleep(SETTLES)
+            print(f"round {number + 1}  {without.measure(rate, given.seconds)}", flush=True)
+            backlog.fall_due(ledger)
+            before = backlog.due(ledger)
             print(f"round {number + 1}  {beside.measure(rate, given.seconds)}", end="   ")
-            waiting.append(backlog.due(ledger))
-            print(f"{waiting[-1]} scheduled syncs wait", flush=True)
-    done = Spread(tuple(float(a - b) for a, b in itertools.pairwise(waiting)))
-    if waiting[-2] == 0:
-        raise BenchFailed("the backlog was over before the measurement was; wait for more")
+            left = backlog.due(ledger)
+            print(f"{left} of {before} scheduled syncs wait", flush=True)
+            if left == 0:
+                raise BenchFailed("the backlog was over before the measurement was; wait for more")
+            done.append(float(before - left))
     yield Line(
         what=f"{place.name}: p99 at {rate:g}/s, {given.backlog} wait",
         ours=beside.spread(rate, 1),
         beside="waggle, none wait",
-        theirs=without,
+        theirs=without.spread(rate, 1),
         most=BESIDE_BACKLOG,
     )
-    yield Line(what="  scheduled syncs done meanwhile, each round", ours=done, least=1.0)
+    yield Line(
+        what="  scheduled syncs done meanwhile, each round", ours=Spread(tuple(done)), least=1.0
+    )
 
 
 def waggle(
