@@ -45,19 +45,25 @@ def add(ledger: Ledger, world: Crowd) -> None:
 
 def fall_due(ledger: Ledger) -> None:
     """The schedule of all of them has come."""
-    with ledger.write() as session:
-        session.connection().execute(
-            update(Feed)
-            .where(col(Feed.label).startswith(LABEL))
-            .values(due_at=time.time(), lane=Lane.BULK.value)
-        )
+    _set(ledger, due_at=time.time(), lane=Lane.BULK.value)
 
 
 def rest(ledger: Ledger) -> None:
     """None of them is due, until the schedule of all has come again."""
+    _set(ledger, due_at=FAR)
+
+
+def _set(ledger: Ledger, **values: object) -> None:
+    """Of all but those that somebody has locked: to wait for them may be a deadlock."""
+    free = (
+        select(col(Feed.id))
+        .where(col(Feed.label).startswith(LABEL))
+        .with_for_update(skip_locked=True)
+        .cte("free")
+    )
     with ledger.write() as session:
         session.connection().execute(
-            update(Feed).where(col(Feed.label).startswith(LABEL)).values(due_at=FAR)
+            update(Feed).where(col(Feed.id).in_(select(free.c.id))).values(**values)
         )
 
 
