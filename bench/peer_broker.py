@@ -4,17 +4,17 @@ As it comes, a second consumer may read a file that is still being written, and 
 gone. The peer gets the repair that Waggle made for itself, without its bound on bells.
 """
 
-from worker import broker
+from worker import file_bells
 
 
-class Channel(broker.Channel):
+class Channel(file_bells.Channel):
     """Written and taken by rename; a queue is as long as it has to be."""
 
     def _size(self, queue: str) -> int:  # noqa: ARG002
         return 0
 
 
-class Transport(broker.Transport):
+class Transport(file_bells.Transport):
     """What `Channel` belongs to."""
 
     Channel = Channel

@@ -25,7 +25,7 @@ SLEEPERS = {
     "tasks/live/loop.py": "what is known of runs, written once a second",
     "webhooks/serve.py": "rounds of the loop, no time: who has come by the end is let in",
     "webhooks/streams.py": "browsers that are told of what changed, once a second",
-    "worker/broker.py": "between two looks for a bell, where kombu would sleep as long",
+    "worker/file_bells.py": "between two looks for a bell, where kombu would sleep as long",
     "worker/kit/bending.py": "a vendor that is slow on purpose",
     "webhooks/holds.py": "a held request, until its data is there",
     "worker/life.py": "the heartbeat, and the end of a process",

@@ -19,7 +19,13 @@ from collections.abc import Callable
 from worker import interpreter
 
 PR_SET_PDEATHSIG, PR_SET_NAME = 1, 15
-SHARED = ("worker.processes", "webhooks.serve", "worker.cli.main", "worker.cli.processes")
+SHARED = (
+    "worker.processes",
+    "worker.file_bells",
+    "webhooks.serve",
+    "worker.cli.main",
+    "worker.cli.processes",
+)
 LOOK_SECONDS = 0.02
 STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
