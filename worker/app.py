@@ -7,7 +7,7 @@ every outside call has a deadline of its own.
 
 from celery import Celery
 
-from worker import broker, schedule
+from worker import broker
 from worker.settings import Settings
 
 QUEUES = broker.LANES
@@ -18,8 +18,6 @@ def make(settings: Settings) -> Celery:
     app = Celery("waggle", include=["tasks.bells"], set_as_current=True)
     app.conf.update(
         **broker.configuration(settings.broker_url, settings.queue_folder),
-        beat_schedule=schedule.bells(lambda lane: broker.name_at(settings.broker_url, lane)),
-        beat_scheduler="celery.beat:Scheduler",  # keeps no file: every bell may ring twice
         broker_connection_max_retries=None,  # a worker waits for its broker as long as it takes
         broker_connection_retry_on_startup=True,
         broker_connection_timeout=broker.SOCKET_TIMEOUT_SECONDS,

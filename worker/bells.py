@@ -13,6 +13,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
@@ -57,9 +58,14 @@ class Bells:
         )
         self._stuck: concurrent.futures.Future[None] | None = None
 
-    def ring(self, task: str, queue: str) -> bool:
-        """Ring one bell; False when the broker was not reached within the deadline."""
-        return self._within_deadline(lambda: self._publish(task, queue), task=task, queue=queue)
+    def ring(self, task: str, queue: str, *, expires: float | None = None) -> bool:
+        """Ring one bell; False when the broker was not reached within the deadline.
+
+        `expires`: seconds after which nobody needs to hear it.
+        """
+        return self._within_deadline(
+            lambda: self._publish(task, queue, expires), task=task, queue=queue
+        )
 
     def reachable(self) -> bool:
         """Does the broker answer?"""
@@ -129,22 +135,22 @@ class Bells:
                 queue.queue.delete()
                 queue.close()
 
-    def _publish(self, task: str, queue: str) -> None:
+    def _publish(self, task: str, queue: str, expires: float | None) -> None:
         old = self._producer is not None
         try:
-            self._send(task, queue)
+            self._send(task, queue, expires)
         except self._errors:
             self._hang_up()
             if not old:
                 raise
             # The broker may have been away and come back since the last bell.
             try:
-                self._send(task, queue)
+                self._send(task, queue, expires)
             except self._errors:
                 self._hang_up()
                 raise
 
-    def _send(self, task: str, queue: str) -> None:
+    def _send(self, task: str, queue: str, expires: float | None) -> None:
         if self._producer is None:
             _connect(self._connection, self._deadline)
             self._producer = self._app.amqp.Producer(
@@ -155,8 +161,9 @@ class Bells:
         self._app.amqp.send_task_message(
             self._producer,
             name,
-            self._message(name),
+            self._message(name, expires),
             queue=place,
+            expiration=expires,
             # Whatever is declared already is looked up at length.
             declare=[] if place in self._declared else None,
             retry=False,
@@ -165,14 +172,17 @@ class Bells:
         )
         self._declared.add(place)
 
-    def _message(self, name: str) -> task_message:
+    def _message(self, name: str, expires: float | None) -> task_message:
         """What `send_task` would send. All bells of a task are alike but for their ids."""
         new = uuid.uuid4().hex
         if name not in self._messages:
             self._messages[name] = self._app.amqp.create_task_message(new, name, ignore_result=True)
         headers, properties, body, _ = self._messages[name]
+        ends_at = None
+        if expires is not None:
+            ends_at = (datetime.now(UTC) + timedelta(seconds=expires)).isoformat()
         return task_message(
-            {**headers, "id": new, "root_id": new},
+            {**headers, "id": new, "root_id": new, "expires": ends_at},
             {**properties, "correlation_id": new},
             body,
             None,

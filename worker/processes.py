@@ -1,8 +1,10 @@
 """What the Procfile starts: the receiver, workers, beat. Each runs until it is told to stop."""
 
+import contextlib
 import threading
 import warnings
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from celery import Celery, beat, signals
@@ -14,6 +16,7 @@ from worker import broker, interpreter, logs, runtime, tracing
 from worker.bells import Bells
 from worker.life import Life
 from worker.listener import BellWorker
+from worker.schedule import Scheduler
 from worker.settings import Settings
 
 WORK_QUEUES = ("urgent", "default", "bulk")
@@ -50,7 +53,7 @@ def worker(
             bells=settings.queue_folder / "bells" if embedded else None,
         )
         tasks_bells.bind(rt)
-        service = _embedded_beat(app) if with_beat else None
+        service = _embedded_beat(app, bells) if with_beat else None
 
         def ready(**_: object) -> None:
             interpreter.be_on_time()
@@ -96,7 +99,13 @@ def only_beat(settings: Settings) -> int:
     """The schedule alone; several may run."""
     _prepare(settings, "beat")
     app = celery_app.make(settings)
-    app.Beat(quiet=True, loglevel=settings.log_level.upper(), socket_timeout=5).run()
+    with contextlib.closing(Bells(app)) as bells:
+        app.Beat(
+            quiet=True,
+            loglevel=settings.log_level.upper(),
+            socket_timeout=5,
+            scheduler_cls=partial(Scheduler, bells=bells),
+        ).run()
     return 0
 
 
@@ -113,7 +122,8 @@ def _prepare(settings: Settings, process: str) -> None:
     signals.setup_logging.connect(keep_ours, weak=False)
 
 
-def _embedded_beat(app: Celery) -> Any:  # noqa: ANN401 -- celery ships no types
-    service = beat.EmbeddedService(app, thread=True, scheduler_cls=beat.Scheduler)
+def _embedded_beat(app: Celery, bells: Bells) -> Any:  # noqa: ANN401 -- celery ships no types
+    scheduler = partial(Scheduler, bells=bells)
+    service = beat.EmbeddedService(app, thread=True, scheduler_cls=scheduler)
     service.daemon = True
     return service

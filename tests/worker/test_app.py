@@ -7,7 +7,7 @@ import pytest
 
 from db.states import Lane
 from worker import app as celery_app
-from worker import settings
+from worker import broker, schedule, settings
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("clients", "db", "simulators", "tasks", "webhooks", "worker")
@@ -80,17 +80,18 @@ def test_a_worker_takes_no_more_than_it_can_do(app):
     assert app.conf.worker_pool == "threads"
 
 
-def test_beat_keeps_no_file(app):
-    """The schedule needs no memory: every bell may ring twice."""
-    assert app.conf.beat_scheduler == "celery.beat:Scheduler"
+def test_a_worker_keeps_no_file(app):
+    """What is to be done is in the ledger, and nobody has to remember when a bell was rung."""
     assert app.conf.worker_state_db is None
+    assert app.conf.beat_schedule == {}
 
 
-def test_every_bell_of_beat_has_a_queue(app):
+def test_every_bell_of_the_schedule_has_a_queue(app):
     """Whatever the queues are named at a broker, beat rings in one of them."""
     names = {queue.name for queue in app.conf.task_queues}
+    url = app.conf.broker_url
 
-    assert {entry["options"]["queue"] for entry in app.conf.beat_schedule.values()} <= names
+    assert {broker.name_at(url, bell.queue) for bell in schedule.BELLS} <= names
     assert app.conf.task_default_queue in names
 
 
