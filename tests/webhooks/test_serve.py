@@ -167,6 +167,17 @@ def test_a_stop_answers_all_who_are_held_and_ends(start, sent):
     assert count == 100
 
 
+def test_an_answer_says_when_it_was_made(start):
+    """However long nobody came: a receiver that stood still would date all answers alike."""
+    process = start()
+    with httpx.Client(base_url=process.url) as client:
+        first = client.get("/healthz").headers["Date"]
+        ends_at = time.monotonic() + BOUND_SECONDS
+        while client.get("/healthz").headers["Date"] == first:
+            assert time.monotonic() < ends_at
+            time.sleep(0.2)
+
+
 def test_a_stop_ends_streams_at_once(start):
     """Fifty who watch runs: all are let go with a proper end, and the process is gone soon."""
     process = start()
