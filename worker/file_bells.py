@@ -8,6 +8,7 @@ point: a bell more would say nothing new. And whoever listens sleeps until somet
 
 import math
 import os
+import random
 import uuid
 from collections.abc import Collection
 from functools import cached_property
@@ -151,11 +152,9 @@ class Transport(filesystem.Transport):  # type: ignore[misc] # kombu ships no ty
         if self._renames is None:
             sleep(self.polling_interval)
             return True
-        looked_at = monotonic()
         told = self._renames.wait(min(seconds, LOOK_EVERY))
-        # A bell that somebody else takes is two renames, and many bells are many: no more looks
-        # than there were without being told.
-        early = looked_at + self.polling_interval - monotonic()
-        if early > 0:
-            sleep(early)
+        if told:
+            # As if it were polled: workers that all woke at once would not share the bells, and
+            # many renames are no more looks.
+            sleep(random.uniform(0, self.polling_interval))  # noqa: S311 -- no secret
         return told
