@@ -229,12 +229,14 @@ class BeeminderClient(ApiClient):
 
     def _classify(self, answer: Answer, said: Limits) -> errors.ClientError | None:
         # Beeminder speaks JSON even when it says no: whatever does not is an outage. Only a
-        # deletion may have nothing to say.
+        # deletion may have nothing to say. A refusal of which a part got lost may have said that
+        # the point is there already.
         error = super()._classify(answer, said)
         if isinstance(error, errors.Transient):
             return error
         silent = answer.method == "DELETE" and not answer.body.strip()
-        if answer.is_html or (error is None and not silent and not _is_json(answer)):
+        due = not silent if error is None else answer.body.lstrip().startswith((b"{", b"["))
+        if answer.is_html or (due and not _is_json(answer)):
             return translation.outage_page(answer, vendor=self.vendor, wait=said.retry_after)
         return error
 

@@ -42,6 +42,8 @@ FAILURES = [
     (httpx.Response(404, html="<html>not here"), errors.Unavailable),
     (httpx.Response(422, html="<html>odd"), errors.Unavailable),
     (httpx.Response(401, html="<html>odd"), errors.Unavailable),
+    (httpx.Response(422, text='{"errors": "Dupl'), errors.Unavailable),
+    (httpx.Response(401, text="HTTP Token: Access denied."), errors.AuthFailed),
     (httpx.ReadTimeout("x"), errors.Unavailable),
     (httpx.ConnectError("x"), errors.Unavailable),
     (httpx.Response(200, json="what"), errors.UnexpectedResponse),
