@@ -1,18 +1,24 @@
 """What followers ask of one source of RIME. Every call blocks: followers make them in threads."""
 
+import contextlib
+from collections.abc import Iterator
 from urllib.parse import quote
 
 from clients.rime import Run
 from clients.rime_paths import Kind
 from clients.rime_socket import Door
 from db import sources
+from db.engine import AWAY
 from db.models import Source
 from db.runs import Held
 from db.states import Lane
 from tasks import connecting, gates
+from tasks.gates import DeferredError
 from tasks.metrics.rime_reader import Reader
 from tasks.metrics.rime_settings import Settings
 from tasks.runtime import Runtime
+
+AWAY_SECONDS = 2.0
 
 
 class LiveSource:
@@ -37,14 +43,14 @@ class LiveSource:
     def read(self, held: Held) -> Run:
         """The run as it is now, by REST."""
         kind, of = place_of(held)
-        with gates.errand(Lane.DEFAULT):
+        with self._asking():
             return self._client.run(held.project or self._settings.project, kind, of, held.run_id)
 
     def door(self, held: Held) -> Door | None:
         """Where the run's stream is; None where none is set up."""
         if self._settings.progress_url is None:
             return None
-        with gates.errand(Lane.DEFAULT):
+        with self._asking():
             token = self._client.token()
         options = self._rt.options
         anywhere = not (self._public_only and self._rt.public_http is not None)
@@ -59,16 +65,27 @@ class LiveSource:
 
     def renew(self, rejected: str) -> bool:
         """See that there is another token than this one; False: there can't be."""
-        with gates.errand(Lane.DEFAULT):
+        with self._asking():
             return self._client.renew(rejected)
 
     def token_ends_at(self) -> float | None:
         """When the token ends, in UTC seconds; None for a key, and where nobody told."""
         if self._settings.api_key is not None:
             return None
-        with self._rt.ledger.read() as session:
+        with self._asking(), self._rt.ledger.read() as session:
             found = sources.tokens(session, self._id, self._rt.vault)
         return None if found is None else found.expires_at
+
+    @contextlib.contextmanager
+    def _asking(self) -> Iterator[None]:
+        """One question. No gate is passed without the ledger, so an outage of it puts it off."""
+        try:
+            with gates.errand(Lane.DEFAULT):
+                yield
+        except AWAY:
+            message = "the database is out of reach; it is tried again by itself"
+            error = {"code": "ledger_away", "message": message}
+            raise DeferredError(self._rt.clock.now() + AWAY_SECONDS, error) from None
 
 
 def place_of(held: Held) -> tuple[Kind, str]:

@@ -1,9 +1,13 @@
 """A run that is followed by its stream ends as the source says, whatever the stream does."""
 
+import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 
 import pytest
+from sqlalchemy.exc import OperationalError
+from sqlmodel import Session
 
 from db.states import RunState, Stream
 from simulators.faults import Fault
@@ -242,6 +246,31 @@ def test_one_socket_a_run_and_none_when_it_stops(rime: Followed, desks: Desks) -
 
     desk.stop()
     until(lambda: rime.rime.live.open == [])
+
+
+def test_a_ledger_that_is_away_ends_no_follower(
+    rime: Followed, desks: Desks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without it nothing may be asked: that comes later, and the run is not given back."""
+    source = rime.socketed()
+    run = rime.start(rows=0)
+    rime.find(source, run.id)
+    rt = rime.world.runtime()
+    desk, read, refused = desks(rt), rt.ledger.read, []
+
+    def away() -> AbstractContextManager[Session]:
+        if threading.current_thread().name.startswith("run-reader") and len(refused) < 4:
+            refused.append(1)
+            raise OperationalError("SELECT 1", None, OSError("gone"))
+        return read()
+
+    monkeypatch.setattr(rt.ledger, "read", away)
+    runs.follow(rt)
+    until(lambda: len(refused) == 4)
+    assert desk.room == 999
+    until(lambda: stream(rime, run) == Stream.OPEN)
+    rime.rime.state.finish_run(run)
+    until(lambda: rime.over() == {run.id})
 
 
 def test_where_a_private_address_is_refused_it_is_not_called(
