@@ -9,7 +9,6 @@ from typing import TypeVar
 
 import clients
 from clients.errors import AuthFailed, Permanent, Transient, Unavailable
-from clients.gate import Gate
 from db import links, people
 from db.links import Link
 from db.models import User
@@ -56,6 +55,11 @@ class Access:
     def silence(self) -> Unavailable | None:
         """Has the last call waited for an answer in vain? The next one would wait as long."""
         return self.lost if self.lost is not None and self.lost.status is None else None
+
+    def come_near(self, *, seconds: float, within: float) -> None:
+        """Wait until the next turn is so near; nothing where it is further away than `within`."""
+        gate = gate_of(self._rt, self._person())
+        gate.come_near(seconds=seconds, within=within)
 
     def push(self, ask: Callable[[clients.BeeminderClient], T], *, deadline: float) -> T:
         """`call`, to write a datapoint."""
@@ -137,7 +141,7 @@ class Access:
         return user
 
 
-def gate_of(rt: Runtime, user: User | Link) -> Gate:
+def gate_of(rt: Runtime, user: User | Link) -> LedgerGate:
     """The gate of this person's requests: a limit outlives the token that met it."""
     rate = rt.options.beeminder_rate
     pace = Pace(1.0 / rate, limits.BURST) if rate > 0 else NO_PACE

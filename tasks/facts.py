@@ -38,9 +38,16 @@ class SamePersonError(Permanent):
     default_reason = "same_person"
 
 
-def believed(lanes: Iterable[int]) -> float:
-    """For how long (seconds) a person's facts are believed by work of these lanes."""
-    return BELIEVED_URGENT_SECONDS if Lane.URGENT in lanes else BELIEVED_SECONDS
+def believed(lanes: Iterable[int], *, put_off: float = 0.0) -> float:
+    """For how long (seconds) a person's facts are believed by work of these lanes.
+
+    `put_off`: for so many seconds a limit has made this work wait. What was read for it meanwhile
+    holds: read anew for each try, it would take all the turns that a slow gate has, and nothing
+    would ever be sent.
+    """
+    if Lane.URGENT not in lanes:
+        return BELIEVED_SECONDS
+    return min(BELIEVED_URGENT_SECONDS + put_off, BELIEVED_SECONDS)
 
 
 def refresh(

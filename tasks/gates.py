@@ -107,6 +107,11 @@ class LedgerGate:
         taken = list(zip(through, found, strict=True))
         return LedgerPassage(self._rt, self._vendor, taken, where=self._where)
 
+    def come_near(self, *, seconds: float, within: float) -> None:
+        """Wait until the turn of the next request is so near; not where it is further than that."""
+        through = [self._way(quota, "", "") for quota in self._counted]
+        turns.come_near(self._rt, through, seconds=seconds, within=within)
+
     def _way(self, quota: Quota, method: str, path: str) -> Way:
         endpoint = limits.endpoint(method, path, quota.routes) if quota.per_endpoint else ""
         return Way(

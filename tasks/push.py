@@ -25,6 +25,8 @@ from tasks.runtime import Runtime
 log = structlog.get_logger(__name__)
 
 DEADLINE_SECONDS = 8.0  # below the lease of 10 s
+NEAR_SECONDS = 2.0  # less than the part of the deadline that may be waited for a turn
+COMES_WITHIN = 15.0
 BATCH = 100
 SMALL = 10  # points that are hardly too many at once: what fails then is an outage
 INTERNAL_ERROR = 500
@@ -75,6 +77,10 @@ def send(
     """
     left = list(points)
     size, again = _batch_size(left), True
+    if access.answered:
+        # The work has had a turn, for a look. A push has no time to wait for the next one at a slow
+        # gate, and put back it would come again with the same look, for ever.
+        access.come_near(seconds=NEAR_SECONDS, within=COMES_WITHIN)
     while left:
         chunk, left = left[:size], left[size:]
         try:

@@ -106,7 +106,9 @@ def _work(rt: Runtime, batch: Batch, since: float) -> None:
 def alive(rt: Runtime, batch: Batch, access: Access) -> list[Job]:
     """The jobs whose goals are there and count; the others are settled here."""
     goals = [job.goal for job in batch.jobs]
-    seconds = facts.believed(job.held.lane for job in batch.jobs)
+    now = rt.clock.now()
+    put_off = max(now - (job.feed.deferred_since or now) for job in batch.jobs)
+    seconds = facts.believed((job.held.lane for job in batch.jobs), put_off=put_off)
     try:
         missing = facts.refresh(rt, access, batch.user, goals, seconds=seconds)
     except (ClientError, DeferredError) as error:

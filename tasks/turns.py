@@ -49,6 +49,17 @@ def slowest(rt: Runtime, ways: Sequence[Way]) -> float:
     return max(way.pace(gates[way.key], now).interval for way in ways)
 
 
+def come_near(rt: Runtime, ways: Sequence[Way], *, seconds: float, within: float) -> None:
+    """Sleep until the next turn is so many `seconds` away, unless that is later than `within`."""
+    with rt.ledger.read() as session:
+        gates = quotas_seen.look_at(session, [way.key for way in ways])
+    now = rt.clock.now()
+    free = (gate.next_free_at - gate.tolerance for gate in gates.values() if gate is not None)
+    wait = max(free, default=now) - seconds - now
+    if 0.0 < wait <= within:
+        rt.clock.sleep(wait)
+
+
 def _turns(
     rt: Runtime, ways: Sequence[Way], now: float, *, ends_at: float, lane: Lane, queue: bool
 ) -> list[Turn] | float:

@@ -6,17 +6,27 @@ from email.utils import formatdate
 
 import pytest
 
+from db import quotas
+from db.quotas import BEEMINDER
 from db.states import Lane
 from simulators.faults import Fault
 from tasks import refresh
-from tests.tasks.scenes import TODAY, change_feed
-from tests.world import World
+from tests.tasks.scenes import TODAY, YESTERDAY, change_feed
+from tests.world import DAY, World
 
 CALLS = {
     "me": ("GET", r"users/me\.json"),
     "goal": ("GET", r"goals"),
     "push": ("POST", "datapoints"),
 }
+
+
+def paced(world: World, interval: float) -> None:
+    """Beeminder has taught that alice's requests have to lie so many seconds apart."""
+    key, window = f"{BEEMINDER}:{world.user_id}", 100 * interval
+    with world.ledger.write() as session:
+        quotas.ensure(session, key)
+        quotas.keep_pace(session, key, interval=interval, window=window, now=world.clock.at)
 
 
 def seconds(wait: float) -> str:
@@ -185,3 +195,47 @@ def test_our_own_rate_spreads_requests(world: World) -> None:
         within = [at for at in times if start <= at < start + 10]
         assert len(within) <= 10 + 10 + 1
     assert all(world.values(f"g{number}")[TODAY] == 2.5 for number in range(12))
+
+
+@pytest.mark.parametrize("goals", [1, 3])
+def test_a_pace_that_is_slower_than_facts_are_believed_serves_callbacks(
+    world: World, goals: int
+) -> None:
+    """Each turn brings it on: what was read for a callback is not read anew until it is sent."""
+    slugs = ["energy", "solar", "wind"][:goals]
+    for slug in slugs[1:]:
+        world.beeminder.state.add_goal("alice", slug, kyoom=True, aggday="sum")
+        world.link(slug)
+    world.work()
+    world.clock.advance(3600)
+    world.measure(world.series, {world.clock.at - 60: 1.0})
+    callbacks = [world.call_back(slug) for slug in slugs]
+    paced(world, 12.0)
+    began, rt = world.clock.at, world.runtime()
+
+    while any(world.event(callback).state != "done" for callback in callbacks):
+        world.work(rt)
+        world.clock.advance(1.0)
+        assert world.clock.at < began + 12.0 * (5 + goals), "the turns go to something else"
+
+    assert [world.values(slug)[TODAY] for slug in slugs] == [3.5] * goals
+
+
+@pytest.mark.parametrize("interval", [6.0, 12.0])
+def test_a_pace_that_is_slower_than_a_push_may_wait_changes_finished_days(
+    world: World, interval: float
+) -> None:
+    """They are read before they are written: both turns are had by one try, the second in time."""
+    world.work()
+    world.clock.advance(3600)
+    world.measure(world.series, {world.clock.at - 60: 1.0, world.clock.at - DAY: 1.0})
+    callback = world.call_back()
+    paced(world, interval)
+    began, rt = world.clock.at, world.runtime()
+
+    while world.event(callback).state != "done":
+        world.work(rt)
+        world.clock.advance(1.0)
+        assert world.clock.at < began + 6 * interval, "it is read again and again"
+
+    assert world.values() == {TODAY: 3.5, YESTERDAY: 8.0}
