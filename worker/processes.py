@@ -1,13 +1,15 @@
 """What the Procfile starts: the receiver, workers, beat. Each runs until it is told to stop."""
 
 import contextlib
+import os
 import threading
 import warnings
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from celery import Celery, beat, signals
+from celery import Celery, beat, platforms, signals
+from celery.apps.beat import Beat
 from celery.exceptions import SecurityWarning
 
 from tasks import bells as tasks_bells
@@ -22,6 +24,7 @@ from worker.settings import Settings
 WORK_QUEUES = ("urgent", "default", "bulk")
 ALL_QUEUES = celery_app.QUEUES
 PROGRESS_QUEUES = ("progress",)
+LEAVES_WITHIN = 4.0  # seconds: a turn, and a bell that is given up
 
 
 def web(settings: Settings, *, host: str | None = None, port: int | None = None) -> int:
@@ -100,13 +103,41 @@ def only_beat(settings: Settings) -> int:
     _prepare(settings, "beat")
     app = celery_app.make(settings)
     with contextlib.closing(Bells(app)) as bells:
-        app.Beat(
+        BellBeat(
+            app=app,
             quiet=True,
             loglevel=settings.log_level.upper(),
             socket_timeout=5,
             scheduler_cls=partial(Scheduler, bells=bells),
         ).run()
     return 0
+
+
+class BellBeat(Beat):  # type: ignore[misc] # celery ships no types
+    """Celery's beat, which a signal ends whatever it was doing.
+
+    Celery closes the connection to the broker within its handler and raises SystemExit there. What
+    is interrupted may fail in its own way then, or not see the exception at all, and beat stays.
+    """
+
+    def install_sync_handler(self, service: beat.Service) -> None:
+        """Have a signal end the loop at its next turn; where that does not come, the process.
+
+        A beat that waits for its broker has no turns. It holds nothing that could be lost.
+        """
+        told = threading.Event()
+
+        def leave() -> None:
+            told.wait()
+            threading.Event().wait(LEAVES_WITHIN)
+            os._exit(0)
+
+        def stop(*_: object) -> None:
+            service.stop()
+            told.set()
+
+        threading.Thread(target=leave, name="beat-end", daemon=True).start()
+        platforms.signals.update(SIGTERM=stop, SIGINT=stop)
 
 
 def _prepare(settings: Settings, process: str) -> None:

@@ -16,7 +16,8 @@ class Link:
     """Forwards a free loopback port to another one.
 
     `cut`: connections are reset and new ones refused. `freeze`: the peer accepts, reads nothing
-    and says nothing. `mend`: forwards again.
+    and says nothing; `unheard` is set when it was told something then.
+    `mend`: forwards again.
     """
 
     def __init__(self, target: int) -> None:
@@ -25,6 +26,7 @@ class Link:
         self._pairs: set[tuple[socket.socket, socket.socket]] = set()
         self._waiting: list[socket.socket] = []
         self._frozen = threading.Event()
+        self.unheard = threading.Event()
         self._listener: socket.socket | None = None
         self._acceptor: threading.Thread | None = None
         with socket.socket() as probe:
@@ -109,6 +111,7 @@ class Link:
                     assert isinstance(end, socket.socket)
                     data = end.recv(CHUNK)
                     if self._frozen.is_set():
+                        self.unheard.set()
                         return  # with what was read; the pair stays open and silent
                     if not data:
                         self._drop(near, far)
