@@ -13,7 +13,7 @@ from tests.chaos.scenery import Goal, Scenery
 
 PATIENCE_SECONDS = 60.0  # an answer may take the hold, a freeze and a busy machine
 GROWS = 0.6  # the share of callbacks before which the source has grown
-PAUSE, DOWN = (0.0, 0.4), (0.5, 1.5)  # seconds to the next call; after one that came to nothing
+PAUSE, DOWN = (0.0, 0.4), (1.0, 4.0)  # seconds to the next call; after one that came to nothing
 STORED = ("fresh", "late", "failed")
 
 
@@ -72,13 +72,13 @@ class Callers:
         async with httpx.AsyncClient(timeout=PATIENCE_SECONDS, limits=limits) as http:
             try:
                 await asyncio.gather(*(self._call_on(http) for _ in range(self._clients)))
-                await asyncio.gather(*(self._last(http, goal) for goal in self._scenery.goals))
+                await asyncio.gather(*(self._last(http, goal) for goal in self._scenery.called))
             except BaseException as error:  # noqa: BLE001 -- told by whoever waits for the thread
                 self.trouble.append(error)
 
     async def _call_on(self, http: httpx.AsyncClient) -> None:
         while not self._ending.is_set():
-            goal = self._rng.choice(self._scenery.goals)
+            goal = self._rng.choice(self._scenery.called)
             if self._rng.random() < GROWS:
                 self._grow(goal)
             callback = await self._call(http, goal)

@@ -3,8 +3,10 @@
 import contextlib
 import heapq
 import itertools
+import os
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +15,10 @@ from tests.chaos.clocks import WrongClock
 from tests.chaos.keeper import Keeper
 from tests.chaos.plan import Fault
 from tests.chaos.servers import Broker, Postgres, Server
+
+LINKS_ONLY = ("cut", "blackhole")
+SERVERS = ("database", "broker")
+PAGE = 4096  # bytes
 
 
 @dataclass(slots=True)
@@ -27,7 +33,7 @@ class Done:
 
 @dataclass(slots=True)
 class Hands:
-    """What they can reach. `disk` is the small file system of the home, where there is one."""
+    """What they can reach. `disk` is the small file system that may be full."""
 
     keeper: Keeper
     links: dict[str, Link]
@@ -37,9 +43,17 @@ class Hands:
     disk: Path | None = None
     done: list[Done] = field(default_factory=list)
     _turns: "itertools.count[int]" = field(default_factory=itertools.count)
+    _at_servers: list[Future[None]] = field(default_factory=list)
+    _threads: dict[str, ThreadPoolExecutor] = field(
+        default_factory=lambda: {name: ThreadPoolExecutor(1) for name in SERVERS}
+    )
 
     def carry_out(self, plan: Sequence[Fault], tell: Callable[[Fault], None]) -> None:
-        """All of it, each at its time; ends when the last one has ended."""
+        """All of it, each at its time; ends when the last one has ended.
+
+        What is done to one server is done in a thread of its own, one after the other: it may take
+        long to start, and the others are broken all the same.
+        """
         began, number = time.monotonic(), itertools.count()
         due: list[tuple[float, int, Callable[[], None]]] = []
 
@@ -48,16 +62,20 @@ class Hands:
 
         def begin(fault: Fault) -> None:
             tell(fault)
-            now = time.time()
-            whom, end = self._begin(fault)
-            done = Done(fault, whom, now, now)
+            done, ends = Done(fault, fault.whom, time.time(), time.time()), []
             self.done.append(done)
 
+            def start() -> None:
+                done.began = time.time()
+                done.whom, end = self._begin(fault)
+                ends.append(end)
+
             def finish() -> None:
-                end()
+                ends.pop()()
                 done.ended = time.time()
 
-            at(time.monotonic() - began + fault.lasts, finish)
+            self._do(fault, start)
+            at(time.monotonic() - began + fault.lasts, lambda: self._do(fault, finish))
 
         for fault in plan:
             at(fault.at, lambda fault=fault: begin(fault))
@@ -65,6 +83,15 @@ class Hands:
             seconds, _, act = heapq.heappop(due)
             time.sleep(max(0.0, began + seconds - time.monotonic()))
             act()
+        for server in self._at_servers:
+            server.result()
+
+    def _do(self, fault: Fault, act: Callable[[], None]) -> None:
+        thread = self._threads.get(fault.whom)
+        if thread is None or fault.what in LINKS_ONLY:
+            act()
+        else:
+            self._at_servers.append(thread.submit(act))
 
     def heal(self) -> None:
         """Whatever is still broken is whole again; clocks stay as they are."""
@@ -73,28 +100,28 @@ class Hands:
             link.mend()
         for server in self._servers():
             server.thaw()
-        self._empty_disk()
+        self._make_room()
 
     def _servers(self) -> list[Server]:
         return [server for server in (self.database, self.broker) if server is not None]
 
     def _begin(self, fault: Fault) -> tuple[str, Callable[[], None]]:
         """Do it; whom it was done to, and what ends it."""
-        if fault.whom in self.links and fault.what in ("cut", "blackhole"):
+        if fault.what in LINKS_ONLY:
             return self._break_link(fault)
-        if fault.whom in ("database", "broker"):
+        if fault.what == "fill":
+            self._fill_disk()
+            return fault.whom, self._make_room
+        if fault.whom in SERVERS:
             return self._break_server(fault)
         if fault.what == "jump":
             clock = self.clocks[next(self._turns) % len(self.clocks)]
             clock.set(clock.seconds + fault.size)
             return clock.file.name, _nothing
-        if fault.what == "fill":
-            self._fill_disk()
-            return "disk", self._empty_disk
         name = self._process(fault.whom)
         if fault.what == "freeze":
             self.keeper.stop(name)
-            return name, self.keeper.go_on
+            return name, lambda: self.keeper.go_on(name)
         self.keeper.kill(name)
         return name, _nothing
 
@@ -110,6 +137,8 @@ class Hands:
             server.freeze()
             return fault.whom, server.thaw
         server.thaw()
+        if server is self.database:
+            self._empty_disk()  # without room it would not start
         (server.crash if fault.what == "crash" else server.stop)()
         server.start()
         return fault.whom, _nothing
@@ -120,12 +149,18 @@ class Hands:
 
     def _fill_disk(self) -> None:
         assert self.disk is not None
-        with contextlib.suppress(OSError), (self.disk / "filler").open("ab", 0) as filler:
+        with (self.disk / "filler").open("ab", 0) as filler, contextlib.suppress(OSError):
+            # In one call: each write gives the interpreter away, and callers are many.
+            room = os.statvfs(self.disk)
+            os.posix_fallocate(filler.fileno(), 0, room.f_bavail * room.f_frsize)
             while True:
-                filler.write(b"x" * 65536)
-        with contextlib.suppress(OSError), (self.disk / "filler").open("ab", 0) as filler:
-            while True:
-                filler.write(b"x")
+                filler.write(b"x" * PAGE)
+
+    def _make_room(self) -> None:
+        """The disk has room again; a database that gave up for want of it is started."""
+        self._empty_disk()
+        if self.database is not None:
+            self.database.revive()
 
     def _empty_disk(self) -> None:
         if self.disk is not None:

@@ -5,8 +5,10 @@ All of it is pure: it looks at the simulators' memory and at what was written do
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from simulators.beeminder_state import Change, Datapoint
+from simulators.rime_state import Run
 from tests.blackbox.house import SECRET
 from tests.chaos.callers import Callback
 from tests.chaos.keeper import Life
@@ -15,6 +17,13 @@ from tests.chaos.weather import Arrival, Told
 PREFIX = "wg-"
 ANSWERS = (200, 503)
 ON_ITS_WAY = 0.5  # seconds: a request may have left before a refusal was read
+STATES = {
+    "Completed": "completed",
+    "Partially failed": "partially_failed",
+    "Failed": "failed",
+    "Cancelled": "cancelled",
+    "Running": "running",
+}
 TRACEBACK = b"Traceback (most recent call last)"
 
 
@@ -94,24 +103,32 @@ def most(history: Iterable[Change], callback: Callback) -> float:
     return max(best, sum(values.values()))
 
 
+class Span(NamedTuple):
+    """From one instant to another, for the accounts whose key begins so."""
+
+    began: float
+    ended: float
+    keys: str = ""
+
+
 def early(
     told: Sequence[Told],
     arrivals: Sequence[Arrival],
     *,
-    unheard: Sequence[tuple[float, float]],
-    late: Sequence[tuple[float, float]],
+    unheard: Sequence[Span],
+    late: Sequence[Span],
 ) -> Iterator[str]:
     """No request comes before a time that its account was told.
 
-    What is told in an interval of `unheard` could not be written down: who heard it died, stood
-    still or had no ledger. A request that arrives in one of `late` had left before.
+    What is told in a span of `unheard` could not be written down: who heard it died, stood still or
+    had no ledger. A request that arrives in one of `late` had left before.
     """
     by_key: dict[str, list[Told]] = defaultdict(list)
     for one in told:
-        if not _within(one.at, unheard):
+        if not within(one, unheard):
             by_key[one.key].append(one)
     for request in arrivals:
-        if _within(request.at, late):
+        if within(request, late):
             continue
         for one in by_key[request.key]:
             if one.at + ON_ITS_WAY < request.at < one.until - 0.001:
@@ -122,8 +139,11 @@ def early(
                 break
 
 
-def _within(at: float, intervals: Iterable[tuple[float, float]]) -> bool:
-    return any(begins <= at <= ends for begins, ends in intervals)
+def within(one: Told | Arrival, spans: Iterable[Span]) -> bool:
+    """Did this happen in one of them?"""
+    return any(
+        span.began <= one.at <= span.ended and one.key.startswith(span.keys) for span in spans
+    )
 
 
 def ended(events: Iterable[Mapping[str, object]], stored: int) -> Iterator[str]:
@@ -135,6 +155,23 @@ def ended(events: Iterable[Mapping[str, object]], stored: int) -> Iterator[str]:
             yield f"event {event['id']} is {event['state']}: {event['error']}"
     if states.total() < stored:
         yield f"{stored} callbacks were said to be stored, {states.total()} events are there"
+
+
+def followed(rows: Iterable[Mapping[str, Any]], runs: Iterable[Run]) -> Iterator[str]:
+    """Each run that there was before the trouble ended once, when and as the source says."""
+    known = {row["run_id"]: row for row in rows}
+    for run in runs:
+        row, wanted = known.pop(run.id, None), STATES[run.status]
+        if row is None or row["finished_at"] is None:
+            yield f"{run.id} is {run.status}, and nobody has seen its end: {row}"
+        elif (row["state"], row["rows"], int(row["finished_at"])) != (
+            wanted,
+            run.rows,
+            int(run.finished_at or 0.0),
+        ):
+            yield f"{run.id} is {run.status} with {run.rows} rows at {run.finished_at}: {row}"
+    for row in known.values():
+        yield f"nobody has started run {row['run_id']}"
 
 
 def lived(lives: Iterable[Life], away: Iterable[tuple[float, float]]) -> Iterator[str]:

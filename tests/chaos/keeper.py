@@ -74,11 +74,11 @@ class Keeper:
             life.stopped = True
             self._signal(life, signal.SIGSTOP)
 
-    def go_on(self) -> None:
-        """SIGCONT to whoever was stopped and still lives."""
+    def go_on(self, name: str | None = None) -> None:
+        """SIGCONT to whoever was stopped and still lives, or to this one of them."""
         with self._lock:
             for life in self._now.values():
-                if life.stopped:
+                if life.stopped and name in (None, life.name):
                     life.stopped = False
                     self._signal(life, signal.SIGCONT)
 
@@ -105,11 +105,12 @@ class Keeper:
         if self._thread is not None:
             self._thread.join()
         self.go_on()
-        for life in self._now.values():
+        lives, self._now = self._now, {}
+        for life in lives.values():
             life.ours = True
             self._signal(life, signal.SIGTERM)
         late = []
-        for name, life in self._now.items():
+        for name, life in lives.items():
             try:
                 life.process.wait(STOPS_SECONDS)
             except subprocess.TimeoutExpired:

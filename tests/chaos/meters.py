@@ -5,17 +5,20 @@ What a day comes to is added up here from the simulator's records, never asked o
 
 import random
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from simulators.bmparts_state import SHIPMENT
 from simulators.main import Simulators
+from simulators.rime_state import Plan, Run
 
 YESTERDAY_CHANGES = 0.1  # the share of changes that are late data
 DAY = 86400.0
 QUARTERS = 4  # values are quarters: their sums are exact in any order
 STATE = "Clean"
+ROWS_COUNT = ("Completed", "Partially failed")
+ENDS = (*(3 * ["Completed"]), "Partially failed", "Failed", "Cancelled")
 
 
 @dataclass(slots=True)
@@ -121,7 +124,31 @@ class Rows(Meter):
         state = self.sims.rime.state
         with state.lock:
             runs = state.owner(self.connector).runs.values()
-            return [(run.finished_at, float(run.rows)) for run in runs]
+            return [(run.finished_at, float(run.rows)) for run in runs if run.status in ROWS_COUNT]
+
+
+@dataclass(slots=True)
+class FollowedRows(Rows):
+    """Rows of runs that run for a while. Nobody calls for them: who follows a run tells its end."""
+
+    runs: list[Run] = field(default_factory=list)
+
+    def begin(self, rng: random.Random) -> None:
+        """One run more, that runs until it is told when to end."""
+        steps = ("extract", "load")[: rng.randrange(3)]
+        self.runs.append(self.sims.rime.state.start_run(self.connector, steps=steps))
+
+    def end(self, rng: random.Random, within: float) -> None:
+        """Each run goes on for up to so many seconds from now, and ends by itself."""
+        state = self.sims.rime.state
+        with state.lock:
+            for run in self.runs:
+                lived = state.clock() - (run.started_at or 0.0)
+                run.plan = Plan(
+                    rows_per_second=rng.uniform(0.1, 20.0),
+                    seconds=lived + rng.uniform(1.0, within),
+                    ends_as=rng.choice(ENDS),
+                )
 
 
 def daystamp(at: float, zone: str) -> str:

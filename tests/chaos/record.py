@@ -1,24 +1,30 @@
 """What a run left behind, read from the ledger, the logs and the files: raw, for the judgement."""
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import create_engine, inspect, text
 
-OPEN = ("received", "working")
+LONGEST_PAUSE = 40.0  # seconds; what killed its worker alone rests for so long
 
 
 class LedgerRead:
-    """The ledger, read beside Waggle with plain SQL. `url` goes to the server itself."""
+    """The ledger, read beside Waggle with plain SQL. `url` goes to the server itself.
 
-    def __init__(self, url: str) -> None:
+    `ahead`: by how many seconds the clock that its instants are of may be ahead of ours.
+    """
+
+    def __init__(self, url: str, *, ahead: Callable[[], float] = lambda: 0.0) -> None:
+        self._ahead = ahead
         self._engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
 
-    def rows(self, statement: str) -> list[dict[str, Any]]:
-        """All rows of a SELECT."""
+    def rows(self, statement: str, **values: float) -> list[dict[str, Any]]:
+        """All rows of a SELECT with these values."""
         with self._engine.connect() as connection:
-            return [dict(row._mapping) for row in connection.execute(text(statement))]
+            return [dict(row._mapping) for row in connection.execute(text(statement), values)]
 
     def unfinished(self) -> dict[str, int]:
         """What still has to be done, by kind; nothing once it is quiet."""
@@ -26,8 +32,12 @@ class LedgerRead:
             "events": "SELECT count(*) AS n FROM event WHERE state IN ('received', 'working')",
             "datapoints": "SELECT count(*) AS n FROM datapoint WHERE state = 'pending'",
             "doubtful feeds": "SELECT count(*) AS n FROM feed WHERE doubtful",
+            "runs": "SELECT count(*) AS n FROM run WHERE finished_at IS NULL",
+            # Put back, or woken by the end of a run: by its schedule none is due within the hour.
+            "feeds": "SELECT count(*) AS n FROM feed WHERE due_at < :soon",
         }
-        found = {name: int(self.rows(query)[0]["n"]) for name, query in counts.items()}
+        soon = time.time() + max(0.0, self._ahead()) + LONGEST_PAUSE
+        found = {name: int(self.rows(query, soon=soon)[0]["n"]) for name, query in counts.items()}
         return {name: count for name, count in found.items() if count}
 
     def everything(self) -> bytes:

@@ -1,6 +1,7 @@
 """One run: everything is started, broken by its plan, healed, and judged when it is quiet."""
 
 import contextlib
+import logging
 import os
 import tempfile
 import time
@@ -23,13 +24,15 @@ def run(
 ) -> Verdict:
     """Play the plan of this seed at this place; skips the test by name where something is missing.
 
-    Logs and the ledger are in `folder` afterwards.
+    Logs, the ledger and the calls that vendors got are in `folder` afterwards.
     """
+    logging.getLogger("uvicorn.error").addFilter(_is_news)
     faults = plan.make(seed, place, seconds=size.seconds, gap=size.gap)
     with contextlib.ExitStack() as stack:
         scene = Scene(stack, seed, place, size, folder)
         scene.start(say)
         began = time.monotonic()
+        scene.scenery.end_runs(within=size.seconds)
         scene.weather.bad = True
         scene.callers.start()
         scene.hands.carry_out(
@@ -44,9 +47,16 @@ def run(
         left = scene.wait_until_quiet(say)
         quiet = time.monotonic() - healed
         late = scene.keeper.close()
+        calls = (f"{one.at:.3f} {one.key} {one.path}\n" for one in scene.weather.arrivals)
+        (folder / "calls").write_text("".join(calls))
         verdict = judge(scene, left, late)
         verdict.told.append(f"quiet {quiet:.1f} s after the last trouble")
     return verdict
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """A socket whose other end was gone before it was open: here that is as it should be."""
+    return "without completing handshake" not in record.getMessage()
 
 
 def _progress(scene: Scene, began: float) -> str:

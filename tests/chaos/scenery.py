@@ -8,13 +8,32 @@ from pathlib import Path
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from simulators.main import BIME_PREFIX, BMPARTS_PREFIX, RIME_PREFIX, Simulators, build
+from simulators.main import (
+    BIME_PREFIX,
+    BMPARTS_PREFIX,
+    RIME_HOST,
+    RIME_PREFIX,
+    Simulators,
+    build,
+)
+from simulators.rime_state import Run
 from tests.blackbox.house import noon_zone
-from tests.chaos.meters import DAY, Dashboards, Meter, Rows, Series, Shipments, daystamp
+from tests.chaos.meters import (
+    DAY,
+    Dashboards,
+    FollowedRows,
+    Meter,
+    Rows,
+    Series,
+    Shipments,
+    daystamp,
+)
 
 CANARY = "canary-of-the-chaos-ring"
 EVERY_OTHER_SOURCE = 4  # of so many people one has the other three sources as well
 TWO_FEEDS = 5  # one of so many goals has two feeds
+FOLLOWED = 3  # connectors of who has the other sources, and runs of each, that are followed
+AFTERWARDS = 10.0  # seconds after the trouble in which some runs still end
 
 
 @dataclass(slots=True)
@@ -29,6 +48,11 @@ class Goal:
     def name(self) -> str:
         """As the command line says it."""
         return f"{self.username}/{self.slug}"
+
+    @property
+    def is_called(self) -> bool:
+        """Does Beeminder call for it?"""
+        return not any(isinstance(meter, FollowedRows) for meter in self.meters)
 
 
 class Scenery:
@@ -48,6 +72,11 @@ class Scenery:
             for meter in goal.meters:
                 for days in range(3):
                     meter.add(time.time() - days * DAY - 60, self._rng)
+        for meter in self._followed():
+            for _ in range(FOLLOWED):
+                meter.begin(self._rng)
+        self.sims.rime.live.switches.set(duplicates=1, strange=5, binary=7, garbage=6, others=4)
+        self.called = [goal for goal in self.goals if goal.is_called]
         self.app = Starlette(
             routes=[
                 *(
@@ -57,10 +86,26 @@ class Scenery:
                 Mount(BIME_PREFIX, app=self.sims.bime.limiter),
                 Mount(BMPARTS_PREFIX, app=self.sims.bmparts.service),
                 Mount(RIME_PREFIX, app=self.sims.rime.served),
+                Mount(RIME_HOST, routes=[self.sims.rime.live.route()]),
                 Mount("/", app=self.sims.beeminder.limiter),
             ],
             lifespan=self.sims.beeminder.lifespan,
         )
+
+    def runs(self) -> list[Run]:
+        """All that are followed, as they are now."""
+        self.sims.rime.state.grow()
+        return [run for meter in self._followed() for run in meter.runs]
+
+    def end_runs(self, *, within: float) -> None:
+        """Runs end one after the other from now on; some when the trouble is over."""
+        for meter in self._followed():
+            meter.end(self._rng, within + AFTERWARDS)
+
+    def _followed(self) -> list[FollowedRows]:
+        return [
+            meter for goal in self.goals for meter in goal.meters if isinstance(meter, FollowedRows)
+        ]
 
     def days(self) -> list[str]:
         """The days that are looked at, today last."""
@@ -80,7 +125,8 @@ class Scenery:
                     f'[feeds."{goal.name}{label}"]\nsource = "{meter.source}"\n'
                     f"since = {since}\n{meter.section}\n"
                 )
-        lines += [text.replace("{url}", url) for text in self._sources]
+        socket = url.replace("http://", "ws://")
+        lines += [text.replace("{url}", url).replace("{socket}", socket) for text in self._sources]
         file.write_text("\n".join(lines))
         file.chmod(0o600)
         return file
@@ -133,7 +179,8 @@ class Scenery:
             (
                 f'[sources.etl-{username}]\nprovider = "rime"\n{owner}'
                 f'url = "{{url}}{RIME_PREFIX}"\nproject = "{username}"\n'
-                f'api_key = "{CANARY}-rime-{username}"\n'
+                f'api_key = "{CANARY}-rime-{username}"\nprogress_poll = "2s"\n'
+                f'progress_url = "{{socket}}{RIME_HOST}/live/{{run}}"\n'
             ),
         ]
         for slug, meter in (
@@ -165,3 +212,12 @@ class Scenery:
             ),
         ):
             self._add_goal(username, slug).meters.append(meter)
+        for number in range(FOLLOWED):
+            self._add_goal(username, f"runs{number}").meters.append(
+                self._followed_rows(username, f"loads{number}-{username}")
+            )
+
+    def _followed_rows(self, username: str, connector: str) -> FollowedRows:
+        self.sims.rime.state.add_connector(username, connector)
+        section = f'metric = "rows_extracted"\nparams = {{ connector = "{connector}" }}\n'
+        return FollowedRows(self.sims, f"etl-{username}", section, self.zone, connector)

@@ -15,9 +15,11 @@ import pytest
 from simulators import postgres
 from tests.blackbox import private_brokers
 from tests.blackbox.house import free_port
+from tests.chaos.disks import small_disk
 
 STARTS_SECONDS = 60.0
 STOPS_SECONDS = 20.0
+DISK_MEGABYTES = 256  # most of it is the empty cluster and its log of changes
 
 
 class Server:
@@ -51,13 +53,16 @@ class Server:
         try:
             process.wait(STOPS_SECONDS)
         except subprocess.TimeoutExpired:
+            number = signal.SIGKILL
             process.kill()
             process.wait()
         if process.stdin is not None:
             process.stdin.close()
+        # RabbitMQ's program is a shell that its server outlives.
+        last = signal.SIGKILL if number == signal.SIGKILL else signal.SIGCONT
         for pid in tree:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGCONT)
+                os.kill(pid, last)
         ends_at = time.monotonic() + STOPS_SECONDS
         while any(_lives(pid) for pid in tree) and time.monotonic() < ends_at:
             time.sleep(0.02)
@@ -73,6 +78,12 @@ class Server:
     def thaw(self) -> None:
         """They go on."""
         self._signal_all(signal.SIGCONT)
+
+    def revive(self) -> None:
+        """Started again, if it has ended by itself."""
+        if self._process is not None and self._process.poll() is not None:
+            self.stop()
+            self.start()
 
     def answers(self) -> bool:
         """Is it there?"""
@@ -95,11 +106,11 @@ class Server:
 
 
 class Postgres(Server):
-    """A cluster of its own; `url` with `{port}` to be filled in by who goes through a link."""
+    """A cluster of its own on a small `disk`, so that it can be full."""
 
     name = "PostgreSQL"
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, stack: contextlib.ExitStack, folder: Path) -> None:
         super().__init__()
         found = postgres.programs()
         if found is None:
@@ -108,6 +119,8 @@ class Postgres(Server):
         self._owner = postgres._owner()
         place = postgres._reachable(folder, self._owner)
         self._folder = Path(tempfile.mkdtemp(prefix="chaos-postgres-", dir=place))
+        stack.callback(shutil.rmtree, self._folder, ignore_errors=True)
+        self.disk = stack.enter_context(small_disk(self._folder, megabytes=DISK_MEGABYTES))
         self._password = "canary-database-password"
         (self._folder / "password").write_text(self._password)
         (self._folder / "log").touch()
@@ -131,11 +144,6 @@ class Postgres(Server):
             return True
         return False
 
-    def close(self) -> None:
-        """Ended and removed."""
-        super().close()
-        shutil.rmtree(self._folder, ignore_errors=True)
-
     def stop(self, number: signal.Signals = signal.SIGINT) -> None:
         """Fast: clients are thrown out."""
         super().stop(number)
@@ -143,7 +151,8 @@ class Postgres(Server):
     def _spawn(self) -> subprocess.Popen[bytes]:
         options = (
             f"listen_addresses=127.0.0.1 port={self.port} unix_socket_directories= fsync=off "
-            "full_page_writes=off max_connections=120 logging_collector=off"
+            "full_page_writes=off max_connections=120 logging_collector=off "
+            "max_wal_size=48MB min_wal_size=32MB"
         )
         arguments = [part for option in options.split() for part in ("-c", option)]
         command = [str(self._programs / "postgres"), "-D", str(self._folder / "data"), *arguments]
@@ -183,6 +192,7 @@ class Broker(Server):
         with (self._folder / "server.log").open("ab") as log:
             return subprocess.Popen(
                 self._command,
+                cwd=self._folder,  # what it leaves when it dies
                 env=os.environ | self._environment,
                 stdout=log,
                 stderr=log,

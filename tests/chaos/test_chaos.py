@@ -11,11 +11,13 @@ from tests.chaos.scene import Size
 
 pytestmark = [pytest.mark.chaos, pytest.mark.blackbox, pytest.mark.timeout(300)]
 
-SHORT = Size(seconds=9.0, people=3, goals=4, clients=40, gap=2.0, hold=4.0)
+SHORT = Size(seconds=9.0, people=3, goals=3, clients=40, gap=1.6, hold=4.0)
 EMBEDDED, _, REDIS = plan.PLACES
 RUNS = [
-    pytest.param(9, EMBEDDED, id=EMBEDDED),  # a full disk, a frozen worker, a killed one
-    pytest.param(13, REDIS, id=REDIS, marks=pytest.mark.services),  # both servers, and the clock
+    # A full disk, a frozen worker; receiver and progress are killed.
+    pytest.param(15, EMBEDDED, id=EMBEDDED),
+    # Both servers, and the clock; progress is killed.
+    pytest.param(235, REDIS, id=REDIS, marks=pytest.mark.services),
 ]
 
 

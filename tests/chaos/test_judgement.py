@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from simulators.beeminder_state import Change, Datapoint
+from simulators.rime_state import Run
 from tests.blackbox.house import SECRET
 from tests.chaos import judgement
 from tests.chaos.callers import Callback
+from tests.chaos.judgement import Span
 from tests.chaos.weather import Arrival, Told
 
 DAY = "20261130"
@@ -112,8 +114,9 @@ def test_who_knocks_early_is_found() -> None:
     for at, key in ((10.3, "k"), (14.1, "k"), (12.0, "other")):
         assert list(early(told, [Arrival(key, at, "/x")], unheard=[], late=[])) == []
     arrival = [Arrival("k", 12.0, "/x")]
-    assert list(early(told, arrival, unheard=[(9.5, 10.5)], late=[])) == []
-    assert list(early(told, arrival, unheard=[], late=[(11.0, 13.0)])) == []
+    assert list(early(told, arrival, unheard=[Span(9.5, 10.5)], late=[])) == []
+    assert list(early(told, arrival, unheard=[], late=[Span(11.0, 13.0)])) == []
+    assert list(early(told, arrival, unheard=[Span(9.5, 10.5, "of others")], late=[]))
 
 
 def test_an_event_that_was_lost_or_failed_is_found() -> None:
@@ -123,6 +126,24 @@ def test_an_event_that_was_lost_or_failed_is_found() -> None:
     assert list(judgement.ended([done], 2))
     for state in ("received", "working", "failed", "dead"):
         assert list(judgement.ended([done | {"state": state}], 1))
+
+
+def test_a_run_that_was_not_followed_to_its_end_is_found() -> None:
+    """Nobody saw its end, or it was written down as another one; or there is one too many."""
+    run = Run(id="run_1", status="Failed", rows=7, finished_at=20.5)
+    row = {"run_id": "run_1", "state": "failed", "rows": 7.0, "finished_at": 20.5}
+
+    followed = judgement.followed
+    assert list(followed([row], [run])) == []
+    assert list(followed([], [run]))
+    assert list(followed([row], []))
+    for wrong in (
+        {"finished_at": None},
+        {"finished_at": 31.0},
+        {"state": "completed"},
+        {"rows": 6.0},
+    ):
+        assert list(followed([row | wrong], [run]))
 
 
 def test_a_process_that_ends_by_itself_is_found() -> None:

@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 
 from tests.chaos import judgement
 from tests.chaos.hands import Done
+from tests.chaos.judgement import Span
 from tests.chaos.record import LedgerRead, Record
 from tests.chaos.scene import Scene
 
 HEARD_SECONDS = 1.0  # from an answer on the wire to its time in the ledger, on a busy machine
+LONGEST_WAIT = 5.0  # seconds; no answer here names a later time
 SHOWN = 8  # sentences of each promise
 
 
@@ -41,10 +43,11 @@ def judge(scene: Scene, left: dict[str, int], late: list[str]) -> Verdict:
     """All promises, by what a run has left. `left` is not done, `late` did not end in time."""
     goals, beeminder = scene.scenery.goals, scene.scenery.sims.beeminder.state
     histories = {goal.name: beeminder.changes(goal.username, goal.slug) for goal in goals}
-    made = scene.callers.made
+    made, started = scene.callers.made, scene.scenery.runs()
     ledger, record = LedgerRead(scene.ledger_url), Record()
     with contextlib.closing(ledger):
         events = ledger.rows("SELECT id, state, error FROM event WHERE kind = 'autofetch'")
+        runs = ledger.rows("SELECT run_id, state, rows, finished_at FROM run")
         record.kept["the ledger"] = ledger.everything()
     record.read(scene.folder, scene.home)
     served = {
@@ -81,6 +84,7 @@ def judge(scene: Scene, left: dict[str, int], late: list[str]) -> Verdict:
                     late=[span for done in scene.hands.done for span in on_its_way(done)],
                 )
             ),
+            "every run was followed to its end": list(judgement.followed(runs, started)),
             "every event ended": [
                 *(f"{count} {name} unfinished" for name, count in left.items()),
                 *judgement.ended(events, sum(callback.is_stored for callback in made)),
@@ -96,11 +100,16 @@ def judge(scene: Scene, left: dict[str, int], late: list[str]) -> Verdict:
         }
     )
     counts = Counter(callback.said or callback.error for callback in made)
+    answers = sum(callback.status is not None for callback in made)
+    deaf = [span for done in scene.hands.done for span in unheard(done)]
+    heard = sum(not judgement.within(told, deaf) for told in scene.weather.told)
     verdict.told = [
-        f"{len(made)} callbacks: " + ", ".join(f"{n} {name}" for name, n in counts.items()),
+        f"{answers} of {len(made)} callbacks were answered: "
+        + ", ".join(f"{n} {name}" for name, n in counts.items()),
         f"{scene.weather.calls} calls to vendors, {sum(scene.weather.broken.values())} broken: "
         + ", ".join(f"{n} {name}" for name, n in sorted(scene.weather.broken.items())),
-        f"{len(scene.keeper.lives)} processes, {len(scene.weather.told)} times told to wait",
+        f"{len(scene.keeper.lives)} processes, {len(started)} runs",
+        f"told to wait {len(scene.weather.told)} times, {heard} where it could be written down",
     ]
     return verdict
 
@@ -113,18 +122,26 @@ def without_a_ledger(done: Sequence[Done]) -> list[tuple[float, float]]:
     ]
 
 
-def unheard(done: Done) -> list[tuple[float, float]]:
+def unheard(done: Done) -> list[Span]:
     """When what an answer said could not come into the ledger."""
     fault, before = done.fault, HEARD_SECONDS
-    if fault.whom in ("worker", "database", "disk", "vendors") and fault.what != "jump":
-        return [(done.began - before, done.ended + before)]
-    if fault.what == "jump" and fault.size > 0 and done.whom == "clock":
-        return [(done.began - 60.0, done.ended + 60.0)]
+    if fault.whom in ("worker", "progress", "database", "disk", "vendors") and fault.what != "jump":
+        return [Span(done.began - before, done.ended + before, _asked_by(fault.whom))]
+    if fault.what == "jump" and done.whom == "clock":
+        # Who starts goes by the new time at once, who runs looks at it once a minute. What is
+        # closed meanwhile by those who are late opens early by the difference for the others,
+        # whichever way the clock was set (see `db.clock`).
+        return [Span(done.began - LONGEST_WAIT, done.ended + 60.0 + before)]
     return []
 
 
-def on_its_way(done: Done) -> list[tuple[float, float]]:
+def on_its_way(done: Done) -> list[Span]:
     """When requests arrive that left before: they were held up with their process or link."""
-    if done.fault.whom in ("worker", "vendors") and done.fault.lasts:
-        return [(done.began, done.ended + 2.0)]
+    if done.fault.whom in ("worker", "progress", "vendors") and done.fault.lasts:
+        return [Span(done.began, done.ended + 2.0, _asked_by(done.fault.whom))]
     return []
+
+
+def _asked_by(whom: str) -> str:
+    """Who follows runs asks nobody else for anything."""
+    return "rime" if whom == "progress" else ""

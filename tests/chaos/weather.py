@@ -1,6 +1,7 @@
 """A third of all calls to the vendors go wrong, and who comes before the time it was told is noted.
 
-ASGI middleware around all simulators. Which calls go wrong and how is drawn from the seed.
+ASGI middleware around all simulators. Which calls go wrong and how is drawn from the seed. A socket
+is a call too: it is refused, or closed while it is in use.
 """
 
 import asyncio
@@ -16,11 +17,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from simulators import fault_actions, limiter_keys, limiter_wire
 from simulators.faults import Fault
-from simulators.main import BIME_PREFIX, BMPARTS_PREFIX, RIME_PREFIX
+from simulators.main import BIME_PREFIX, BMPARTS_PREFIX, RIME_HOST
 
 SHARE = 1 / 3
 REFUSALS = (429, 503)
 FULL = 5_000_000  # bytes
+PAST_PATIENCE = (9.0, 12.0)  # seconds; a request of Waggle's is given up after 8 at most
+# Close codes of sockets, 0: no close frame. The last one says that a login is no good any more.
+CLOSES = (0, 0, 1000, 1001, 1011, 1012, 1013, 4401)
+USED = (0.1, 8.0)  # seconds for which a socket that is closed was in use
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +68,7 @@ def _ways(rng: random.Random) -> list[tuple[int, Callable[[], Fault]]]:
         (2, lambda: Fault(status=502, processed=True)),
         (4, lambda: Fault(action="reset")),
         (6, lambda: Fault(action="lose_reply")),
+        (1, lambda: Fault(action="lose_reply", interval=rng.uniform(*PAST_PATIENCE))),
         (3, lambda: Fault(action="cut")),
         (1, lambda: Fault(action="dribble", interval=rng.uniform(0.001, 0.05))),
         (3, lambda: Fault(action="delay", delay=rng.uniform(0.2, 3.0))),
@@ -73,10 +79,21 @@ def _ways(rng: random.Random) -> list[tuple[int, Callable[[], Fault]]]:
 
 
 class Weather:
-    """Bad while `bad` is set. `told` and `arrivals` are what the judgement reads."""
+    """Bad while `bad` is set. `told` and `arrivals` are what the judgement reads.
 
-    def __init__(self, app: ASGIApp, *, seed: int, share: float = SHARE) -> None:
+    `hang_up` closes the sockets of a run with a code.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        seed: int,
+        hang_up: Callable[..., object],
+        share: float = SHARE,
+    ) -> None:
         self._app = app
+        self._hang_up = hang_up
         self._rng = random.Random(seed)
         self._share = share
         self._ways = _ways(self._rng)
@@ -88,6 +105,9 @@ class Weather:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
+        if scope["type"] == "websocket":
+            await self._open(scope, receive, send)
+            return
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -109,10 +129,11 @@ class Weather:
             return
         weights = [weight for weight, _ in self._ways]
         fault = self._rng.choices([make for _, make in self._ways], weights)[0]()
+        silent = fault.action == "lose_reply" and fault.interval
         named = fault.action if fault.action != "status" else str(fault.status)
-        self.broken[named] = self.broken.get(named, 0) + 1
+        self._count("silence" if silent else named)
         call = fault_actions.Call(
-            app=self._app,
+            app=_slow(self._app, fault.interval) if silent else self._app,
             scope=scope,
             receive=receive,
             send=note,
@@ -121,6 +142,38 @@ class Weather:
         if fault.delay:
             await asyncio.sleep(fault.delay)
         await fault_actions.ACTIONS[fault.action](fault, call)
+
+    async def _open(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """A socket."""
+        key = key_of(scope)
+        self.calls += 1
+        self.arrivals.append(Arrival(key, time.time(), scope["path"]))
+        if not self.bad or self._rng.random() >= self._share:
+            await self._app(scope, receive, send)
+        elif self._rng.random() < 1 / 2:
+            await self._refuse(key, receive, send)
+        else:
+            self._count("hung up")
+            run, code = scope["path"].rpartition("/")[2], self._rng.choice(CLOSES)
+            asyncio.get_running_loop().call_later(
+                self._rng.uniform(*USED), lambda: self._hang_up(code, run=run)
+            )
+            await self._app(scope, receive, send)
+
+    async def _refuse(self, key: str, receive: Receive, send: Send) -> None:
+        """Answer the upgrade with a status instead."""
+        self._count("refused socket")
+        await receive()
+        status, hint = self._rng.choice(((500, None), (502, None), (503, None), (503, b"2")))
+        headers = [] if hint is None else [(b"retry-after", hint)]
+        start = {"type": "websocket.http.response.start", "status": status, "headers": headers}
+        await send(start)
+        await send({"type": "websocket.http.response.body", "body": b""})
+        if hint is not None:
+            self._note(key, start)
+
+    def _count(self, named: str) -> None:
+        self.broken[named] = self.broken.get(named, 0) + 1
 
     def _note(self, key: str, message: Message) -> None:
         given = dict(message["headers"]).get(b"retry-after")
@@ -131,14 +184,24 @@ class Weather:
         self.told.append(Told(key, now, until))
 
 
+def _slow(app: ASGIApp, seconds: float) -> ASGIApp:
+    """Does what it is asked to, and then says nothing for so long."""
+
+    async def slow(scope: Scope, receive: Receive, send: Send) -> None:
+        await app(scope, receive, send)
+        await asyncio.sleep(seconds)
+
+    return slow
+
+
 def key_of(scope: Scope) -> str:
     """What the vendor counts by: who asks, and at RIME the endpoint too."""
     path = scope["path"]
     who = limiter_keys.token(scope)
     if path.startswith("/plant/"):
         return "/".join(path.split("/")[:3])
-    if path.startswith(RIME_PREFIX):
-        return f"rime {scope['method']} {path}"
+    if path.startswith(RIME_HOST):
+        return f"rime {scope.get('method', 'socket')} {path}"
     for prefix in (BIME_PREFIX, BMPARTS_PREFIX):
         if path.startswith(prefix):
             return f"{prefix} {who}"
