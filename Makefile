@@ -32,7 +32,7 @@ test: setup ## all tests; rings without their server are skipped by name
 	  TMPDIR=$${TMPDIR:-$$shm} $(BIN)/python -m pytest --numprocesses $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )) \
 	  --dist loadfile --no-loadscope-reorder
 
-chaos: setup ## break everything around Waggle by 20 seeds, half an hour; SEEDS=5 MINUTES=0.5
+chaos: setup ## break everything around Waggle by 20 seeds, an hour; SEEDS=5 MINUTES=0.5
 	@$(BIN)/python -m tests.chaos --seeds $(or $(SEEDS),20) --minutes $(or $(MINUTES),0.75)
 
 # All are measured, whichever of them breaks a promise.
