@@ -55,6 +55,7 @@ class Holds:
         self._everybody = False  # or is it everybody?
         self._early: dict[str, None] = {}  # in the order in which they were heard
         self._thread = SoloThread("holds")
+        self._answered = True  # the last question
         self.surely_heard = False
         self.released = False
 
@@ -160,12 +161,22 @@ class Holds:
             look = self._look if everybody or over else self._look_at_ended
             found = await self._thread.call(lambda: look(ids, over))
         except Exception as error:  # noqa: BLE001 -- said below; the next question may be answered
-            log.warning("holds.not_answered", held=len(ids), error=type(error).__name__)
+            self._note(away=type(error).__name__, held=len(ids))
             found = {}
+        else:
+            self._note(away=None, held=len(ids))
         for event_id in (*over, *found):
             held = self._held.get(event_id)
             if held is not None and not held.outcome.done():
                 held.outcome.set_result(found.get(event_id))
+
+    def _note(self, *, away: str | None, held: int) -> None:
+        """Say once that the ledger does not answer, and once that it does again."""
+        if away is not None and self._answered:
+            log.warning("holds.not_answered", held=held, error=away)
+        elif away is None and not self._answered:
+            log.info("holds.answered_again", held=held)
+        self._answered = away is None
 
     def _look(self, ids: Sequence[str], over: Sequence[str]) -> dict[str, Outcome]:
         found: dict[str, Outcome] = {}

@@ -50,6 +50,7 @@ class Bells:
         self._producer: Any = None
         self._declared: set[str] = set()  # queues, on the connection of the producer
         self._messages: dict[str, task_message] = {}
+        self._heard = True  # the last one, as far as is known
         self._errors: tuple[type[Exception], ...] = (
             OSError,
             KombuError,
@@ -95,15 +96,24 @@ class Bells:
             with self._lock:
                 self._stuck = future
                 self._quiet_until = self._clock() + self._pause
-            log.warning("bell.stuck", task=task, queue=queue)
+            self._note(heard=False, what="bell.stuck", task=task, queue=queue)
             return False
         except self._errors as error:
             # The client library has a deadline too, and may be the first to lose its patience.
             if time.monotonic() - began >= self._deadline / 2:
                 self._quiet_until = self._clock() + self._pause
-            log.warning("bell.failed", task=task, queue=queue, error=type(error).__name__)
+            self._note(
+                heard=False, what="bell.failed", task=task, queue=queue, error=type(error).__name__
+            )
             return False
+        self._note(heard=True, what="bell.heard_again", task=task, queue=queue)
         return True
+
+    def _note(self, *, heard: bool, what: str, **about: str) -> None:
+        """Say once that bells are not heard, and once that they are again."""
+        if heard is not self._heard:
+            (log.info if heard else log.warning)(what, **about)
+        self._heard = heard
 
     def _given_up(self, now: float) -> bool:
         """Is a bell stuck, or was one just now that did not get through in the end?"""

@@ -4,6 +4,7 @@ import asyncio
 import inspect
 
 import pytest
+from structlog.testing import capture_logs
 
 from db import inbox
 from db.listening import Heard
@@ -109,6 +110,28 @@ def test_a_database_that_fails_ends_the_hold_in_time(ledger, store):
         session.connection().exec_driver_sql("DROP TABLE event")
 
     assert _run(ledger, 0.1, lambda holds: holds.wait(event_id)) is None
+
+
+def test_an_outage_is_told_once(ledger, store):
+    """However often a hold asks in vain: one line when it begins, and one when it is over."""
+    ids = store(2)
+
+    def rename(table, name):
+        with ledger.write() as session:
+            session.connection().exec_driver_sql(f"ALTER TABLE {table} RENAME TO {name}")
+
+    async def during(holds):
+        rename("event", "elsewhere")
+        assert await holds.wait(ids[0]) is None
+        assert await holds.wait(ids[1]) is None
+        rename("elsewhere", "event")
+        return await holds.wait(ids[0])
+
+    with capture_logs() as lines:
+        assert _run(ledger, 0.2, during) is not None
+
+    told = [line["event"] for line in lines if line["event"].startswith("holds.")]
+    assert told == ["holds.not_answered", "holds.answered_again"]
 
 
 def test_a_database_that_hangs_ends_the_hold_in_time(ledger, store, monkeypatch):

@@ -9,6 +9,7 @@ import threading
 import time
 
 import pytest
+from structlog.testing import capture_logs
 
 from tests.blackbox.link import Link
 from tests.blackbox.services import Services
@@ -177,6 +178,21 @@ def test_a_vanished_queue_folder_is_no_error_of_ours(make_bells, tmp_path):
     (tmp_path / "queue" / "bells").mkdir(parents=True)
     assert bells.ring("sync", "urgent") is True
     assert len(messages(tmp_path)) == 1
+
+
+def test_an_outage_is_told_once(make_bells, tmp_path):
+    """However many bells are rung in vain: one line when it begins, and one when it is over."""
+    bells = make_bells("filesystem://")
+    assert bells.ring("sync", "urgent")
+    shutil.rmtree(tmp_path / "queue")
+
+    with capture_logs() as lines:
+        assert [bells.ring("sync", "urgent") for _ in range(3)] == [False] * 3
+        (tmp_path / "queue" / "bells").mkdir(parents=True)
+        assert bells.ring("sync", "urgent")
+        assert bells.ring("sync", "urgent")
+
+    assert [line["event"] for line in lines] == ["bell.failed", "bell.heard_again"]
 
 
 def test_after_closing_nothing_is_rung_and_nothing_raised(make_bells, tmp_path):
