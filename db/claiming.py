@@ -46,6 +46,7 @@ def due(
 
 @lru_cache(maxsize=16)  # asked several times at one instant, and costly to put together
 def _wanted(now: float, lane: Lane, *, alone: bool, exactly: bool = False) -> ColumnElement[bool]:
+    exactly |= lane == min(Lane)
     return and_(
         resting.claimable(),
         col(Feed.lane) == lane.value if exactly else col(Feed.lane) <= lane.value,
