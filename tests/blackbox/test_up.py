@@ -6,6 +6,7 @@ import os
 import signal
 import sqlite3
 import time
+from pathlib import Path
 
 import pytest
 
@@ -87,9 +88,16 @@ def test_the_other_worker_goes_on(home: House, which: int) -> None:
         os.kill(frozen, signal.SIGCONT)
 
 
+def state(task: Path) -> str:
+    """What a thread does, as the kernel's letter: T when it is stopped."""
+    return (task / "stat").read_text().rpartition(")")[2].split()[0]
+
+
 def frozen_between_writes(home: House, worker: int) -> bool:
     """Freeze it where others can write: an SQLite file is locked as long as one does."""
     os.kill(worker, signal.SIGSTOP)
+    # A thread that is in the kernel stops when it comes out, perhaps with the lock in its hands.
+    home.wait(lambda: all(state(task) == "T" for task in Path(f"/proc/{worker}/task").iterdir()))
     file = home.folder / "home" / "waggle.db"
     ledger = contextlib.closing(sqlite3.connect(file, timeout=2))
     with ledger as opened, contextlib.suppress(sqlite3.OperationalError):
