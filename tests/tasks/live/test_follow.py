@@ -14,6 +14,7 @@ from simulators.faults import Fault
 from simulators.rime_state import Run as RimeRun
 from tasks import runs
 from tasks.live import backoff
+from tasks.live import source as live_source
 from tasks.live.loop import Desk
 from tests.tasks.live.conftest import Followed, until
 from tests.tasks.rime_world import EMAIL, KEY, PASSWORD
@@ -252,6 +253,7 @@ def test_a_ledger_that_is_away_ends_no_follower(
     rime: Followed, desks: Desks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without it nothing may be asked: that comes later, and the run is not given back."""
+    monkeypatch.setattr(live_source, "AWAY_SECONDS", 0.05)
     source = rime.socketed()
     run = rime.start(rows=0)
     rime.find(source, run.id)
