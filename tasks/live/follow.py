@@ -83,7 +83,7 @@ class Follower:
         now = self._desk.now()
         if self._stream is None or self.ended_at is not None:
             return
-        if self.view.says_over:
+        if self.view.says_over or self._reading.owed:
             self._want_look()
         if now >= self._reconnect_at or backoff.is_silent(self._heard_at, now=now):
             self._leave = True

@@ -15,12 +15,14 @@ class Reading:
     """Reads one run.
 
     `due_at`: when it may be read again, in UTC seconds. `error`: why it was not read last, fit for
-    a page. `gone`: it was deleted at the source, so nothing will ever end it.
+    a page. `owed`: what kept it from being read passes. `gone`: it was deleted at the source, so
+    nothing will ever end it.
     """
 
     def __init__(self, held: Held, source: LiveSource, desk: Desk) -> None:
         self.due_at = 0.0
         self.error: str | None = None
+        self.owed = False
         self.gone = False
         self._held = held
         self._source = source
@@ -30,10 +32,11 @@ class Reading:
     async def read(self) -> Run | None:
         """The run as it is now; None where that could not be told."""
         self.due_at = self._desk.now() + self._source.poll_seconds
+        self.owed = False
         try:
             run = await self._desk.blocking(lambda: self._source.read(self._held))
         except DeferredError as error:
-            self.due_at = max(self.due_at, error.until)
+            self.due_at, self.owed = max(self.due_at, error.until), True
         except NotFound as error:
             self.error = str(error)
             self._missing += 1
@@ -44,6 +47,7 @@ class Reading:
         except ClientError as error:
             self.error = str(error)
             self.due_at = max(self.due_at, self._desk.now() + (wait_of(error, 0.0) or 0.0))
+            self.owed = True
         else:
             self._missing, self.error = 0, None
             return run

@@ -14,7 +14,6 @@ from simulators.faults import Fault
 from simulators.rime_state import Run as RimeRun
 from tasks import runs
 from tasks.live import backoff
-from tasks.live import source as live_source
 from tasks.live.loop import Desk
 from tests.tasks.live.conftest import Followed, until
 from tests.tasks.rime_world import EMAIL, KEY, PASSWORD
@@ -252,8 +251,8 @@ def test_one_socket_a_run_and_none_when_it_stops(rime: Followed, desks: Desks) -
 def test_a_ledger_that_is_away_ends_no_follower(
     rime: Followed, desks: Desks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without it nothing may be asked: that comes later, and the run is not given back."""
-    monkeypatch.setattr(live_source, "AWAY_SECONDS", 0.05)
+    """Without it nothing may be asked: that comes soon, and the run is not given back."""
+    began = rime.world.clock.now()
     source = rime.socketed()
     run = rime.start(rows=0)
     rime.find(source, run.id)
@@ -273,6 +272,7 @@ def test_a_ledger_that_is_away_ends_no_follower(
     until(lambda: stream(rime, run) == Stream.OPEN)
     rime.rime.state.finish_run(run)
     until(lambda: rime.over() == {run.id})
+    assert rime.world.clock.now() - began < backoff.QUIET
 
 
 def test_where_a_private_address_is_refused_it_is_not_called(
