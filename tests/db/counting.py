@@ -6,18 +6,25 @@ from sqlalchemy import event
 
 
 @contextlib.contextmanager
-def statements(ledger, *, written=False):
-    """What is read during the block (`written`: by whoever may write), as it is sent."""
-    sent = []
+def listening(engines, hear):
+    """Call `hear` with each statement that these engines send in the block, and its values."""
 
-    def note(_connection, _cursor, statement, *_):
-        sent.append(statement)
+    def note(_connection, _cursor, statement, given, *_):
+        hear(statement, given)
 
-    engines = ledger.writing_engines if written else (ledger.reading_engine,)
     for engine in engines:
         event.listen(engine, "before_cursor_execute", note)
     try:
-        yield sent
+        yield
     finally:
         for engine in engines:
             event.remove(engine, "before_cursor_execute", note)
+
+
+@contextlib.contextmanager
+def statements(ledger, *, written=False):
+    """What is read during the block (`written`: by whoever may write), as it is sent."""
+    sent = []
+    engines = ledger.writing_engines if written else (ledger.reading_engine,)
+    with listening(engines, lambda statement, _given: sent.append(statement)):
+        yield sent

@@ -4,9 +4,10 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection
 
 from db.engine import Ledger
+from tests.db import counting
 
 STEPS_AT_ONCE = 100
 Asked = tuple[str, Any]
@@ -16,21 +17,16 @@ Asked = tuple[str, Any]
 def questions(ledger: Ledger) -> Iterator[list[Asked]]:
     """What is asked of this ledger in the block: statements, and what is put into them."""
     asked: list[Asked] = []
-    engines = {ledger.engine, ledger._reader} if ledger.is_sqlite else {ledger.engine}
+    engines = {ledger.engine, ledger.reading_engine} if ledger.is_sqlite else {ledger.engine}
 
-    def note(_connection: Any, _cursor: Any, statement: str, given: Any, *_rest: Any) -> None:
+    def hear(statement: str, given: Any) -> None:
         if "pg_notify" in statement:
             return  # the receiver makes sure now and then that it hears what it listens for
         if statement.lstrip().upper().startswith(("SELECT", "WITH", "INSERT", "UPDATE", "DELETE")):
             asked.append((statement, given))
 
-    for engine in engines:
-        event.listen(engine, "before_cursor_execute", note)
-    try:
+    with counting.listening(engines, hear):
         yield asked
-    finally:
-        for engine in engines:
-            event.remove(engine, "before_cursor_execute", note)
 
 
 def of(ledger: Ledger, asked: Sequence[Asked]) -> dict[str, int]:

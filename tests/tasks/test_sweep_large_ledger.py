@@ -137,4 +137,5 @@ def too_much(world: World, asked: Sequence[effort.Asked]) -> dict[str, int]:
     """Those of these that go through more than they may."""
     most = MOST_STEPS if world.ledger.is_sqlite else MOST_ROWS
     found = effort.of(world.ledger, asked)
+    assert found, "nothing was heard, so nothing is measured"
     return {statement: count for statement, count in found.items() if count > most}
