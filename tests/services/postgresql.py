@@ -13,10 +13,11 @@ from db.engine import Ledger
 from db.metadata import METADATA
 from simulators import postgres
 
-# `ALTER SEQUENCE … RESTART` would write a new file for each of them.
+# `ALTER SEQUENCE … RESTART` would write a new file for each of them. All of them: `last_value` is
+# NULL also where a sequence was told to go on from another number, and has not done so yet.
 RESTART = (
     "SELECT setval(format('%I.%I', schemaname, sequencename)::regclass, start_value, false) "
-    "FROM pg_sequences WHERE schemaname = 'public' AND last_value IS NOT NULL"
+    "FROM pg_sequences WHERE schemaname = 'public'"
 )
 OTHERS = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
