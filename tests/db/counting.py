@@ -28,3 +28,15 @@ def statements(ledger, *, written=False):
     engines = ledger.writing_engines if written else (ledger.reading_engine,)
     with listening(engines, lambda statement, _given: sent.append(statement)):
         yield sent
+
+
+@contextlib.contextmanager
+def all_statements(ledger):
+    """What anybody asks during the block, whether he may write or not, as it is sent."""
+    sent = []
+    # What reads in PostgreSQL is heard at the engine that writes: it lends its connections.
+    engines = ledger.writing_engines
+    if ledger.is_sqlite:
+        engines += (ledger.reading_engine,)
+    with listening(engines, lambda statement, _given: sent.append(statement)):
+        yield sent
