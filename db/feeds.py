@@ -7,7 +7,7 @@ Rows are locked feeds first, then covers, then events, and several of a kind by 
 keeps to this order never waits for somebody who waits for them.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -98,15 +98,19 @@ def finish(
     next_at: float,
     written: int,
     lane: Lane = Lane.BULK,
+    mark: Callable[[], None] | None = None,
 ) -> None:
     """The feed is fresh: end the claim, schedule the next sync, finish the stamped events.
 
     A feed that was asked for since the claim stays due, urgently: that is the one trailing sync.
     A doubt that came up since stays as well. `written` is how many datapoints this sync wrote,
-    `lane` where the next one waits. Raises `FencedError`.
+    `lane` where the next one waits. `mark` writes down what landed: the feed is locked and ours
+    then, and its covers are not locked yet. Raises `FencedError`.
     """
     given = {"as_asked": held.asked, "now": now, "next_at": next_at, "next_lane": lane.value}
     _change(session, held, _finishing(), given)
+    if mark is not None:
+        mark()
     covers.end(session, held.feed_id, held.epoch, now=now, written=written)
 
 

@@ -33,7 +33,7 @@ def finish(rt: Runtime, batch: Batch, outcome: Outcome, pushed: Pushed) -> None:
     job = outcome.question.job
     now = rt.clock.now()
     with rt.ledger.write(durable=False) as session:
-        pushed.mark(session, job.held, now)
+        # Whoever changes what is held fences us off, so that this stands if the claim does.
         held = _held(session, job) if outcome.holds else []
         following = next_sync(rt, batch, job, now)
         if held and following.at > now + HELD_AGAIN:
@@ -45,6 +45,7 @@ def finish(rt: Runtime, batch: Batch, outcome: Outcome, pushed: Pushed) -> None:
             next_at=following.at,
             lane=following.lane,
             written=len(pushed.landed),
+            mark=lambda: pushed.mark_locked(session, job.held, now),
         )
         if batch.source.state != SourceState.ACTIVE:
             sources.mark(session, batch.source.id or 0, state=SourceState.ACTIVE, error=None)

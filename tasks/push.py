@@ -50,6 +50,10 @@ class Pushed:
         two could wait for each other. Raises `FencedError`.
         """
         feeds.hold(session, held, now)
+        self.mark_locked(session, held, now)
+
+    def mark_locked(self, session: Session, held: Claim, now: float) -> None:
+        """The same in a transaction that has locked the feed, and found that it is ours."""
         sendings.mark_landed(session, self.landed, epoch=held.epoch, now=now)
         for point_id, error in self.rejected.items():
             sendings.mark_rejected(

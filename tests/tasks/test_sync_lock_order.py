@@ -170,6 +170,16 @@ def test_nothing_is_locked_before_its_feed(
     assert [each for each in watch.about_feeds() if too_late(each)] == []
 
 
+def test_what_landed_is_marked_before_its_event_is_locked(world: World, watch: Watch) -> None:
+    """Two feeds may share an event and a point that moved: taken in two orders, both would wait."""
+    sync(world)
+    marked = [seen for seen in watch.about_feeds() if {"sending", "event"} <= set(seen)]
+    assert marked
+    for seen in marked:
+        last = max(at for at, what in enumerate(seen) if what in {"datapoint", "sending"})
+        assert {"cover", "event"}.isdisjoint(seen[:last])
+
+
 FILE = """
 [users.alice]
 token = "canary-beeminder-token"
