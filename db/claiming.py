@@ -111,7 +111,8 @@ def claim(
     if not claims:
         given["at_most"] = 1 if alone else limit
         claims = _taken(session, _taking_due(lane, alone=alone, crowd=False), given)
-    if first.quota_key is not None:
+    # Few that were taken while nobody waited are less than a turn, and most claims are that.
+    if first.crowded or (first.quota_key is not None and len(claims) > CROWDED_BATCH):
         _had_its_turn(session, source_id, now)
     return claims
 

@@ -52,12 +52,13 @@ class User(SQLModel, table=True):
 class Source(SQLModel, table=True):
     """An account at a system where things happen, owned by one user.
 
-    `quota_key` names what its vendor counts by; `turn_at` is when its feeds were claimed last,
-    among all that share the quota. `access_issued_at` is when session tokens were asked for,
-    `renew_at` when they are renewed, `renew_tries` how often that was begun and has not ended
-    (`db.tries`), `key_ends_at` when a key that a person made ends. `runs_due_at` is when runs that
-    are to be followed are looked for next (`db.runs`). `public_only`: somebody who is no operator
-    typed its address, so only public ones are called for it.
+    `quota_key` names what its vendor counts by; `turn_at` is when its feeds had a turn last, among
+    all that share the quota: while that was crowded, or many at once. `access_issued_at` is when
+    session tokens were asked for, `renew_at` when they are renewed, `renew_tries` how often that
+    was begun and has not ended (`db.tries`), `key_ends_at` when a key that a person made ends.
+    `runs_due_at` is when runs that are to be followed are looked for next (`db.runs`).
+    `public_only`: somebody who is no operator typed its address, so only public ones are called for
+    it.
     """
 
     __tablename__ = "source"

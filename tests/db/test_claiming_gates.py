@@ -196,6 +196,31 @@ def test_turns_are_even(ledger: Ledger) -> None:
     assert set(turns.values()) == {10}
 
 
+def test_who_took_many_before_it_was_crowded_has_had_their_turn(ledger: Ledger) -> None:
+    """A quiet gate gives one person fifty slots; whoever comes then does not wait for more."""
+    made = fill(ledger, {1: 500, 2: 1})
+    put(ledger, made[2][0], due_at=NOW + 1)
+    gate(ledger)
+    assert len(claim(ledger)) == BATCH
+
+    gate(ledger, next_free_at=NOW + 2)
+
+    assert ids(claim(ledger, now=NOW + 1.9)) == made[2]
+
+
+def test_few_that_were_taken_while_it_was_calm_are_worth_one_turn(ledger: Ledger) -> None:
+    """Whoever was not counted then goes first once, and then in turns with the others."""
+    fill(ledger, {1: 200, 2: 200})
+    gate(ledger)
+    for _ in range(3):
+        assert len(claim(ledger, limit=1)) == 1
+
+    gate(ledger, next_free_at=NOW + 0.3)
+    turns = [claim(ledger, now=NOW + n / 1000)[0].source_id for n in range(6)]
+
+    assert turns in ([1, 2] * 3, [2, 1] * 3)
+
+
 def test_others_go_while_somebody_has_no_turn(ledger: Ledger) -> None:
     """The next one to have a turn is held up at Beeminder: the one after them goes."""
     made = fill(ledger, {1: 5, 2: 5})
