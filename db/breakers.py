@@ -14,6 +14,7 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import (
+    Exists,
     Select,
     String,
     and_,
@@ -155,6 +156,20 @@ def source_open() -> ColumnElement[bool]:
     )
 
 
+def source_troubled() -> ColumnElement[bool]:
+    """Sources that have been in trouble lately (see `troubled`): for any query over them."""
+    return _has_row(literal("source:").concat(cast(col(Source.id), String))).correlate(Source)
+
+
+def link_troubled() -> ColumnElement[bool]:
+    """People whose link has been in trouble lately: the same for any query over their sources."""
+    return _has_row(literal("user:").concat(cast(col(Source.user_id), String))).correlate(Source)
+
+
+def _has_row(subject: ColumnElement[str]) -> Exists:
+    return exists().where(col(_BREAKER.subject) == subject)
+
+
 # Named once: to make a statement costs more than to ask with it, and each claim asks.
 _OPEN_AMONG = (
     select(col(Breaker.subject), col(Breaker.probe_at), col(Breaker.probed_at))
@@ -169,7 +184,7 @@ _OPEN_AMONG = (
 
 @cache
 def _among(count: int) -> Select[str]:
-    """A source and its owner's link, or one of them: so many are asked about with each sync."""
+    """A source and its owner's link, or one of them."""
     these: list[Any] = [bindparam(f"of_{number}") for number in range(count)]
     return select(col(Breaker.subject)).where(col(Breaker.subject).in_(these))
 

@@ -349,14 +349,20 @@ def _taking(where: ColumnElement[bool], work: Work, *, alone: bool) -> Update:
 
 
 def _taken(session: Session, taking: Update, given: dict[str, Any]) -> list[Claim]:
-    rows = session.connection().execute(taking, given)
-    claims = [
-        Claim(row.id, row.source_id, row.epoch, row.asked, given["owner"], Lane(row.lane))
+    rows = session.connection().execute(taking, given).all()
+    asking = covers.stamp(session, [row.id for row in rows]) if rows else {}
+    return [
+        Claim(
+            row.id,
+            row.source_id,
+            row.epoch,
+            row.asked,
+            given["owner"],
+            Lane(row.lane),
+            asking.get(row.id, ()),
+        )
         for row in rows
     ]
-    if claims:
-        covers.stamp(session, [held.feed_id for held in claims])
-    return claims
 
 
 def due_sources(session: Session, lane: Lane, now: float, *, at_most: int) -> int:

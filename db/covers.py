@@ -4,6 +4,7 @@ A claim stamps the covers it finds with its epoch, and only those are ended by i
 never answered by a sync that did not see it. An event is done when all of its covers are.
 """
 
+from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cache
@@ -31,7 +32,7 @@ _STAMPING = OneOrMany(
         update(Cover)
         .where(among(col(Cover.feed_id)), col(Cover.done).is_(False))
         .values(epoch=_EPOCH, attempts=col(Cover.attempts) + 1)
-        .returning(col(Cover.event_id))
+        .returning(col(Cover.event_id), col(Cover.feed_id))
     )
 )
 _COUNTING = OneOrMany(
@@ -42,6 +43,7 @@ _COUNTING = OneOrMany(
             attempts=_of_covers(func.max(Cover.attempts)),
             deferrals=_of_covers(func.max(Cover.deferrals)),
         )
+        .returning(col(Event.id), col(Event.request_id))
     )
 )
 _OPEN_COVER = exists().where(col(Cover.event_id) == col(Event.id), col(Cover.done).is_(False))
@@ -80,20 +82,6 @@ _PUTTING_BACK = (
     )
     .returning(col(Cover.event_id))
 )
-_ASKERS = OneOrMany(
-    lambda among: (
-        select(col(Event.id), col(Event.request_id))
-        .join(Cover, col(Event.id) == col(Cover.event_id))
-        .where(
-            among(col(Cover.feed_id)),
-            col(Cover.done).is_(False),
-            col(Cover.epoch).is_not(None),
-        )
-        .distinct()
-        .order_by(col(Event.id))
-        .limit(MOST_ASKERS)
-    )
-)
 _ENDING = (
     update(Cover)
     .where(_STAMPED)
@@ -107,11 +95,6 @@ def _by(feed_id: int, epoch: int) -> dict[str, int]:
     return {"of_feed": feed_id, "at_epoch": epoch}
 
 
-def stamp(session: Session, feed_ids: Collection[int]) -> None:
-    """Mark the events that wait for these feeds as answered by the claims just made."""
-    count_tries(session, set(_STAMPING.ask(session, feed_ids).scalars()))
-
-
 @dataclass(frozen=True, slots=True)
 class Asker:
     """An event that waits for a claim, and the request that brought it."""
@@ -120,9 +103,18 @@ class Asker:
     request_id: str | None = None
 
 
-def askers(session: Session, feed_ids: Collection[int]) -> list[Asker]:
-    """The events that claims of these feeds answer, the oldest first; at most `MOST_ASKERS`."""
-    return [Asker(row.id, row.request_id) for row in _ASKERS.ask(session, feed_ids)]
+def stamp(session: Session, feed_ids: Collection[int]) -> dict[int, tuple[Asker, ...]]:
+    """Mark the events that wait for these feeds as answered by the claims just made.
+
+    Returns them by feed, the oldest first; at most `MOST_ASKERS` of each.
+    """
+    stamped = _STAMPING.ask(session, feed_ids).all()
+    waiting = count_tries(session, {row.event_id for row in stamped})
+    found = defaultdict(list)
+    for row in sorted(stamped, key=lambda row: row.event_id):
+        if row.event_id in waiting:
+            found[row.feed_id].append(waiting[row.event_id])
+    return {feed_id: tuple(askers[:MOST_ASKERS]) for feed_id, askers in found.items()}
 
 
 def awaited(session: Session, feed_ids: Collection[int]) -> set[int]:
@@ -205,9 +197,13 @@ def youngest(session: Session, feed_id: int, epoch: int) -> tuple[int, float] | 
     return None if row is None else (row.attempts, row.received_at)
 
 
-def count_tries(session: Session, event_ids: Collection[str]) -> None:
-    """An event has been tried as often as the most tried of its covers."""
+def count_tries(session: Session, event_ids: Collection[str]) -> dict[str, Asker]:
+    """An event has been tried as often as the most tried of its covers.
+
+    Returns those that have not ended, by id.
+    """
     if not event_ids:
-        return
+        return {}
     inbox.lock(session, event_ids)
-    _COUNTING.ask(session, event_ids)
+    rows = _COUNTING.ask(session, event_ids)
+    return {row.id: Asker(row.id, row.request_id) for row in rows}

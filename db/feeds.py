@@ -17,6 +17,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 
 from db import covers, resting, suspicion
+from db.covers import Asker
 from db.models import Event, Feed
 from db.one_or_many import Among, OneOrMany
 from db.states import FeedState, Lane
@@ -27,7 +28,10 @@ BATCH = 50  # feeds of one source that are claimed together
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A leased feed: what fences it, and how often it had been asked for when it was claimed."""
+    """A leased feed: what fences it, and how often it had been asked for when it was claimed.
+
+    `askers`: the callbacks that it answers.
+    """
 
     feed_id: int
     source_id: int
@@ -35,6 +39,7 @@ class Claim:
     asked: int
     owner: str
     lane: Lane
+    askers: tuple[Asker, ...] = ()
 
 
 class FencedError(Exception):

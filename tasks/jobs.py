@@ -1,5 +1,6 @@
 """A claimed feed with everything that decides how it is synced."""
 
+import itertools
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -81,7 +82,7 @@ _LINKED = (
 )
 _CLAIMED: Any = (
     select_rows(Feed, Goal, Source, User)
-    .add_columns(_LINKED)
+    .add_columns(_LINKED, breakers.source_troubled(), breakers.link_troubled())
     .join(Goal, col(Goal.id) == col(Feed.goal_id))
     .join(Source, col(Source.id) == col(Feed.source_id))
     .join(User, col(User.id) == col(Source.user_id))
@@ -102,14 +103,20 @@ def load(session: Session, claims: Sequence[Claim]) -> Batch:
     rows = {row[0].id: row for row in session.exec(_CLAIMED, params={"claimed": feeds})}
     if not rows.keys() >= set(feeds):
         raise FencedError
-    _, _, source, user, _ = rows[claims[0].feed_id]
+    _, _, source, user, _, *in_trouble = rows[claims[0].feed_id]
     jobs = []
     for held in claims:
-        feed, goal, _, _, linked = rows[held.feed_id]
+        feed, goal, _, _, linked, *_ = rows[held.feed_id]
         jobs.append(Job(held, feed, goal, linked, source.provider))
     subjects = (breakers.source(source.id or 0), breakers.link(source.user_id))
-    troubled = frozenset(breakers.troubled(session, subjects))
-    return Batch(source, user, jobs, troubled, tuple(covers.askers(session, feeds)))
+    troubled = frozenset(itertools.compress(subjects, in_trouble))
+    return Batch(source, user, jobs, troubled, _askers(claims))
+
+
+def _askers(claims: Sequence[Claim]) -> tuple[Asker, ...]:
+    """What waits for any of them, the oldest first: those of a goal have the same callbacks."""
+    each = {asker.event_id: asker for held in claims for asker in held.askers}
+    return tuple(each[event_id] for event_id in sorted(each)[: covers.MOST_ASKERS])
 
 
 def rules_of(rt: Runtime, batch: Batch, job: Job, metric: Metric, params: MetricParams) -> Rules:
