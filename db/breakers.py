@@ -15,7 +15,6 @@ from typing import Any
 
 from sqlalchemy import (
     Exists,
-    Select,
     String,
     and_,
     bindparam,
@@ -35,6 +34,7 @@ from db import engine
 from db.aliases import alias
 from db.models import Event, Feed, Goal, Source
 from db.models_limits import Breaker
+from db.once import Once
 from db.states import Lane
 
 PROBE_SECONDS = 60.0  # how long the outcome of a probe is waited for
@@ -183,10 +183,10 @@ _OPEN_AMONG = (
 
 
 @cache
-def _among(count: int) -> Select[str]:
+def _among(count: int) -> Once:
     """A source and its owner's link, or one of them."""
     these: list[Any] = [bindparam(f"of_{number}") for number in range(count)]
-    return select(col(Breaker.subject)).where(col(Breaker.subject).in_(these))
+    return Once(select(col(Breaker.subject)).where(col(Breaker.subject).in_(these)))
 
 
 def admit(
@@ -253,7 +253,7 @@ def change(
 def troubled(session: Session, subjects: Collection[str]) -> set[str]:
     """Those of these that have been in trouble lately: only for them is a success worth a write."""
     given = {f"of_{number}": subject for number, subject in enumerate(subjects)}
-    return set(session.connection().execute(_among(len(given)), given).scalars())
+    return set(_among(len(given)).ask(session, given).scalars())
 
 
 def is_open(session: Session, subject: str) -> bool:

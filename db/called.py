@@ -9,6 +9,7 @@ from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
 from db.models import Event, Goal, User
+from db.once import Once
 from db.one_or_many import OneOrMany, among, few
 from db.states import UserState
 
@@ -115,7 +116,7 @@ def _asking(whom: Any, *, one: bool) -> Select[Any]:  # noqa: ANN401 -- a column
 
 # Named once: to make a statement costs more than to ask with it, and each callback asks.
 _BY_NAME, _BY_ID = (
-    {one: _asking(whom, one=one) for one in (True, False)} for whom in (_NAME, col(User.id))
+    {one: Once(_asking(whom, one=one)) for one in (True, False)} for whom in (_NAME, col(User.id))
 )
 
 
@@ -131,8 +132,7 @@ def _people(session: Session, callbacks: Sequence[Callback]) -> _People:
     ):
         if not whom:
             continue
-        rows = session.connection().execute(asking[one], goals | {"whom": few(whom, one=one)})
-        for row in rows:
+        for row in asking[one].ask(session, goals | {"whom": few(whom, one=one)}):
             found.ids.add(row.id)
             found.names[row.name] = row.id
             if row.goal_id is not None:

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from functools import cache, lru_cache
 from typing import Any
 
-from sqlalchemy import Float, Select, Update, and_, bindparam, exists, func, select, update
+from sqlalchemy import Float, Update, and_, bindparam, exists, func, select, update
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 
@@ -25,6 +25,7 @@ from db.feeds import BATCH, LEASE_SECONDS, Claim
 from db.models import Feed, Source
 from db.models_limits import Quota
 from db.models_points import Datapoint
+from db.once import Once
 from db.states import DatapointState, Lane, Work
 
 # Workers ask all the time, and to make these statements costs more than to ask with them: each is
@@ -88,7 +89,7 @@ def claim(
     those that run alone, or those of a source that died in a crowd.
     """
     asked = _next_due(lane, alone=alone)
-    first = session.connection().execute(asked, {"now": now}).one_or_none()
+    first = asked.ask(session, {"now": now}).one_or_none()
     if first is None:
         return []
     source_id, user_id = first.source_id, first.user_id
@@ -120,11 +121,11 @@ def claim(
 def any_due(session: Session, lane: Lane, now: float, *, alone: bool = False) -> bool:
     """Is there anything that `claim` may take? A look that keeps nobody from writing."""
     asked = _next_due(lane, alone=alone)
-    return session.connection().execute(asked, {"now": now}).first() is not None
+    return asked.ask(session, {"now": now}).first() is not None
 
 
 @cache
-def _next_due(lane: Lane, *, alone: bool) -> Select[Any]:
+def _next_due(lane: Lane, *, alone: bool) -> Once:
     """What `claim` looks for, and what may be in its way.
 
     `crowded`: does whoever comes to its gate have to wait for others?
@@ -140,7 +141,7 @@ def _next_due(lane: Lane, *, alone: bool) -> Select[Any]:
         lanes = [each for each in Lane if each <= lane]
         firsts = [_first_of(due(NOW, each, exactly=True)) for each in lanes]
         first = firsts[0] if len(firsts) == 1 else func.coalesce(*firsts)
-    return (
+    return Once(
         select(
             col(Feed.source_id),
             col(Feed.lane),
@@ -162,14 +163,14 @@ def _first_of(wanted: ColumnElement[bool], *, alone: bool = False) -> ColumnElem
 
 
 @cache
-def _taking_due(lane: Lane, *, alone: bool, crowd: bool) -> Update:
+def _taking_due(lane: Lane, *, alone: bool, crowd: bool) -> Once:
     """And what it takes, without a look at breakers: the turn of a probe has just been taken."""
     wanted = and_(
         col(Feed.source_id) == bindparam("of_source"),
         _wanted(NOW, lane, alone=alone),
         *([col(Feed.deaths) == bindparam("died")] if crowd else []),
     )
-    return _taking(wanted, Work.SYNC, alone=alone and not crowd)
+    return Once(_taking(wanted, Work.SYNC, alone=alone and not crowd))
 
 
 def _first(*, alone: bool) -> list[Any]:
@@ -186,14 +187,14 @@ def _whose_turn(
     None: others have taken all of them by now.
     """
     asked = _next_source(lane, alone=alone)
-    row = session.connection().execute(asked, {"of_key": key, "now": now}).one_or_none()
+    row = asked.ask(session, {"of_key": key, "now": now}).one_or_none()
     return None if row is None else (row.id, row.user_id)
 
 
 @cache
-def _next_source(lane: Lane, *, alone: bool) -> Select[int | None, int]:
+def _next_source(lane: Lane, *, alone: bool) -> Once:
     theirs = exists().where(col(Feed.source_id) == col(Source.id), due(NOW, lane, alone=alone))
-    return (
+    return Once(
         select(col(Source.id), col(Source.user_id))
         .where(col(Source.quota_key) == bindparam("of_key"), theirs.correlate(Source))
         .order_by(col(Source.turn_at), col(Source.id))
@@ -206,12 +207,12 @@ _FREE_SOURCE = (
     .where(col(Source.id) == bindparam("of_source"))
     .with_for_update(skip_locked=True)
 )
-_HAD_ITS_TURN = update(Source).where(col(Source.id).in_(_FREE_SOURCE)).values(turn_at=NOW)
+_HAD_ITS_TURN = Once(update(Source).where(col(Source.id).in_(_FREE_SOURCE)).values(turn_at=NOW))
 
 
 def _had_its_turn(session: Session, source_id: int, now: float) -> None:
     """Not if somebody else holds the row: they may wait for the feeds that are locked here."""
-    session.connection().execute(_HAD_ITS_TURN, {"of_source": source_id, "now": now})
+    _HAD_ITS_TURN.ask(session, {"of_source": source_id, "now": now})
 
 
 def claim_outbox(
@@ -228,14 +229,14 @@ def has_outbox(
     session: Session, now: float, *, alone: bool = False, since: float | None = None
 ) -> bool:
     """Is there such a feed? `since`: one whose datapoints have waited since then."""
-    given = {"now": now, "due_by": now if since is None else since}
-    if session.connection().execute(_ANY_PENDING, given).first() is None:
+    given = {"due_by": now if since is None else since}
+    if _ANY_PENDING.ask(session, given).first() is None:
         return False  # as nearly always
-    return session.connection().execute(_any_outbox(alone=alone), given).first() is not None
+    return _any_outbox(alone=alone).ask(session, given | {"now": now}).first() is not None
 
 
 _DUE_BY: Any = bindparam("due_by", type_=Float())
-_ANY_PENDING = (
+_ANY_PENDING = Once(
     select(col(Datapoint.id))
     .where(col(Datapoint.state) == DatapointState.PENDING, col(Datapoint.due_at) <= _DUE_BY)
     .limit(1)
@@ -243,12 +244,12 @@ _ANY_PENDING = (
 
 
 @cache
-def _any_outbox(*, alone: bool) -> Select[Any]:
+def _any_outbox(*, alone: bool) -> Once:
     waiting = and_(
         _waiting(NOW, alone=alone, due_by=_DUE_BY),
         ~breakers.blocked(NOW, at_source=False),
     )
-    return select(col(Feed.id)).where(waiting).limit(1)
+    return Once(select(col(Feed.id)).where(waiting).limit(1))
 
 
 def _waiting(now: float, *, alone: bool, due_by: Any = None) -> ColumnElement[bool]:  # noqa: ANN401 -- a time or a place for one
@@ -348,8 +349,11 @@ def _taking(where: ColumnElement[bool], work: Work, *, alone: bool) -> Update:
     )
 
 
-def _taken(session: Session, taking: Update, given: dict[str, Any]) -> list[Claim]:
-    rows = session.connection().execute(taking, given).all()
+def _taken(session: Session, taking: Once | Update, given: dict[str, Any]) -> list[Claim]:
+    if isinstance(taking, Once):
+        rows = taking.ask(session, given).all()
+    else:
+        rows = session.connection().execute(taking, given).all()
     asking = covers.stamp(session, [row.id for row in rows]) if rows else {}
     return [
         Claim(
@@ -371,11 +375,12 @@ def due_sources(session: Session, lane: Lane, now: float, *, at_most: int) -> in
     Of more than `LOOKED_AT` feeds it sees only those that are due longest.
     """
     given = {"now": now, "at_most": at_most}
-    return session.connection().execute(_due_sources(lane), given).scalar_one()
+    found: int = _due_sources(lane).ask(session, given).scalar_one()
+    return found
 
 
 @cache
-def _due_sources(lane: Lane) -> Select[int]:
+def _due_sources(lane: Lane) -> Once:
     first = (
         select(col(Feed.source_id))
         .where(due(NOW, lane, exactly=True))
@@ -384,4 +389,4 @@ def _due_sources(lane: Lane) -> Select[int]:
         .subquery()
     )
     distinct = select(first.c.source_id).distinct().limit(bindparam("at_most")).subquery()
-    return select(func.count()).select_from(distinct)
+    return Once(select(func.count()).select_from(distinct))

@@ -15,6 +15,7 @@ from sqlmodel import Session, col
 
 from db import endings, inbox
 from db.models import Cover, Event, Feed
+from db.once import Once
 from db.one_or_many import OneOrMany
 from db.states import EventState
 
@@ -65,14 +66,14 @@ _STAMPED = and_(
     col(Cover.epoch) == bindparam("at_epoch"),
     col(Cover.done).is_(False),
 )
-_YOUNGEST = (
+_YOUNGEST = Once(
     select(col(Cover.attempts), col(Event.received_at))
     .join(Event, col(Event.id) == col(Cover.event_id))
     .where(_STAMPED)
     .order_by(col(Event.received_at).desc())
     .limit(1)
 )
-_PUTTING_BACK = (
+_PUTTING_BACK = Once(
     update(Cover)
     .where(_STAMPED)
     .values(
@@ -82,13 +83,15 @@ _PUTTING_BACK = (
     )
     .returning(col(Cover.event_id))
 )
-_ENDING = (
+_ENDING = Once(
     update(Cover)
     .where(_STAMPED)
     .values(done=True, written=bindparam("points"))
     .returning(col(Cover.event_id))
 )
-_UNSTAMPING = update(Cover).where(_STAMPED).values(epoch=None, attempts=col(Cover.attempts) - 1)
+_UNSTAMPING = Once(
+    update(Cover).where(_STAMPED).values(epoch=None, attempts=col(Cover.attempts) - 1)
+)
 
 
 def _by(feed_id: int, epoch: int) -> dict[str, int]:
@@ -127,7 +130,7 @@ def awaited(session: Session, feed_ids: Collection[int]) -> set[int]:
 
 def unstamp(session: Session, feed_id: int, epoch: int) -> None:
     """Take a claim back that tried nothing: the events wait for the next one."""
-    session.connection().execute(_UNSTAMPING, _by(feed_id, epoch))
+    _UNSTAMPING.ask(session, _by(feed_id, epoch))
 
 
 def put_back(
@@ -145,12 +148,13 @@ def put_back(
     """
     costless = deferred and free
     counted = {"costless": int(costless), "waited": int(deferred)}
-    events = session.connection().execute(_PUTTING_BACK, _by(feed_id, epoch) | counted)
+    events = _PUTTING_BACK.ask(session, _by(feed_id, epoch) | counted)
     ids = set(events.scalars())
     count_tries(session, ids)
     if ids:
         waiting = _waiting(deferred=deferred, told=not costless)
-        waiting.ask(session, ids, of_feed=feed_id, told=error)
+        named = {"of_feed": feed_id} if deferred else {}
+        waiting.ask(session, ids, **named, **({} if costless else {"told": error}))
 
 
 @cache
@@ -178,7 +182,7 @@ def end(
     error: dict[str, Any] | None = None,
 ) -> None:
     """The feed is fresh (`written`: how many datapoints that took), or has failed with `error`."""
-    rows = session.connection().execute(_ENDING, _by(feed_id, epoch) | {"points": written})
+    rows = _ENDING.ask(session, _by(feed_id, epoch) | {"points": written})
     ids = sorted(rows.scalars())
     if not ids:
         return
@@ -193,7 +197,7 @@ def end(
 
 def youngest(session: Session, feed_id: int, epoch: int) -> tuple[int, float] | None:
     """(tries, received_at) of the last callback that this claim answers, None without any."""
-    row = session.connection().execute(_YOUNGEST, _by(feed_id, epoch)).one_or_none()
+    row = _YOUNGEST.ask(session, _by(feed_id, epoch)).one_or_none()
     return None if row is None else (row.attempts, row.received_at)
 
 

@@ -9,9 +9,11 @@ from collections.abc import Collection
 from sqlalchemy import text
 from sqlmodel import Session
 
+from db.once import Once
+
 CHANNEL = "waggle_ended"
 IDS_AT_ONCE = 250  # a notification holds 8,000 bytes
-_NOTIFY = text(f"SELECT pg_notify('{CHANNEL}', :said)")
+_NOTIFY = Once(text(f"SELECT pg_notify('{CHANNEL}', :said)"))
 
 
 def tell(session: Session, ids: Collection[str]) -> None:
@@ -25,4 +27,4 @@ def tell(session: Session, ids: Collection[str]) -> None:
 
 def say(session: Session, said: str) -> None:
     """Have every listener on PostgreSQL hear this."""
-    session.connection().execute(_NOTIFY, {"said": said})
+    _NOTIFY.ask(session, {"said": said})

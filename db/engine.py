@@ -28,10 +28,10 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel import Session, SQLModel
 
-from db import sessions
+from db import once, sessions
+from db.once import BEGINS, READS
 
 BUSY_TIMEOUT_MS = 10_000
-BEGINS = "waggle_begins"  # an option of an engine: how its transactions begin; None: there are none
 IDLE_SECONDS = 0.5  # no server is restarted within that
 AWAY = (OperationalError, InterfaceError, PoolTimeoutError)
 """The database does not answer, or its disk is full; what was begun is as it was committed last."""
@@ -204,7 +204,7 @@ def _postgresql(url: URL, *, pool: int) -> Engine:
 
 
 def _reader(engine: Engine) -> Engine:
-    reader = engine.execution_options(**{BEGINS: None})
+    reader = engine.execution_options(**{BEGINS: None, READS: True})
 
     @event.listens_for(reader, "before_cursor_execute")
     def refuse(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:  # noqa: ANN401
@@ -274,6 +274,4 @@ def _begin(connection: Connection, words: str) -> None:
     try:
         driver.execute(words)
     except dialect.loaded_dbapi.Error as error:
-        if dialect.is_disconnect(error, driver, None):
-            connection.invalidate(error)
-        raise OperationalError(words, None, error, hide_parameters=True) from error
+        raise once.told(connection, words, error) from error

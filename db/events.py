@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sqlalchemy import CursorResult, Float, Select, and_, bindparam, or_, select, update
+from sqlalchemy import CursorResult, Float, and_, bindparam, or_, select, update
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
@@ -17,6 +17,7 @@ from sqlmodel import select as select_rows
 from db import breakers, endings, inbox, leasing, retention
 from db.covers import Asker
 from db.models import Cover, Event
+from db.once import Once
 from db.one_or_many import fixed
 from db.states import EventKind, EventState
 
@@ -166,13 +167,13 @@ def any_due(
 ) -> bool:
     """Is there an event of these kinds to claim?"""
     asked = _any_due(frozenset(kinds), alone=alone)
-    return session.connection().execute(asked, {"now": now}).first() is not None
+    return asked.ask(session, {"now": now}).first() is not None
 
 
 @cache
-def _any_due(kinds: frozenset[EventKind], *, alone: bool) -> Select[Any]:
+def _any_due(kinds: frozenset[EventKind], *, alone: bool) -> Once:
     due = and_(_wanted(kinds, NOW, alone=alone), ~_blocked(NOW))
-    return select(col(Event.id)).where(due).limit(1)
+    return Once(select(col(Event.id)).where(due).limit(1))
 
 
 def _blocked(now: float) -> ColumnElement[bool]:
@@ -195,13 +196,13 @@ def _wanted(kinds: Collection[EventKind], now: float, *, alone: bool) -> ColumnE
 def any_older(session: Session, received_before: float, *, kinds: Collection[EventKind]) -> bool:
     """Is there an unfinished event of these kinds that came in before then?"""
     asked, given = _any_older(frozenset(kinds)), {"before": received_before}
-    return session.connection().execute(asked, given).first() is not None
+    return asked.ask(session, given).first() is not None
 
 
 @cache  # each sweep asks
-def _any_older(kinds: frozenset[EventKind]) -> Select[Any]:
+def _any_older(kinds: frozenset[EventKind]) -> Once:
     before: Any = bindparam("before", type_=Float())
-    return select(col(Event.id)).where(_open_since(before, kinds)).limit(1)
+    return Once(select(col(Event.id)).where(_open_since(before, kinds)).limit(1))
 
 
 def give_up(

@@ -19,6 +19,7 @@ from sqlmodel import Session, col
 from db import covers, resting, suspicion
 from db.covers import Asker
 from db.models import Event, Feed
+from db.once import Once
 from db.one_or_many import Among, OneOrMany
 from db.states import FeedState, Lane
 
@@ -65,7 +66,7 @@ _MINE = and_(
     col(Feed.epoch) == bindparam("at_epoch"),
     col(Feed.lease_owner) == bindparam("of_owner"),
 )
-_HOLD = update(Feed).where(_MINE).values(lease_until=bindparam("until"))
+_HOLD = Once(update(Feed).where(_MINE).values(lease_until=bindparam("until")))
 
 
 def _by(held: Claim) -> dict[str, Any]:
@@ -91,8 +92,8 @@ def release(session: Session, held: Claim, *, done: bool = False) -> None:
 
 
 @cache
-def _releasing(*, done: bool) -> Update:
-    return _free(**(suspicion.cleared() if done else {}))
+def _releasing(*, done: bool) -> Once:
+    return Once(_free(**(suspicion.cleared() if done else {})))
 
 
 def finish(
@@ -120,26 +121,28 @@ def finish(
 
 
 @cache
-def _finishing() -> Update:
+def _finishing() -> Once:
     as_claimed = col(Feed.asked) == bindparam("as_asked")
     now: Any = bindparam("now", type_=Float())
     next_at, next_lane = (
         bindparam("next_at", type_=Float()),
         bindparam("next_lane", type_=Integer()),
     )
-    return _free(
-        due_at=case((as_claimed, next_at), else_=now),
-        lane=case((as_claimed, next_lane), else_=Lane.URGENT.value),
-        **_unless_stopped(FeedState.ACTIVE),
-        attempts=0,
-        deferrals=0,
-        garbled=0,
-        deferred_since=None,
-        failing_since=None,
-        doubtful=case((as_claimed, False), else_=col(Feed.doubtful)),
-        last_synced_at=now,
-        last_error=None,
-        **suspicion.cleared(),
+    return Once(
+        _free(
+            due_at=case((as_claimed, next_at), else_=now),
+            lane=case((as_claimed, next_lane), else_=Lane.URGENT.value),
+            **_unless_stopped(FeedState.ACTIVE),
+            attempts=0,
+            deferrals=0,
+            garbled=0,
+            deferred_since=None,
+            failing_since=None,
+            doubtful=case((as_claimed, False), else_=col(Feed.doubtful)),
+            last_synced_at=now,
+            last_error=None,
+            **suspicion.cleared(),
+        )
     )
 
 
@@ -339,7 +342,11 @@ def _free(**values: Any) -> Update:
     return update(Feed).where(_MINE).values(lease_owner=None, lease_until=0.0, **values)
 
 
-def _change(session: Session, held: Claim, change: Update, given: dict[str, Any]) -> None:
-    changed = session.connection().execute(change, _by(held) | given)
+def _change(session: Session, held: Claim, change: Once | Update, given: dict[str, Any]) -> None:
+    given = _by(held) | given
+    if isinstance(change, Once):
+        changed = change.ask(session, given)
+    else:
+        changed = session.connection().execute(change, given)
     if changed.rowcount != 1:
         raise FencedError

@@ -19,7 +19,6 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Float,
-    Insert,
     ScalarSelect,
     Text,
     bindparam,
@@ -36,6 +35,7 @@ from sqlmodel import Session, col
 
 from db import endings, engine, waits
 from db.models import Event
+from db.once import Once
 from db.one_or_many import OneOrMany, fixed
 from db.states import EventKind, EventState
 from db.waits import Wait
@@ -115,12 +115,14 @@ class Outcome:
         return None if message is None else str(message)
 
 
-def _storing(read: Callable[[BindParameter[str]], Sequence[ColumnElement[Any]]]) -> Insert:
+def _storing(read: Callable[[BindParameter[str]], Sequence[ColumnElement[Any]]]) -> Once:
     at = bindparam("at", type_=Float)
     given = read(bindparam("rows", type_=Text))
-    return insert(Event).from_select(
-        [*GIVEN, "state", "received_at", "due_at"],
-        select(*given, literal(EventState.RECEIVED.value), at, at),
+    return Once(
+        insert(Event).from_select(
+            [*GIVEN, "state", "received_at", "due_at"],
+            select(*given, literal(EventState.RECEIVED.value), at, at),
+        )
     )
 
 
@@ -153,8 +155,10 @@ _ENDED = OneOrMany(
     ).where(among(col(Event.id)), fixed(col(Event.state), ENDED))
 )
 # A range of an index, which is quicker than to look for each of thousands.
-_ENDED_BETWEEN = select(col(Event.id)).where(
-    fixed(col(Event.state), ENDED), col(Event.id).between(bindparam("first"), bindparam("last"))
+_ENDED_BETWEEN = Once(
+    select(col(Event.id)).where(
+        fixed(col(Event.state), ENDED), col(Event.id).between(bindparam("first"), bindparam("last"))
+    )
 )
 _LOCKING = OneOrMany(
     lambda among: (
@@ -184,7 +188,7 @@ def store(session: Session, events: Sequence[NewEvent]) -> None:
     storing = _STORING[connection.dialect.name]
     for at, group in itertools.groupby(events, key=lambda new: new.received_at):
         rows = [_row(new) for new in group]
-        connection.execute(storing, {"rows": json.dumps(rows), "at": at})
+        storing.ask(session, {"rows": json.dumps(rows), "at": at})
 
 
 def _row(new: NewEvent) -> dict[str, Any]:
@@ -226,7 +230,7 @@ def ended(session: Session, ids: Collection[str]) -> set[str]:
     if not ids:
         return set()
     between = {"first": min(ids), "last": max(ids)}
-    return set(session.connection().execute(_ENDED_BETWEEN, between).scalars()) & set(ids)
+    return set(_ENDED_BETWEEN.ask(session, between).scalars()) & set(ids)
 
 
 def lock(session: Session, ids: Collection[str]) -> None:

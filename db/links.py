@@ -1,11 +1,12 @@
 """A person's link to Beeminder, as each request that uses it needs it: a few columns."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from sqlalchemy import Select, bindparam, select
+from sqlalchemy import bindparam, select
 from sqlmodel import Session, col
 
 from db.models import User
+from db.once import Once
 
 
 class Link(NamedTuple):
@@ -20,14 +21,16 @@ class Link(NamedTuple):
 
 
 # Named once: to make a statement costs more than to ask with it.
-_OF: Select[Any] = select(*(getattr(User, name) for name in Link._fields)).where(
-    col(User.id) == bindparam("of_user")
+_OF = Once(
+    select(*(getattr(User, name) for name in Link._fields)).where(
+        col(User.id) == bindparam("of_user")
+    )
 )
 
 
 def of(session: Session, user_id: int) -> Link | None:
     """The link of this person; None: there is nobody."""
-    row = session.connection().execute(_OF, {"of_user": user_id}).one_or_none()
+    row = _OF.ask(session, {"of_user": user_id}).one_or_none()
     return None if row is None else Link._make(row)
 
 

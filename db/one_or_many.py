@@ -8,9 +8,11 @@ plain comparison, which is written out once.
 from collections.abc import Callable, Collection
 from typing import Any
 
-from sqlalchemy import Connection, CursorResult, Executable, bindparam, literal
+from sqlalchemy import Connection, Executable, bindparam, literal
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session
+
+from db.once import Once
 
 Among = Callable[[Any], ColumnElement[bool]]
 
@@ -22,17 +24,14 @@ class OneOrMany:
     """
 
     def __init__(self, make: Callable[[Among], Executable]) -> None:
-        self._one = make(lambda column: among(column, "these", one=True))
-        self._many = make(lambda column: among(column, "these", one=False))
+        self._one = Once(make(lambda column: among(column, "these", one=True)))
+        self._many = Once(make(lambda column: among(column, "these", one=False)))
 
-    def ask(
-        self, by: Session | Connection, these: Collection[Any], **given: object
-    ) -> CursorResult[Any]:
+    def ask(self, by: Session | Connection, these: Collection[Any], **given: object) -> Any:  # noqa: ANN401 -- as `Once.ask`
         """Ask it about these."""
         one = len(these) == 1
-        statement = self._one if one else self._many
-        connection = by if isinstance(by, Connection) else by.connection()
-        return connection.execute(statement, given | {"these": few(these, one=one)})
+        asked = self._one if one else self._many
+        return asked.ask(by, given | {"these": few(these, one=one)})
 
 
 def among(column: Any, name: str, *, one: bool) -> ColumnElement[bool]:  # noqa: ANN401 -- a column, as `col` types it

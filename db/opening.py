@@ -19,6 +19,7 @@ from db import called, engine, events, feeds, inbox, resting
 from db.called import Callback, Named
 from db.events import ASKS_FOR_FEEDS, NOW, EventClaim
 from db.models import Cover, Event, Feed
+from db.once import Once
 from db.one_or_many import OneOrMany, fixed
 from db.states import EventState
 
@@ -35,10 +36,10 @@ _NEW = and_(
     col(Event.due_at) <= NOW,
     col(Event.epoch) == 0,
 )
-_ANY_NEW = select(col(Event.id)).where(_NEW).limit(1)
+_ANY_NEW = Once(select(col(Event.id)).where(_NEW).limit(1))
 _SAYS = (col(Event.id), col(Event.user_id), col(Event.goal_id), col(Event.payload))
-_FINDING = select(*_SAYS).where(_NEW).order_by(col(Event.due_at)).limit(bindparam("at_most"))
-_READING = select(*_SAYS).where(col(Event.id) == bindparam("of_event"))
+_FINDING = Once(select(*_SAYS).where(_NEW).order_by(col(Event.due_at)).limit(bindparam("at_most")))
+_READING = Once(select(*_SAYS).where(col(Event.id) == bindparam("of_event")))
 _LOCKING_NEW = OneOrMany(
     lambda among: (
         select(col(Event.id))
@@ -56,7 +57,7 @@ _LOCKING_FEEDS = OneOrMany(
         .with_for_update(key_share=True)
     )
 )
-_TYING = (
+_TYING = Once(
     update(Event)
     .where(col(Event.id) == bindparam("of_event"))
     .values(
@@ -66,8 +67,8 @@ _TYING = (
         attempts=0,  # from here on its covers are counted
     )
 )
-_COVERING = insert(Cover)
-_PASSING_ON = (
+_COVERING = Once(insert(Cover))
+_PASSING_ON = Once(
     update(Event)
     .where(col(Event.id) == bindparam("of_event"))
     .values(
@@ -87,7 +88,7 @@ class Opened:
 
 def any_new(session: Session, now: float) -> bool:
     """Is there a callback that nobody has looked at?"""
-    return session.connection().execute(_ANY_NEW, {"now": now}).first() is not None
+    return _ANY_NEW.ask(session, {"now": now}).first() is not None
 
 
 def open_callbacks(session: Session, now: float, *, limit: int = 200) -> Opened:
@@ -97,9 +98,7 @@ def open_callbacks(session: Session, now: float, *, limit: int = 200) -> Opened:
     unknown slug of a known person is left for `claim`: the goal may have been renamed. So is one
     of an unknown person while somebody we know may have taken that name.
     """
-    found: Sequence[Row[Any]] = (
-        session.connection().execute(_FINDING, {"now": now, "at_most": limit}).all()
-    )
+    found: Sequence[Row[Any]] = _FINDING.ask(session, {"now": now, "at_most": limit}).all()
     opened = Opened(more=len(found) == limit)
     if not found:
         return opened
@@ -145,7 +144,7 @@ def _pass_on(
         if whose[one.id] is not None or called.slug_of(one) in may_be
     ]
     if left:
-        session.connection().execute(_PASSING_ON, left)
+        _PASSING_ON.ask(session, left)
     ended = whose.keys() - {one["of_event"] for one in left}
     if ended:
         inbox.finish(session, ended, now, error=no_such_feed(NOBODY))
@@ -156,7 +155,7 @@ def resolve(session: Session, held: EventClaim, now: float) -> bool:
     """After a look-up: tie the event to its feeds, or end it; False when it was fenced off."""
     if not events.put_back(session, held, due_at=now):
         return False
-    event = session.connection().execute(_READING, {"of_event": held.event.id}).one()
+    event = _READING.ask(session, {"of_event": held.event.id}).one()
     named = called.find(session, [event])
     goal_id = named[event.id].goal_id
     if goal_id is None:
@@ -196,9 +195,9 @@ def _tie(
         names = {"whose": one.user_id, "of_goal": one.goal_id}
         tied.append({"of_event": event_id, "becomes": becomes.value, **names})
     if tied:
-        session.connection().execute(_TYING, tied)
+        _TYING.ask(session, tied)
     if covers:
-        session.connection().execute(_COVERING, covers)
+        _COVERING.ask(session, covers)
     for (code, message), ids in ended.items():
         inbox.finish(session, ids, now, error={"code": code, "message": message})
     feeds.ask_locked(session, asked, now)

@@ -17,6 +17,7 @@ from sqlmodel import select as select_rows
 
 from db import stored
 from db.models_points import Datapoint, Sending
+from db.once import Once
 from db.states import DatapointState
 from db.stored import AnyPoint, StoredPoint
 
@@ -60,7 +61,7 @@ class Judged:
 
 
 # Named once: to make a statement costs more than to ask with it, and each sync asks.
-_PENDING = (
+_PENDING = Once(
     select(*stored.POINT)
     .where(
         col(Datapoint.feed_id) == bindparam("of_feed"),

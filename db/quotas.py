@@ -20,12 +20,12 @@ from sqlalchemy import (
     or_,
     update,
 )
-from sqlalchemy.sql.dml import ReturningUpdate
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 
 from db import engine, quotas_seen, trail
 from db.models_limits import Quota
+from db.once import Once
 from db.trail import Mark
 
 BEEMINDER = "beeminder"
@@ -82,20 +82,14 @@ def reserve(
     first request after a closing. The gate has to be there (`ensure`). `urgent`: it is, at a gate
     so slow that the others have to be left a share.
     """
-    row = (
-        session.connection()
-        .execute(
-            _RESERVING[urgent],
-            {
-                "of_key": key,
-                "at": now,
-                "step": interval,
-                "early": tolerance,
-                "until": now + tolerance + ahead,
-            },
-        )
-        .one_or_none()
-    )
+    given = {
+        "of_key": key,
+        "at": now,
+        "step": interval,
+        "early": tolerance,
+        "until": now + tolerance + ahead,
+    }
+    row = _RESERVING[urgent].ask(session, given).one_or_none()
     if row is not None:
         at = max(now, float(row.next_free_at) - interval - tolerance)
         _mark(session, key, row.trail, at, row.passed - 1)
@@ -139,8 +133,8 @@ def _mark(session: Session, key: str, before: Sequence[Mark], at: float, count: 
     if marks is None:
         return
     gone = marks[0][1]  # what passed before the trail begins is nobody's concern
-    session.connection().execute(
-        _MARK,
+    _MARK.ask(
+        session,
         {
             "of_key": key,
             "gone": gone,
@@ -149,7 +143,7 @@ def _mark(session: Session, key: str, before: Sequence[Mark], at: float, count: 
     )
 
 
-_MARK = (
+_MARK = Once(
     update(Quota)
     .where(col(Quota.key) == bindparam("of_key"))
     .values(
@@ -159,7 +153,7 @@ _MARK = (
 )
 
 
-def _reserving(*, urgent: bool) -> ReturningUpdate[float, int, list[Mark]]:
+def _reserving(*, urgent: bool) -> Once:
     at: ColumnElement[float] = bindparam("at", type_=Float)
     step: ColumnElement[float] = bindparam("step", type_=Float)
     free = case((col(Quota.next_free_at) > at, col(Quota.next_free_at)), else_=at)
@@ -167,7 +161,7 @@ def _reserving(*, urgent: bool) -> ReturningUpdate[float, int, list[Mark]]:
     in_a_row = case(
         (col(Quota.urgent_in_a_row) < IN_A_ROW, col(Quota.urgent_in_a_row) + 1), else_=IN_A_ROW
     )
-    return (
+    return Once(
         update(Quota)
         .where(
             col(Quota.key) == bindparam("of_key"),

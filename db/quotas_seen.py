@@ -7,6 +7,7 @@ from sqlalchemy import Select, bindparam, select
 from sqlmodel import Session, col
 
 from db.models_limits import Quota
+from db.once import Once
 
 
 class Gate(NamedTuple):
@@ -31,13 +32,13 @@ class Gate(NamedTuple):
 # Named once: to make a statement costs more than to ask with it, and each request looks. What it
 # does not need, the trail above all, costs more than all the rest.
 _LOOK: Select[Any] = select(*(getattr(Quota, name) for name in Gate._fields))
-_ONE = _LOOK.where(col(Quota.key) == bindparam("of_key"))
+_ONE = Once(_LOOK.where(col(Quota.key) == bindparam("of_key")))
 _SOME = _LOOK.where(col(Quota.key).in_(bindparam("of_keys", expanding=True)))
 
 
 def look(session: Session, key: str) -> Gate | None:
     """The gate as it stands; None for one that nobody has used."""
-    row = session.connection().execute(_ONE, {"of_key": key}).one_or_none()
+    row = _ONE.ask(session, {"of_key": key}).one_or_none()
     return None if row is None else Gate._make(row)
 
 

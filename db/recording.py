@@ -14,6 +14,8 @@ from sqlmodel import Session, col
 
 from db import outbox, stored
 from db.models_points import Datapoint, Day
+from db.once import Once
+from db.one_or_many import OneOrMany
 from db.outbox import Action, Judged, Point
 from db.states import DatapointState
 from db.stored import StoredPoint
@@ -51,13 +53,15 @@ def _seen(table: Any) -> Any:  # noqa: ANN401 -- one of two types
     new = table.excluded
     # The person may travel, or move a deadline, before it ends.
     runs = col(Day.ends_at) > new.seen_at
-    return table.on_conflict_do_update(
-        index_elements=["feed_id", "daystamp"],
-        set_={
-            "starts_at": case((runs, new.starts_at), else_=col(Day.starts_at)),
-            "ends_at": case((runs, new.ends_at), else_=col(Day.ends_at)),
-            **{name: new[name] for name in ("value", "note", "unit", "epoch", "seen_at")},
-        },
+    return Once(
+        table.on_conflict_do_update(
+            index_elements=["feed_id", "daystamp"],
+            set_={
+                "starts_at": case((runs, new.starts_at), else_=col(Day.starts_at)),
+                "ends_at": case((runs, new.ends_at), else_=col(Day.ends_at)),
+                **{name: new[name] for name in ("value", "note", "unit", "epoch", "seen_at")},
+            },
+        )
     )
 
 
@@ -65,14 +69,13 @@ _SEEN = {"postgresql": _seen(postgresql.insert(Day)), "sqlite": _seen(sqlite.ins
 
 # Each branch names its index in full: else one of them reads all that the feed has.
 _OF_FEED = col(Datapoint.feed_id) == bindparam("of_feed")
-_CONCERNED = select(*stored.POINT).where(
-    or_(
-        and_(_OF_FEED, col(Datapoint.state) == DatapointState.PENDING),
-        and_(_OF_FEED, col(Datapoint.state) == DatapointState.HELD),
-        and_(
-            col(Datapoint.goal_id) == bindparam("of_goal"),
-            col(Datapoint.requestid).in_(bindparam("ids", expanding=True)),
-        ),
+_CONCERNED = OneOrMany(
+    lambda among: select(*stored.POINT).where(
+        or_(
+            and_(_OF_FEED, col(Datapoint.state) == DatapointState.PENDING),
+            and_(_OF_FEED, col(Datapoint.state) == DatapointState.HELD),
+            and_(col(Datapoint.goal_id) == bindparam("of_goal"), among(col(Datapoint.requestid))),
+        )
     )
 )
 
@@ -91,9 +94,9 @@ def _changing(names: Sequence[str]) -> Any:  # noqa: ANN401 -- SQLAlchemy's upda
     )
 
 
-_TAKE_BACK = _changing(_TAKEN_BACK)
-_WRITE = _changing(_WRITTEN)
-_ADD = insert(Datapoint).returning(*stored.POINT)
+_TAKE_BACK = Once(_changing(_TAKEN_BACK))
+_WRITE = Once(_changing(_WRITTEN))
+_ADD = Once(insert(Datapoint).returning(*stored.POINT))
 
 
 def record(
@@ -113,12 +116,9 @@ def record(
     refused point is tried again: the goal may have been restarted.
     """
     _see(session, feed_id, days, read_at, epoch)
-    asked = {
-        "of_feed": feed_id,
-        "of_goal": goal_id,
-        "ids": [one.point.requestid for one in judged],
-    }
-    rows = stored.points(session, _CONCERNED, asked)
+    ids = [one.point.requestid for one in judged]
+    found = _CONCERNED.ask(session, ids, of_feed=feed_id, of_goal=goal_id)
+    rows = [StoredPoint._make(row) for row in found]
     back = _take_back(rows, goal_id, feed_id, days, judged)
     rows = [_with(row, back.get(row.id)) for row in rows]
     known = {row.requestid: row for row in rows if row.goal_id == goal_id}
@@ -139,7 +139,7 @@ def record(
     _change(session, _WRITE, written)
     rows = [_with(row, written.get(row.id)) for row in rows]
     if added:
-        made = session.connection().execute(_ADD, added)
+        made = _ADD.ask(session, added)
         rows += [StoredPoint._make(row) for row in made]
     mine = [row for row in rows if row.feed_id == feed_id]
     return Recorded(
@@ -169,7 +169,7 @@ def _see(
         }
         for day in days
     ]
-    session.connection().execute(_SEEN[session.get_bind().dialect.name], rows)
+    _SEEN[session.get_bind().dialect.name].ask(session, rows)
 
 
 def _take_back(
@@ -229,13 +229,13 @@ def _with(row: StoredPoint, to: Mapping[str, Any] | None) -> StoredPoint:
     return row if to is None else row._replace(**to)
 
 
-def _change(session: Session, how: Any, changes: Mapping[int, Mapping[str, Any]]) -> None:  # noqa: ANN401
+def _change(session: Session, how: Once, changes: Mapping[int, Mapping[str, Any]]) -> None:
     if changes:
         params = [
             {"of_point": point_id, **{f"new_{name}": value for name, value in to.items()}}
             for point_id, to in changes.items()
         ]
-        session.connection().execute(how, params)
+        how.ask(session, params)
 
 
 def _order(row: StoredPoint) -> tuple[str, int, int]:

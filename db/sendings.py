@@ -11,6 +11,7 @@ from sqlalchemy import String, bindparam, case, exists, func, insert, or_, selec
 from sqlmodel import Session, col
 
 from db.models_points import Datapoint, Sending
+from db.once import Once
 from db.states import DatapointState
 from db.stored import AnyPoint
 
@@ -30,7 +31,7 @@ class Answered:
 
 
 # Named once: to make a statement costs more than to send it, and each point needs it.
-_BEGUN = (
+_BEGUN = Once(
     update(Datapoint)
     .where(col(Datapoint.id) == bindparam("of_point"))
     .values(
@@ -40,8 +41,8 @@ _BEGUN = (
         landed_hash=None,
     )
 )
-_TRY = insert(Sending)
-_LANDED = (
+_TRY = Once(insert(Sending))
+_LANDED = Once(
     update(Datapoint)
     .where(col(Datapoint.id) == bindparam("of_point"))
     .values(
@@ -59,7 +60,7 @@ _LANDED = (
     )
 )
 _THIS_TRY = col(Sending.epoch) == bindparam("of_epoch")
-_ANSWERED = (
+_ANSWERED = Once(
     update(Sending)
     .where(
         col(Sending.datapoint_id) == bindparam("of_point"),
@@ -83,8 +84,7 @@ def begin(session: Session, points: Sequence[AnyPoint], *, epoch: int, now: floa
 
     Its answer may be lost: until it is marked, no earlier value is believed to be there.
     """
-    connection = session.connection()
-    connection.execute(_BEGUN, [{"of_point": point.id, "at": now} for point in points])
+    _BEGUN.ask(session, [{"of_point": point.id, "at": now} for point in points])
     tries = [
         {
             "datapoint_id": point.id,
@@ -95,7 +95,7 @@ def begin(session: Session, points: Sequence[AnyPoint], *, epoch: int, now: floa
         }
         for point in points
     ]
-    connection.execute(_TRY, tries)
+    _TRY.ask(session, tries)
 
 
 def mark_landed(
@@ -124,9 +124,8 @@ def mark_landed(
         }
         for point_id, answered in landed.items()
     ]
-    connection = session.connection()
-    connection.execute(_LANDED, rows)
-    connection.execute(_ANSWERED, said)
+    _LANDED.ask(session, rows)
+    _ANSWERED.ask(session, said)
 
 
 def mark_rejected(

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from sqlmodel import Session, col
 
 from db.models_points import Datapoint, Day
+from db.once import Once
 
 
 class StoredDay(NamedTuple):
@@ -60,14 +61,14 @@ POINT = tuple(col(getattr(Datapoint, name)) for name in StoredPoint._fields)
 """What to select for one."""
 
 
-def days(session: Session, asked: Any, params: Mapping[str, Any]) -> list[StoredDay]:  # noqa: ANN401 -- SQLAlchemy's select
+def days(session: Session, asked: Once, params: Mapping[str, Any]) -> list[StoredDay]:
     """The days that this selects."""
-    return [StoredDay._make(row) for row in session.connection().execute(asked, params)]
+    return [StoredDay._make(row) for row in asked.ask(session, params)]
 
 
-def points(session: Session, asked: Any, params: Mapping[str, Any]) -> list[StoredPoint]:  # noqa: ANN401
+def points(session: Session, asked: Once, params: Mapping[str, Any]) -> list[StoredPoint]:
     """The points that this selects."""
-    return [StoredPoint._make(row) for row in session.connection().execute(asked, params)]
+    return [StoredPoint._make(row) for row in asked.ask(session, params)]
 
 
 def point_of(row: Datapoint) -> StoredPoint:

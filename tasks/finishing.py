@@ -9,6 +9,7 @@ from sqlmodel import Session, col
 from db import feeds, notices, sources, stored
 from db.models_points import Datapoint
 from db.names import dashed
+from db.once import Once
 from db.states import DatapointState, Lane, SourceState
 from db.stored import StoredPoint
 from tasks import datasource, days, fit, guard, jobs, put_off
@@ -23,8 +24,10 @@ log = structlog.get_logger(__name__)
 SHOWN = 3  # days that a notice names
 HELD_AGAIN = 3600.0  # a held correction is read again after an hour
 
-_HELD = select(*stored.POINT).where(
-    col(Datapoint.feed_id) == bindparam("of_feed"), col(Datapoint.state) == DatapointState.HELD
+_HELD = Once(
+    select(*stored.POINT).where(
+        col(Datapoint.feed_id) == bindparam("of_feed"), col(Datapoint.state) == DatapointState.HELD
+    )
 )
 
 

@@ -9,6 +9,7 @@ from sqlmodel import Session, col
 from db import stored
 from db.models import Feed
 from db.models_points import Datapoint, Day
+from db.once import Once
 from db.outbox import Action, Judged
 from db.states import DatapointState
 from db.stored import StoredDay, StoredPoint
@@ -41,8 +42,10 @@ class Memory:
 
 
 # Named once: to make a statement costs more than to ask with it, and each sync asks.
-_DAYS = select(*stored.DAY).where(
-    col(Day.feed_id) == bindparam("of_feed"), col(Day.daystamp) >= bindparam("since")
+_DAYS = Once(
+    select(*stored.DAY).where(
+        col(Day.feed_id) == bindparam("of_feed"), col(Day.daystamp) >= bindparam("since")
+    )
 )
 _OURS = col(Datapoint.feed_id) == bindparam("of_feed")
 _FIRST = bindparam("first", type_=String())
@@ -59,7 +62,7 @@ _LAST_BEFORE = (
     .correlate(None)
     .scalar_subquery()
 )
-_POINTS = (
+_POINTS = Once(
     select(*stored.POINT)
     # Each branch names its index in full: else one of them reads all that the feed has.
     .where(

@@ -6,6 +6,7 @@ from sqlmodel import col
 from db import stored
 from db.engine import Ledger
 from db.models_points import Datapoint, Day
+from db.once import Once
 from db.stored import StoredDay, StoredPoint
 from tests.db.test_feeds import NOW, fill
 
@@ -19,7 +20,7 @@ def test_a_point_is_all_of_its_row(ledger: Ledger) -> None:
         row = Datapoint(value=2.5, comment="c", daystamp="20261120", due_at=NOW, **facts)
         session.add(row)
         session.flush()
-        (found,) = stored.points(session, select(*stored.POINT), {})
+        (found,) = stored.points(session, Once(select(*stored.POINT)), {})
 
         assert found == stored.point_of(row)
         assert found._asdict() == {name: getattr(row, name) for name in StoredPoint._fields}
@@ -33,6 +34,6 @@ def test_a_day_is_what_a_decision_asks_for(ledger: Ledger) -> None:
         session.flush()
         asked = select(*stored.DAY).where(col(Day.feed_id) == feed_id)
 
-        assert stored.days(session, asked, {}) == [
+        assert stored.days(session, Once(asked), {}) == [
             StoredDay("20261120", 1.0, 2.0, 3.0, unit=None, pinned=False, seen_at=None)
         ]

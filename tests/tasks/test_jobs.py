@@ -4,7 +4,6 @@ import itertools
 from collections.abc import Sequence
 
 import pytest
-from sqlalchemy import event
 from sqlmodel import delete
 
 from db import breakers, claiming
@@ -15,6 +14,7 @@ from db.models import Feed
 from db.models_points import Datapoint, Day
 from db.states import Lane
 from tasks import callbacks, jobs
+from tests.db.counting import statements
 from tests.tasks.scenes import all_rows
 from tests.world import World
 
@@ -29,16 +29,10 @@ def test_a_claim_is_loaded_in_as_many_questions_as_one_feed(world: World) -> Non
                 Feed(goal_id=known.goal_id, source_id=known.source_id, metric="m", label=label)
             )
     feeds = all_rows(world, Feed)
-    asked: list[str] = []
-
-    @event.listens_for(world.ledger.reading_engine, "after_cursor_execute")
-    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        asked.append(statement)
 
     def load(rows: Sequence[Feed]) -> int:
-        asked.clear()
         claims = [Claim(row.id or 0, row.source_id, 1, 0, "worker", Lane.URGENT) for row in rows]
-        with world.ledger.read() as session:
+        with world.ledger.read() as session, statements(world.ledger) as asked:
             batch = jobs.load(session, claims)
         assert [job.feed.id for job in batch.jobs] == [row.id for row in rows]
         assert {job.feeds for job in batch.jobs} == {10}
