@@ -12,12 +12,24 @@ from collections.abc import Collection, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, or_, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    String,
+    and_,
+    bindparam,
+    cast,
+    exists,
+    literal,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
 from db import engine, retention
-from db.models import UNTOLD, Notice
+from db.models import UNTOLD, Feed, Notice
 
 
 def raise_(
@@ -87,6 +99,16 @@ def clear_kinds(
     if key is None:
         return session.connection().execute(_CLEAR, asked).rowcount
     return session.connection().execute(_CLEAR_ONE, asked | {"of_key": key}).rowcount
+
+
+def about_feed() -> ColumnElement[bool]:
+    """Feeds about which anything is open: a condition for any query over them."""
+    subject = literal("feed:").concat(cast(col(Feed.id), String))
+    return (
+        exists()
+        .where(col(Notice.subject) == subject, col(Notice.cleared_at).is_(None))
+        .correlate(Feed)
+    )
 
 
 def expire(session: Session, *, kind: str, raised_before: float, now: float) -> int:

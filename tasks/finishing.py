@@ -103,7 +103,8 @@ def _tell(
     }
     subject = f"feed:{job.held.feed_id}"
     over = [kind for kind, message in messages.items() if message is None]
-    notices.clear_kinds(session, subject=subject, kinds=over, now=now)
+    if job.noted:  # each of these is raised by whoever has claimed the feed, so none has come since
+        notices.clear_kinds(session, subject=subject, kinds=over, now=now)
     for kind, message in messages.items():
         if message is not None:
             notices.raise_(

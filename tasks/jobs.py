@@ -12,7 +12,7 @@ from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
 from clients.errors import Permanent
-from db import breakers, covers
+from db import breakers, covers, notices
 from db.covers import Asker
 from db.feeds import Claim, FencedError
 from db.models import Feed, Goal, Source, User
@@ -34,7 +34,8 @@ from tasks.runtime import Runtime
 class Job:
     """One claimed feed. Rows are this job's own copies; `feeds` is how many its goal has.
 
-    `provider`: that of its source. `ends`: when days end, as far as this claim has recorded it.
+    `provider`: that of its source. `noted`: was anything about it told and not taken back when it
+    was claimed? `ends`: when days end, as far as this claim has recorded it.
     """
 
     held: Claim
@@ -42,6 +43,7 @@ class Job:
     goal: Goal
     feeds: int = 1
     provider: str = ""
+    noted: bool = True
     ends: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -82,7 +84,9 @@ _LINKED = (
 )
 _CLAIMED: Any = (
     select_rows(Feed, Goal, Source, User)
-    .add_columns(_LINKED, breakers.source_troubled(), breakers.link_troubled())
+    .add_columns(
+        _LINKED, notices.about_feed(), breakers.source_troubled(), breakers.link_troubled()
+    )
     .join(Goal, col(Goal.id) == col(Feed.goal_id))
     .join(Source, col(Source.id) == col(Feed.source_id))
     .join(User, col(User.id) == col(Source.user_id))
@@ -103,11 +107,11 @@ def load(session: Session, claims: Sequence[Claim]) -> Batch:
     rows = {row[0].id: row for row in session.exec(_CLAIMED, params={"claimed": feeds})}
     if not rows.keys() >= set(feeds):
         raise FencedError
-    _, _, source, user, _, *in_trouble = rows[claims[0].feed_id]
+    _, _, source, user, _, _, *in_trouble = rows[claims[0].feed_id]
     jobs = []
     for held in claims:
-        feed, goal, _, _, linked, *_ = rows[held.feed_id]
-        jobs.append(Job(held, feed, goal, linked, source.provider))
+        feed, goal, _, _, linked, noted, *_ = rows[held.feed_id]
+        jobs.append(Job(held, feed, goal, linked, source.provider, noted))
     subjects = (breakers.source(source.id or 0), breakers.link(source.user_id))
     troubled = frozenset(itertools.compress(subjects, in_trouble))
     return Batch(source, user, jobs, troubled, _askers(claims))

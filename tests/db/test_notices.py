@@ -1,13 +1,16 @@
 """Notices: each reason is news once, until it is gone and comes back."""
 
 import pytest
+from sqlmodel import col, select
 
 from db import notices
 from db.engine import Ledger
-from db.models import Notice, User
+from db.models import Feed, Goal, Notice, Source, User
+from tests.db import effort
 from tests.tasks.scenes import at_once
 
 NOW = 1_800_000_000.0
+MANY = 5_000
 
 
 @pytest.fixture(autouse=True)
@@ -133,3 +136,33 @@ def test_news_expire_by_their_kind(ledger: Ledger) -> None:
         assert notices.expire(session, kind="recovered", raised_before=NOW + 5, now=NOW + 9) == 0
 
     assert [row.subject for row in shown(ledger)] == ["feed:1", "user:1"]
+
+
+def test_feeds_with_open_notices_are_found_among_many(ledger: Ledger) -> None:
+    """Each sync asks: of its own feeds alone, along an index, however much was ever told."""
+    with ledger.write() as session:
+        session.add(Source(id=1, user_id=1, name="plant", provider="bemserver"))
+        session.add(Goal(id=1, user_id=1, slug="energy", declared_slug="energy"))
+        session.flush()
+        for number in range(1, 21):
+            session.add(Feed(id=number, goal_id=1, source_id=1, label=f"{number}", metric="m"))
+    first, *others = range(1, 21)
+    say(ledger, subject=f"feed:{first}")
+    for other, subject in ((others[0], "feed"), (others[1], "goal")):
+        say(ledger, subject=f"{subject}:{other}")
+    clear(ledger, subject=f"feed:{others[0]}")
+    with ledger.write() as session:
+        session.add_all(
+            Notice(user_id=1, subject=f"feed:{10_000 + number}", kind="held", message="")
+            for number in range(MANY)
+        )
+        session.flush()
+        session.connection().exec_driver_sql("ANALYZE")
+
+    with ledger.read() as session, effort.questions(ledger) as asked:
+        of_these = select(Feed.id, notices.about_feed()).where(col(Feed.id).in_([first, *others]))
+        told = dict(session.exec(of_these).all())
+
+    assert {feed_id for feed_id, open_now in told.items() if open_now} == {first}
+    assert len(told) == 20
+    assert max(effort.of(ledger, asked).values()) < MANY

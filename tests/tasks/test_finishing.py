@@ -2,12 +2,14 @@
 
 import pytest
 
+from db import notices
 from db.models import Notice, Source
 from db.states import Lane, SourceState
 from tasks import sync
+from tests.db.counting import statements
 from tests.tasks.measured import edit, look, row, say
 from tests.tasks.scenes import TODAY, YESTERDAY, all_rows, change_feed, die
-from tests.world import DAY, World, crash_at
+from tests.world import DAY, NOON, World, crash_at
 
 BEFORE = {YESTERDAY: 5.0, TODAY: 1.0}
 
@@ -122,6 +124,24 @@ def test_a_goal_that_fits_again_is_not_failing(world: World) -> None:
     assert world.feed().state == "active"
     assert told(world, "unfit") == []
     assert world.values()[TODAY] == 2.5
+
+
+def test_what_was_told_before_the_claim_is_taken_back_and_nothing_is_asked_where_nothing_was(
+    world: World,
+) -> None:
+    """Each feed of a batch by itself: of many that are fresh few have ever failed."""
+    second = world.link("output")
+    alarm = {"user_id": world.user_id, "kind": "failing_red", "message": "x", "now": NOON}
+    with world.ledger.write() as session:
+        notices.raise_(session, subject=f"feed:{world.feed_id}", **alarm)
+        notices.raise_(session, subject=f"goal:{second}", **alarm)
+
+    with statements(world.ledger, written=True) as sent:
+        look(world)
+
+    assert world.feed(second).last_synced_at == world.clock.at
+    assert [notice.subject for notice in told(world, "failing_red")] == [f"goal:{second}"]
+    assert sum("UPDATE notice" in statement for statement in sent) == 1
 
 
 def test_a_finish_that_is_fenced_off_tells_nobody(world: World) -> None:
