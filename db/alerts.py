@@ -10,6 +10,7 @@ from sqlmodel import select as select_rows
 from db import engine, retention
 from db.models import UNTOLD
 from db.models_pages import Alert
+from db.once import Once
 
 
 def set_of(session: Session, kind: str, found: Mapping[str, str], now: float) -> None:
@@ -67,7 +68,7 @@ def untold(session: Session, before: float) -> Sequence[Alert]:
 
 def any_untold(session: Session, before: float) -> bool:
     """Is there any of these?"""
-    return session.connection().execute(_ANY_UNTOLD, {"before": before}).first() is not None
+    return _ANY_UNTOLD.ask(session, {"before": before}).first() is not None
 
 
 def _ripe(before: Any) -> ColumnElement[bool]:  # noqa: ANN401 -- a time or a place for one
@@ -75,7 +76,7 @@ def _ripe(before: Any) -> ColumnElement[bool]:  # noqa: ANN401 -- a time or a pl
 
 
 # Named once: each sweep asks.
-_ANY_UNTOLD = select(col(Alert.key)).where(text(UNTOLD), _ripe(bindparam("before"))).limit(1)
+_ANY_UNTOLD = Once(select(col(Alert.key)).where(text(UNTOLD), _ripe(bindparam("before"))).limit(1))
 
 
 def forget(session: Session, cleared_before: float) -> int:

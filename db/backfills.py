@@ -8,9 +8,8 @@ datapoints.
 
 from collections.abc import Collection, Sequence
 from functools import cache
-from typing import Any
 
-from sqlalchemy import Select, and_, case, func, select, update
+from sqlalchemy import and_, case, func, select, update
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
@@ -19,6 +18,7 @@ from db import breakers, claiming, feeds, notices, resting, suspicion
 from db.feeds import Claim
 from db.models import Backfill, Feed, Goal, User
 from db.names import feed_name
+from db.once import Once
 from db.states import BackfillState, Work
 
 NOTICE = "backfill"  # the kind of notice that tells how one fares that nobody looks at
@@ -78,14 +78,14 @@ def named(session: Session) -> list[tuple[str, Backfill]]:
 
 def any_due(session: Session, now: float, *, alone: bool = False) -> bool:
     """Is there a chunk that a worker could do now? `alone`: of a feed that runs alone."""
-    found = session.connection().execute(_any_due(alone=alone), {"now": now})
+    found = _any_due(alone=alone).ask(session, {"now": now})
     return found.first() is not None
 
 
 @cache
-def _any_due(*, alone: bool) -> Select[Any]:
+def _any_due(*, alone: bool) -> Once:
     waiting = _waiting(claiming.NOW, alone=alone)
-    return select(col(Feed.id)).where(waiting, ~breakers.blocked(claiming.NOW)).limit(1)
+    return Once(select(col(Feed.id)).where(waiting, ~breakers.blocked(claiming.NOW)).limit(1))
 
 
 def claim(

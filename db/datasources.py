@@ -9,15 +9,15 @@ person has changed it.
 
 from collections.abc import Collection
 from functools import cache
-from typing import Any
 
-from sqlalchemy import Select, and_, exists, select, update
+from sqlalchemy import and_, exists, select, update
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
 from db import breakers, claiming, tries
 from db.models import Feed, Goal, Notice
+from db.once import Once
 from db.states import FeedState
 
 KEEP = "keep"
@@ -52,13 +52,13 @@ def due(session: Session, now: float, *, alone: bool = False) -> Goal | None:
 
 def any_due(session: Session, now: float, *, alone: bool = False) -> bool:
     """Is there a change to be made? `alone`: one that is made alone."""
-    found = session.connection().execute(_any_due(alone=alone), {"now": now})
+    found = _any_due(alone=alone).ask(session, {"now": now})
     return found.first() is not None
 
 
 @cache  # each sweep asks
-def _any_due(*, alone: bool) -> Select[Any]:
-    return select(col(Goal.id)).where(_due(claiming.NOW, alone=alone)).limit(1)
+def _any_due(*, alone: bool) -> Once:
+    return Once(select(col(Goal.id)).where(_due(claiming.NOW, alone=alone)).limit(1))
 
 
 def ask(session: Session, goal_id: int, want: str | None, *, due_at: float) -> None:

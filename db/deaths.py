@@ -23,12 +23,13 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Float, Row, Select, bindparam, select, update
+from sqlalchemy import Float, Row, bindparam, select, update
 from sqlmodel import Session, col
 
 from db import feeds, resting, set_aside, suspicion
 from db.feeds import LEASE_SECONDS
 from db.models import Event, Feed, Worker
+from db.once import Once
 from db.states import EventState
 
 MOST = 5  # deaths in a row
@@ -61,7 +62,7 @@ class Burial:
 def any_ended(session: Session, now: float) -> bool:
     """Has a lease ended by itself? Two looks into indexes of what is leased."""
     asked = (_ended(table, any_one=True) for table in (Feed, Event))
-    return any(session.connection().execute(one, {"now": now}).first() for one in asked)
+    return any(one.ask(session, {"now": now}).first() for one in asked)
 
 
 def bury(session: Session, now: float, *, gone: Collection[str] = ()) -> list[Burial]:
@@ -95,17 +96,17 @@ def bury(session: Session, now: float, *, gone: Collection[str] = ()) -> list[Bu
 
 
 def _owners(session: Session, table: type[Feed | Event], now: float) -> set[str]:
-    rows = session.connection().execute(_ended(table), {"now": now})
+    rows = _ended(table).ask(session, {"now": now})
     return {owner for owner in rows.scalars() if owner is not None}
 
 
 @cache  # each sweep asks
-def _ended(table: type[Feed | Event], *, any_one: bool = False) -> Select[Any]:
+def _ended(table: type[Feed | Event], *, any_one: bool = False) -> Once:
     ended = select(col(table.lease_owner)).where(
         col(table.lease_owner).is_not(None),
         col(table.lease_until) <= bindparam("now", type_=Float()),
     )
-    return ended.limit(1) if any_one else ended
+    return Once(ended.limit(1) if any_one else ended)
 
 
 def _held(session: Session, table: type[Feed | Event], owners: Collection[str]) -> Rows:

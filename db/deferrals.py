@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Row, Select, bindparam, update
+from sqlalchemy import Row, bindparam, update
 from sqlmodel import Session, col
 
 from db import covers, feeds, waits
 from db.models import Cover, Event, Feed
 from db.models_limits import Quota
+from db.once import Once
 
 AT_MOST = 1000  # at once; the next call goes on
 
@@ -49,11 +50,12 @@ def count(session: Session, now: float, *, at_most: int = AT_MOST) -> int:
 
 
 def _new(session: Session, now: float, *, limit: int) -> Sequence[Row[Any]]:
-    return session.connection().execute(_asked(), {"now": now, "at_most": limit}).all()
+    found: Sequence[Row[Any]] = _asked().ask(session, {"now": now, "at_most": limit}).all()
+    return found
 
 
 @cache  # while a gate is closed each sweep asks
-def _asked() -> Select[Any]:
+def _asked() -> Once:
     asked = waits.events_behind(
         waits.NOW,
         col(Event.id).label("event_id"),
@@ -61,4 +63,4 @@ def _asked() -> Select[Any]:
         col(Event.due_at),
     )
     new = asked.where(col(Event.due_at) < col(Quota.closed_until))
-    return new.limit(bindparam("at_most"))
+    return Once(new.limit(bindparam("at_most")))

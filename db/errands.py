@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Float, Select, and_, bindparam, func, select, update
+from sqlalchemy import Float, and_, bindparam, func, select, update
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
@@ -21,6 +21,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from db import engine, inbox, leasing
 from db.models_pages import Errand
+from db.once import Once
 from db.states import ErrandKind, ErrandState
 
 LEASE_SECONDS = 30.0  # longer than the deadline of one errand
@@ -126,14 +127,14 @@ def recent(
 
 def any_due(session: Session, now: float, *, alone: bool = False) -> bool:
     """Does one wait? `alone`: one at which a worker has died."""
-    found = session.connection().execute(_any_due(alone=alone), {"now": now})
+    found = _any_due(alone=alone).ask(session, {"now": now})
     return found.first() is not None
 
 
 @cache  # each sweep asks
-def _any_due(*, alone: bool) -> Select[Any]:
+def _any_due(*, alone: bool) -> Once:
     now: Any = bindparam("now", type_=Float())
-    return select(col(Errand.id)).where(_due(now, alone=alone)).limit(1)
+    return Once(select(col(Errand.id)).where(_due(now, alone=alone)).limit(1))
 
 
 def claim(session: Session, *, owner: str, now: float, alone: bool = False) -> Held | None:

@@ -9,6 +9,7 @@ from sqlmodel import Session, col
 from db import retention
 from db.errands import MOST_TRIES
 from db.models_pages import Errand
+from db.once import Once
 from db.states import ErrandState
 
 GIVEN_UP = "nobody has come to it in two minutes: does a worker run? Try again"
@@ -17,7 +18,7 @@ KILLED = "the worker died each time that it was tried; try again, and if it stay
 
 def any_over(session: Session, now: float) -> bool:
     """Is there one to give up?"""
-    return session.connection().execute(_ANY_OVER, {"now": now}).first() is not None
+    return _ANY_OVER.ask(session, {"now": now}).first() is not None
 
 
 def give_up(session: Session, now: float) -> int:
@@ -61,4 +62,4 @@ def _over(now: float) -> ColumnElement[bool]:
 
 # Named once: each sweep asks.
 _NOW: Any = bindparam("now", type_=Float())
-_ANY_OVER = select(col(Errand.id)).where(_over(_NOW)).limit(1)
+_ANY_OVER = Once(select(col(Errand.id)).where(_over(_NOW)).limit(1))

@@ -15,7 +15,6 @@ from typing import Any
 
 from sqlalchemy import (
     Float,
-    Select,
     and_,
     bindparam,
     exists,
@@ -32,6 +31,7 @@ from sqlmodel import select as select_rows
 from db import engine, retention
 from db.aliases import alias
 from db.models_pages import Message
+from db.once import Once
 from db.states import MessageState
 
 TEST = "test"  # the topic of tests
@@ -146,13 +146,13 @@ def _ready(now: float) -> ColumnElement[bool]:
 
 def any_due(session: Session, now: float) -> bool:
     """Is there something to be told now?"""
-    return session.connection().execute(_any_due(), {"now": now}).first() is not None
+    return _any_due().ask(session, {"now": now}).first() is not None
 
 
 @cache  # each sweep asks
-def _any_due() -> Select[Any]:
+def _any_due() -> Once:
     now: Any = bindparam("now", type_=Float())
-    return select(col(Message.id)).where(_ready(now)).limit(1)
+    return Once(select(col(Message.id)).where(_ready(now)).limit(1))
 
 
 def claim(session: Session, *, owner: str, now: float, limit: int) -> list[Held]:

@@ -30,6 +30,7 @@ from sqlmodel import select as select_rows
 
 from db import engine, retention
 from db.models import UNTOLD, Feed, Notice
+from db.once import Once
 
 
 def raise_(
@@ -152,12 +153,14 @@ def open_for(session: Session, *, user_id: int | None = None) -> list[Notice]:
 def any_untold(session: Session, before: float, *, at_once: Collection[str] = ()) -> bool:
     """Is there one of which a beginning or an end is to be told? See `untold`."""
     asked = _any_untold(frozenset(at_once))
-    return session.connection().execute(asked, {"before": before}).first() is not None
+    return asked.ask(session, {"before": before}).first() is not None
 
 
 @cache  # each sweep asks
-def _any_untold(at_once: frozenset[str]) -> Any:  # noqa: ANN401 -- SQLModel's select
-    return select(col(Notice.id)).where(text(UNTOLD), _ripe(bindparam("before"), at_once)).limit(1)
+def _any_untold(at_once: frozenset[str]) -> Once:
+    return Once(
+        select(col(Notice.id)).where(text(UNTOLD), _ripe(bindparam("before"), at_once)).limit(1)
+    )
 
 
 def untold(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, and_, exists, func, literal_column, or_, select, update
+from sqlalchemy import and_, exists, func, literal_column, or_, select, update
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
@@ -19,6 +19,7 @@ from db import breakers, claiming, feeds, outbox, resting
 from db.feeds import Claim
 from db.models import RUNS, Feed, Goal, User
 from db.models_points import Datapoint, Day
+from db.once import Once
 from db.states import DatapointState, FeedState, Work
 
 PERIOD = 86400.0
@@ -38,15 +39,15 @@ class Subject:
 
 def any_overdue(session: Session, now: float, *, alone: bool = False) -> bool:
     """Is there a goal to reconcile? `alone`: for a feed that runs alone."""
-    found = session.connection().execute(_any_overdue(alone=alone), {"now": now})
+    found = _any_overdue(alone=alone).ask(session, {"now": now})
     return found.first() is not None
 
 
 @cache
-def _any_overdue(*, alone: bool) -> Select[Any]:
+def _any_overdue(*, alone: bool) -> Once:
     overdue = _overdue(claiming.NOW, alone=alone)
     blocked = breakers.blocked(claiming.NOW, at_source=False)
-    return select(col(Feed.id)).where(overdue, ~blocked).limit(1)
+    return Once(select(col(Feed.id)).where(overdue, ~blocked).limit(1))
 
 
 def claim_overdue(session: Session, *, owner: str, now: float, alone: bool = False) -> list[Claim]:

@@ -20,6 +20,7 @@ from db import feeds
 from db.feeds import LEASE_SECONDS
 from db.models import Feed
 from db.models_runs import Run
+from db.once import Once
 from db.states import Lane, RunState, Stream
 
 
@@ -65,12 +66,12 @@ def free(now: float) -> ColumnElement[bool]:
 
 def any_free(session: Session, now: float) -> bool:
     """Is there a run that nobody follows and somebody should?"""
-    return bool(session.connection().execute(_ANY_FREE, {"now": now}).scalar_one())
+    return bool(_ANY_FREE.ask(session, {"now": now}).scalar_one())
 
 
 # Named once: each sweep asks.
 _NOW: Any = bindparam("now", type_=Float())
-_ANY_FREE = select(exists().where(free(_NOW)))
+_ANY_FREE = Once(select(exists().where(free(_NOW))))
 
 
 def claim(session: Session, *, owner: str, now: float, limit: int) -> list[Held]:

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Float, Select, bindparam, exists, select, update
+from sqlalchemy import Float, bindparam, exists, select, update
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 
 from db import engine, resting
 from db.models import Feed, Source
 from db.models_runs import Run
+from db.once import Once
 from db.states import SourceState
 
 
@@ -56,13 +57,13 @@ def find(session: Session, source_id: int, runs: Sequence[Found], now: float) ->
 def any_to_look_at(session: Session, provider: str, now: float) -> bool:
     """Is it the turn of a source to be looked at for runs?"""
     asked = _any_to_look_at(provider)
-    return bool(session.connection().execute(asked, {"now": now}).scalar_one())
+    return bool(asked.ask(session, {"now": now}).scalar_one())
 
 
 @cache  # each sweep asks
-def _any_to_look_at(provider: str) -> Select[Any]:
+def _any_to_look_at(provider: str) -> Once:
     now: Any = bindparam("now", type_=Float())
-    return select(exists().where(_due(provider, now)))
+    return Once(select(exists().where(_due(provider, now))))
 
 
 def source_to_look_at(

@@ -24,14 +24,19 @@ from db import (
 )
 from db.models import Feed
 from db.models_limits import Quota
+from db.once import Once
 from db.states import EventKind, Lane
 
 TURN = "suspects"
 OURS = "waggle"  # no vendor's: nobody has to know of it
 
 # Named once: each sweep asks.
-_ANY_FEED = select(col(Feed.id)).where(col(Feed.suspect).is_(True), resting.claimable()).limit(1)
-_ANY_DUE = select(col(Feed.id)).where(claiming.due(claiming.NOW, Lane.BULK, alone=True)).limit(1)
+_ANY_FEED = Once(
+    select(col(Feed.id)).where(col(Feed.suspect).is_(True), resting.claimable()).limit(1)
+)
+_ANY_DUE = Once(
+    select(col(Feed.id)).where(claiming.due(claiming.NOW, Lane.BULK, alone=True)).limit(1)
+)
 
 
 def any_due(session: Session, kinds: Collection[EventKind], now: float) -> bool:
@@ -42,10 +47,10 @@ def any_due(session: Session, kinds: Collection[EventKind], now: float) -> bool:
         return True
     if errands.any_due(session, now, alone=True):
         return True
-    if session.connection().execute(_ANY_FEED).first() is None:
+    if _ANY_FEED.ask(session).first() is None:
         return False  # as nearly always
     return (
-        session.connection().execute(_ANY_DUE, {"now": now}).first() is not None
+        _ANY_DUE.ask(session, {"now": now}).first() is not None
         or claiming.has_outbox(session, now, alone=True)
         or backfills.any_due(session, now, alone=True)
         or reconciling.any_overdue(session, now, alone=True)

@@ -18,6 +18,7 @@ from sqlmodel import Session, col
 from db import held_up, quotas
 from db.models import Cover, Event, Feed, Source, User
 from db.models_limits import Quota
+from db.once import Once
 from db.states import EventState
 
 NOW: Any = bindparam("now", type_=Float())
@@ -49,12 +50,12 @@ class Wait:
 
 def any_closed(session: Session, now: float) -> bool:
     """Has a limit closed a gate? Nearly always not, and then nobody waits for one."""
-    return session.connection().execute(_any_closed(), {"now": now}).first() is not None
+    return _any_closed().ask(session, {"now": now}).first() is not None
 
 
 @cache  # each sweep asks
-def _any_closed() -> Select[Any]:
-    return select(col(Quota.key)).where(_closed(NOW)).limit(1)
+def _any_closed() -> Once:
+    return Once(select(col(Quota.key)).where(_closed(NOW)).limit(1))
 
 
 def of_feeds(

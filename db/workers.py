@@ -5,19 +5,20 @@ from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
 from db.models import Worker
+from db.once import Once
 
 ALIVE_SECONDS = 15.0
 LOST_SECONDS = 60.0  # whoever is silent for so long does not come back
 
 # Named once: to make a statement costs more than to ask with it, and these are asked all the time.
 _HEARD_OF = col(Worker.seen_at) > bindparam("since")
-_BEAT = (
+_BEAT = Once(
     update(Worker)
     .where(col(Worker.name) == bindparam("worker"))
     .values(busy=bindparam("at_work"), seen_at=bindparam("now"))
 )
-_QUEUES = select(col(Worker.queues)).where(_HEARD_OF)
-_FREE_SLOTS = select(func.coalesce(func.sum(Worker.slots - Worker.busy), 0)).where(_HEARD_OF)
+_QUEUES = Once(select(col(Worker.queues)).where(_HEARD_OF))
+_FREE_SLOTS = Once(select(func.coalesce(func.sum(Worker.slots - Worker.busy), 0)).where(_HEARD_OF))
 
 
 def register(session: Session, worker: Worker) -> None:
@@ -27,7 +28,7 @@ def register(session: Session, worker: Worker) -> None:
 
 def beat(session: Session, *, name: str, busy: int, now: float) -> None:
     """A worker says that it lives."""
-    session.connection().execute(_BEAT, {"worker": name, "at_work": busy, "now": now})
+    _BEAT.ask(session, {"worker": name, "at_work": busy, "now": now})
 
 
 def leave(session: Session, name: str) -> None:
@@ -66,11 +67,11 @@ def lost(session: Session, now: float) -> list[tuple[str, float]]:
 
 def anybody_on(session: Session, queue: str, now: float) -> bool:
     """Does a living worker listen to this queue? Else its bells would only pile up."""
-    found = session.connection().execute(_QUEUES, {"since": now - ALIVE_SECONDS})
+    found = _QUEUES.ask(session, {"since": now - ALIVE_SECONDS})
     return any(queue in queues.split(",") for queues in found.scalars())
 
 
 def free_slots(session: Session, now: float) -> int:
     """Slots of living workers that do nothing, by their last word."""
-    found = session.connection().execute(_FREE_SLOTS, {"since": now - ALIVE_SECONDS})
+    found = _FREE_SLOTS.ask(session, {"since": now - ALIVE_SECONDS})
     return int(found.scalar_one())
