@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Row, and_, bindparam, insert, select, update
 from sqlmodel import Session, col
 
-from db import called, engine, events, feeds, inbox, resting
+from db import called, events, feeds, inbox, resting
 from db.called import Callback, Named
 from db.events import ASKS_FOR_FEEDS, NOW, EventClaim
 from db.models import Cover, Event, Feed
@@ -23,6 +23,7 @@ from db.once import Once
 from db.one_or_many import OneOrMany, fixed
 from db.states import EventState
 
+AT_ONCE = 200  # callbacks in one transaction
 NO_SUCH_FEED = "no_such_feed"  # the code of what the receiver answers with 404
 NOBODY = "no such person is linked; `waggle apply` or /beeminder/connect links one"
 NO_GOAL = "this goal is not linked; `waggle link` links it"
@@ -91,21 +92,32 @@ def any_new(session: Session, now: float) -> bool:
     return _ANY_NEW.ask(session, {"now": now}).first() is not None
 
 
-def open_callbacks(session: Session, now: float, *, limit: int = 200) -> Opened:
+def look(session: Session, now: float, *, limit: int = AT_ONCE) -> Sequence[Row[Any]]:
+    """Callbacks that nobody has looked at, the longest due first; keeps nobody from writing."""
+    found: Sequence[Row[Any]] = _FINDING.ask(session, {"now": now, "at_most": limit}).all()
+    return found
+
+
+def open_callbacks(
+    session: Session, now: float, *, limit: int = AT_ONCE, found: Sequence[Row[Any]] | None = None
+) -> Opened:
     """Tie new callbacks to their feeds, and make these feeds due at once, urgently.
+
+    `found`: what a look before this transaction has found (None: it is looked for here); what
+    somebody else has opened since is theirs.
 
     A callback of an unknown person, or for a feed that its person paused, ends here. One with an
     unknown slug of a known person is left for `claim`: the goal may have been renamed. So is one
     of an unknown person while somebody we know may have taken that name.
     """
-    found: Sequence[Row[Any]] = _FINDING.ask(session, {"now": now, "at_most": limit}).all()
+    if found is None:
+        found = look(session, now, limit=limit)
     opened = Opened(more=len(found) == limit)
     if not found:
         return opened
     named = called.find(session, found)
     linked = _lock_feeds(session, {one.goal_id for one in named.values()} - {None})
-    if not engine.has_turns(session):
-        found = _lock_new(session, found, now)
+    found = _lock_new(session, found, now)
     known = {one.id: named[one.id] for one in found if named[one.id].goal_id is not None}
     opened.unknown = _pass_on(session, [one for one in found if one.id not in known], named, now)
     _tie(session, known, linked, now)

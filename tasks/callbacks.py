@@ -24,14 +24,14 @@ def open_new(rt: Runtime) -> bool:
     """
     now = rt.clock.now()
     with rt.ledger.read() as session:
-        waiting = opening.any_new(session, now)
-    if waiting:
+        found = opening.look(session, now)
+    if found:
         with rt.ledger.write(durable=False) as session:
-            opened = opening.open_callbacks(session, rt.clock.now())
+            opened = opening.open_callbacks(session, rt.clock.now(), found=found)
         rt.trace("opened")
         if opened.more:
             rt.ring("sync", "urgent")
-    return waiting
+    return bool(found)
 
 
 def look_one_up(rt: Runtime, *, alone: bool = False) -> bool:

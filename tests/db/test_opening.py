@@ -114,6 +114,25 @@ def test_a_pass_takes_so_many_and_says_that_there_are_more(ledger: Ledger) -> No
         assert {event.state for event in session.exec(select(Event))} == {"working"}
 
 
+def test_what_others_have_opened_since_a_look_is_theirs(ledger: Ledger) -> None:
+    """Two workers hear one bell and look at once: what is tied twice would be asked for twice."""
+    (feed_id,) = fill(ledger)
+    known, unknown = stored(ledger, *({"username": "alice", "slug": slug} for slug in ("g0", "gx")))
+    with ledger.read() as session:
+        found = opening.look(session, NOW)
+    assert opened(ledger).unknown == 1
+    (late,) = stored(ledger, {"username": "alice", "slug": "g0"})
+
+    with ledger.write() as session:
+        again = opening.open_callbacks(session, NOW, found=found)
+
+    assert again == opening.Opened()
+    assert state(ledger, known) == "working"
+    assert [state(ledger, each) for each in (unknown, late)] == ["received", "received"]
+    with ledger.read() as session:
+        assert session.get_one(Feed, feed_id).asked == 1
+
+
 def test_many_callbacks_are_opened_with_as_few_statements_as_one(ledger: Ledger) -> None:
     """Of several people, goals and feeds, made-up names among them: each is no statement more."""
 
