@@ -54,6 +54,8 @@ def runtime() -> Runtime:
 def drain(rt: Runtime, lane: Lane, once: Callable[[], bool], *, task: str) -> None:
     """Work while there is work, for one slice of time, in a slot of this lane if one is free.
 
+    What is scheduled also keeps to its share of the processor while callbacks come.
+
     Without a free slot nothing is lost: whoever holds the slots looks for more before they go. When
     the slots are wanted for a suspect, which runs alone, whoever leaves last tries it.
     """
@@ -63,7 +65,15 @@ def drain(rt: Runtime, lane: Lane, once: Callable[[], bool], *, task: str) -> No
             ends_at = time.monotonic() + SLICE_SECONDS
             more = True
             while more and not rt.stopping.is_set() and time.monotonic() < ends_at:
+                if lane is Lane.URGENT:
+                    rt.allowance.called()
+                elif lane is Lane.BULK and not rt.allowance.begin(rt.stopping.wait):
+                    more = False  # somebody else waits, and goes on
+                    break
+                began = time.thread_time()
                 more = once()
+                if lane is Lane.BULK:
+                    rt.allowance.took(time.thread_time() - began)
                 if rt.slots.wished:
                     break
     if more and not rt.stopping.is_set():

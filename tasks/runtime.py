@@ -19,6 +19,7 @@ from db import feeds
 from db.clock import Clock
 from db.engine import AWAY, Ledger
 from db.vault import Vault
+from tasks.allowance import Allowance
 from tasks.providers import Connection, Provider
 from tasks.slots import HELD_AT_MOST_SECONDS, Slots
 from tasks.tally import Tally
@@ -195,6 +196,7 @@ class Runtime:
     public_http: httpx.Client | None = None
     desk: "Desk | None" = None
     slots: Slots = field(default_factory=lambda: Slots(8))
+    allowance: Allowance = field(default_factory=Allowance)
     leases: Leases = field(default_factory=Leases)
     closings: Closings = field(default_factory=Closings)
     tally: Tally = field(default_factory=Tally)
