@@ -4,7 +4,7 @@ Every call goes through the gate of the token it uses. A 401 is not believed at 
 ends the token before it, so one that was stored since is tried once.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import clients
@@ -36,6 +36,8 @@ class ReauthorizeError(AuthFailed):
 class Access:
     """What one person lets us do. Made per piece of work: the token is read when it is used.
 
+    It is of one thread; others that take part in the work have a `fork` each.
+
     `answered` and `lost` say what the work has met so far: an answer of any kind, and an outage
     that no answer has followed. `pushed`: whether a push was answered. `known`: the person as the
     work has just read them, at `read_at` (UTC seconds) or later.
@@ -50,6 +52,25 @@ class Access:
         self.pushed = False
         self.lost: Unavailable | None = None
         self._read = None if known is None else (links.link_of(known), read_at)
+
+    def fork(self) -> "Access":
+        """The same for another thread; what it meets there counts here when it is back (`join`)."""
+        forked = Access(self._rt, self.user_id)
+        forked._read = self._read
+        return forked
+
+    def join(self, forks: Sequence["Access"]) -> None:
+        """These were at work at the same time, and are done.
+
+        An outage of one is not over because another was answered: nobody knows which came last.
+        """
+        self.answered |= any(forked.answered for forked in forks)
+        self.pushed |= any(forked.pushed for forked in forks)
+        if any(forked.answered for forked in forks):
+            self.lost = None
+        self.lost = next((forked.lost for forked in forks if forked.lost is not None), self.lost)
+        for forked in forks:
+            self._read = forked._read  # noqa: SLF001 -- one of its own kind
 
     @property
     def silence(self) -> Unavailable | None:

@@ -4,9 +4,14 @@ A person's `updated_at` moves with any change to the person, a goal or a datapoi
 request tells whether goals may have changed: if it is what it was, what was read of them since
 then still holds, and is not asked for again. The rule that follows from it, and that every
 process keeps to: a goal's facts are good as long as they are no older than its person's.
+
+Where it is known beforehand that the goal will have to be read as well, since a push of ours has
+moved `updated_at`, the two are asked for at the same time (`Ahead`). While all is well the source
+is asked meanwhile (`tasks.beside`).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -30,6 +35,32 @@ BELIEVED_URGENT_SECONDS = 10.0
 # within the same second, and look as if it had not.
 SAME_SECOND = 2.0
 READ_ALL_FROM = 3  # so many stale goals of one person are read in one list
+
+
+Page = tuple[clients.Goal, bool]
+"""A goal as it was told, and whether it was found among those that are archived."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """The page of a goal that is asked for at the same time as its person.
+
+    `page` waits for it, and raises what `find` does. `asked_at`: an instant (UTC seconds) before
+    which neither of the two was asked for.
+    """
+
+    page: Callable[[], Page]
+    asked_at: float
+
+    def holds_since(self, seen: clients.Goal, user: User) -> float:
+        """As of when this page is true, beside its person, who has been read.
+
+        What has moved the person last is on the page, or else it may have come after the page was
+        made: then it is older than the person, and whoever looks next reads it again. The clocks of
+        both are Beeminder's.
+        """
+        shown, moved = seen.updated_at or 0, user.beeminder_updated_at or 0
+        return self.asked_at if shown >= moved - SAME_SECOND else self.asked_at - SAME_SECOND
 
 
 class SamePersonError(Permanent):
@@ -57,51 +88,76 @@ def refresh(
     goals: Sequence[Goal],
     *,
     seconds: float = BELIEVED_SECONDS,
+    ahead: Ahead | None = None,
 ) -> dict[int, Permanent]:
     """Bring stale facts up to date, in the ledger and in these rows.
 
-    `seconds`: for so long the person's facts are not looked at again (see `believed`). Returns
-    the goals that are not there any more, or whose page is refused, by our id. Raises
-    `clients.errors` when Beeminder does not answer or does not accept the token, and
-    `DeferredError` when a limit says to wait.
+    `seconds`: for so long the person's facts are not looked at again (see `believed`). `ahead`:
+    these are feeds of one goal, and its page is on its way. Returns the goals that are not there
+    any more, or whose page is refused, by our id. Raises `clients.errors` when Beeminder does not
+    answer or does not accept the token, and `DeferredError` when a limit says to wait.
     """
-    if _stale(user.facts_at, rt.clock.now(), seconds) or user.timezone is None:
-        _confirm(rt, access, user, goals)
+    if is_stale(user.facts_at, rt.clock.now(), seconds) or user.timezone is None:
+        _confirm(rt, access, user, goals, asked_at=None if ahead is None else ahead.asked_at)
     now = rt.clock.now()
     # Feeds of one goal bring it once each; it is read and written down once for all of them.
     stale = list({goal.id: goal for goal in goals if _to_read(goal, user, now)}.values())
     missing: dict[int, Permanent] = {}
     listed = _by_id(access) if len(stale) >= READ_ALL_FROM else {}
     for goal in stale:
-        seen, archived = listed.get(goal.beeminder_id or ""), False
+        seen, archived, read_at = listed.get(goal.beeminder_id or ""), False, now
         try:
-            if seen is None:
-                seen, archived = _find(access, goal)
+            if ahead is not None:
+                seen, archived = ahead.page()
+                read_at = ahead.holds_since(seen, user)
+            elif seen is None:
+                seen, archived = find(access, goal)
         except AuthFailed:
             raise
         except Permanent as error:
             missing[goal.id or 0] = error
             continue
-        _store(rt, goal, seen, archived=archived or seen.is_archived(now), now=now)
+        _store(rt, goal, seen, archived=archived or seen.is_archived(now), now=read_at)
     return missing
 
 
-def _confirm(rt: Runtime, access: Access, user: User, goals: Sequence[Goal]) -> None:
+def to_be_read(user: User, goals: Iterable[Goal], now: float, *, seconds: float) -> bool:
+    """Would `refresh` ask for anything?"""
+    stale = is_stale(user.facts_at, now, seconds) or user.timezone is None
+    return stale or any(_to_read(goal, user, now) for goal in goals)
+
+
+def _confirm(
+    rt: Runtime,
+    access: Access,
+    user: User,
+    goals: Sequence[Goal],
+    *,
+    asked_at: float | None,
+) -> None:
     """Read the person; where nothing has changed the goals' facts are as fresh as theirs."""
     read_at = user.facts_at
-    if of_person(rt, access, user) and read_at is not None:
+    if of_person(rt, access, user, asked_at=asked_at) and read_at is not None:
         for goal in goals:
             if goal.facts_at is not None and goal.facts_at >= read_at:
                 goal.facts_at = user.facts_at
 
 
-def of_person(rt: Runtime, access: Access, user: User, *, deadline: float = 20.0) -> bool:
+def of_person(
+    rt: Runtime,
+    access: Access,
+    user: User,
+    *,
+    deadline: float = 20.0,
+    asked_at: float | None = None,
+) -> bool:
     """Read a person's own facts; True when nothing of theirs has changed since they were read.
 
     Then what was read of their goals since holds as well, and the ledger says so. A new name is
-    followed. Raises like `refresh`.
+    followed. `asked_at`: they count as read then, which is a moment ago; None: now. Raises like
+    `refresh`.
     """
-    now = rt.clock.now()
+    now = rt.clock.now() if asked_at is None else asked_at
     seen = access.call(lambda client: client.me(), deadline=deadline)
     user_id = user.id or 0
     read_at, known = user.facts_at, user.beeminder_updated_at
@@ -153,10 +209,10 @@ def _store(rt: Runtime, goal: Goal, seen: clients.Goal, *, archived: bool, now: 
     _set(goal, facts | {"slug": seen.slug})
 
 
-def _find(access: Access, goal: Goal) -> tuple[clients.Goal, bool]:
+def find(access: Access, goal: Goal) -> Page:
     """A goal by its slug, or by its id where the slug has gone or is another goal's now.
 
-    Also whether it was found among those that are archived.
+    Raises like `refresh`, and `NotFound`.
     """
     try:
         seen = access.call(lambda client: client.goal(goal.slug))
@@ -186,7 +242,8 @@ def _by_id(access: Access) -> dict[str, clients.Goal]:
     return {seen.id: seen for seen in access.call(lambda client: client.goals())}
 
 
-def _stale(read_at: float | None, now: float, seconds: float) -> bool:
+def is_stale(read_at: float | None, now: float, seconds: float) -> bool:
+    """Are facts that were read then too old, if they are believed for so many seconds?"""
     # What was read in the future was read by a clock that was wrong.
     return read_at is None or not 0.0 <= now - read_at <= seconds
 

@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from clients.errors import Transient
 from clients.gate import ClosedError
 from clients.limits import Limits
+from db import quotas_seen
 from db.quotas import Turn
 from db.states import Lane
 from tasks import limits, policy, turns
 from tasks.limits import Pace, Quota
 from tasks.runtime import Runtime
-from tasks.ways import Way
+from tasks.ways import Way, is_proven
 
 SLEEP_AT_MOST = 1.0  # for the first request of a piece of work; nothing is lost by giving it back
 PATIENCE = 5.0  # for those after it, which would have to begin anew
@@ -54,6 +55,16 @@ def errand(lane: Lane) -> Iterator[None]:
         yield
     finally:
         _ERRAND.reset(token)
+
+
+def go_on() -> None:
+    """What is asked from now on has the patience of a request that is not the first of its errand.
+
+    For work that goes on while its first request is on its way in another thread.
+    """
+    now_on = _ERRAND.get()
+    if now_on is not None:
+        now_on.begun = True
 
 
 class LedgerGate:
@@ -111,6 +122,15 @@ class LedgerGate:
         """Wait until the turn of the next request is so near; not where it is further than that."""
         through = [self._way(quota, "", "") for quota in self._counted]
         turns.come_near(self._rt, through, seconds=seconds, within=within)
+
+    def is_open(self) -> bool:
+        """Is nothing closed here, and has somebody come through since it was?"""
+        keys = [self._way(quota, "", "").key for quota in self._counted]
+        with self._rt.ledger.read() as session:
+            found = quotas_seen.look_at(session, keys)
+        now = self._rt.clock.now()
+        shut = any(self._rt.closings.until(key, now) > now for key in keys)
+        return not shut and all(is_proven(gate, now) for gate in found.values())
 
     def _way(self, quota: Quota, method: str, path: str) -> Way:
         endpoint = limits.endpoint(method, path, quota.routes) if quota.per_endpoint else ""

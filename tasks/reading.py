@@ -30,6 +30,10 @@ from tasks.runtime import Runtime
 REMEMBERED_DAYS = 400  # beyond those that are looked at
 
 
+class LookFirstError(Exception):
+    """The goal has to be looked at before this feed's question can be put together."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Question:
     """One feed's question, and all that decides about its answer. `base` is a day before the
@@ -67,18 +71,21 @@ def prepare(
     rt: Runtime,
     batch: Batch,
     job: Job,
-    access: Access,
+    access: Access | None,
     *,
     windows: Sequence[Window] | None = None,
 ) -> Question:
     """Put a feed's question together; `windows` None: the days that a sync reads.
 
-    A feed that was never looked at is looked at first (`tasks.adopt`). Raises `Permanent` for
-    settings that don't fit, the tree of `clients.errors`, and `DeferredError`.
+    A feed that was never looked at is looked at first (`tasks.adopt`); without an `access` that
+    raises `LookFirstError`. Raises `Permanent` for settings that don't fit, the tree of
+    `clients.errors`, and `DeferredError`.
     """
     metric, params = connecting.metric_of(connecting.provider_of(rt, batch.source), job.feed)
     rules = jobs.rules_of(rt, batch, job, metric, params)
     new = adopt.needed(job.feed, rules)
+    if new and access is None:
+        raise LookFirstError
     with rt.ledger.read() as session:
         known = _days_of(session, rt, batch, job, windows)
         now = rt.clock.now()  # one instant for all: a day may end while we are at it
@@ -86,7 +93,7 @@ def prepare(
         if asked and not new:
             memory.load_points(session, known, job.held.feed_id, asked[0].daystamp)
     found = None
-    if asked and new:
+    if asked and new and access is not None:
         first = asked[0].daystamp
         found = adopt.look(access, job.goal.slug, job.feed, rules, first=first)
         with rt.ledger.read() as session:

@@ -4,6 +4,8 @@ Every step ends in a committed transaction, so a process may be killed between a
 the leases end, the work is claimed again, and the same facts give the same datapoints.
 """
 
+from collections.abc import Sequence
+
 import structlog
 
 from clients.errors import AuthFailed, ClientError, NotFound, Permanent
@@ -11,6 +13,7 @@ from db import claiming, feeds, outbox, sources
 from db.feeds import Claim, FencedError
 from db.states import Lane, SourceState
 from tasks import (
+    beside,
     callbacks,
     deaths,
     edits,
@@ -28,10 +31,14 @@ from tasks.batch_turns import LANDED_WITHIN, PREPARED_WITHIN, Turns
 from tasks.beeminder import WHERE, Access
 from tasks.gates import DeferredError
 from tasks.jobs import Batch, Job
+from tasks.providers import Answer
 from tasks.reading import Outcome, Question
 from tasks.runtime import Runtime, Stopping
 
 log = structlog.get_logger(__name__)
+
+Answers = dict[int, Answer] | ClientError | DeferredError
+"""What a source answers, by feed, or why it does not."""
 
 USED_TO_THE_MINUTE = 60.0
 
@@ -94,13 +101,30 @@ def _work(rt: Runtime, batch: Batch, since: float) -> None:
     access = Access(rt, batch.user.id or 0, known=batch.user, read_at=since)
     turns = Turns(rt, access, since=since)
     try:
-        outcomes = _fetch(rt, batch, alive(rt, batch, access), access, turns)
+        outcomes = _outcomes(rt, batch, access, turns)
         for number, outcome in enumerate(outcomes):
             if turns.comes(outcome.question.job, first=number == 0, within=LANDED_WITHIN):
                 _land(rt, batch, outcome, access, turns)
         outages.linked(rt, access, troubled=batch.troubled)
     except Stopping:
         log.info("sync.handed_back", source=batch.source.name)
+
+
+def _outcomes(rt: Runtime, batch: Batch, access: Access, turns: Turns) -> list[Outcome]:
+    """What the source says, by the facts of now: read before it is asked, or meanwhile."""
+    questions = beside.questions(rt, batch)
+    if questions is None:
+        return _fetch(rt, batch, alive(rt, batch, access), access, turns)
+    with beside.facts_read(rt, batch, access, questions) as read:
+        answers = _ask(rt, batch, questions)
+    try:
+        found = read.found()
+    except (ClientError, DeferredError) as error:
+        setbacks.none_now(rt, batch.jobs, error, where=WHERE)
+        return []
+    if not found.moved:
+        return _settle(rt, batch, questions, answers)
+    return _fetch(rt, batch, _awake(rt, batch, found.missing), access, turns)
 
 
 def alive(rt: Runtime, batch: Batch, access: Access) -> list[Job]:
@@ -114,6 +138,10 @@ def alive(rt: Runtime, batch: Batch, access: Access) -> list[Job]:
     except (ClientError, DeferredError) as error:
         setbacks.none_now(rt, batch.jobs, error, where=WHERE)
         return []
+    return _awake(rt, batch, missing)
+
+
+def _awake(rt: Runtime, batch: Batch, missing: dict[int, Permanent]) -> list[Job]:
     awake = []
     for job in batch.jobs:
         gone = missing.get(job.goal.id or 0)
@@ -136,7 +164,6 @@ def _fetch(
 ) -> list[Outcome]:
     """Ask the source once for all of them; failed jobs are settled here."""
     questions: list[Question] = []
-    where = reading.where(batch)
     for number, job in enumerate(awake):
         if not turns.comes(job, first=number == 0, within=PREPARED_WITHIN):
             continue
@@ -144,12 +171,26 @@ def _fetch(
             questions.append(reading.prepare(rt, batch, job, access))
         except (ClientError, DeferredError) as error:
             setbacks.not_now(rt, job, error, where=reading.whose(error, batch, job))
+    return _settle(rt, batch, questions, _ask(rt, batch, questions))
+
+
+def _ask(rt: Runtime, batch: Batch, questions: Sequence[Question]) -> Answers:
+    """What the source answers, or why it does not: nothing comes of that yet."""
     try:
         with rt.tracer.span("fetch"):
-            answers = outages.ask(rt, batch, questions)
+            return outages.ask(rt, batch, questions)
     except (ClientError, DeferredError) as error:
-        _source_failed(rt, batch, error)
-        setbacks.none_now(rt, [question.job for question in questions], error, where=where)
+        return error
+
+
+def _settle(
+    rt: Runtime, batch: Batch, questions: Sequence[Question], answers: Answers
+) -> list[Outcome]:
+    """What these answers come to; failed jobs are settled here."""
+    where = reading.where(batch)
+    if isinstance(answers, Exception):
+        _source_failed(rt, batch, answers)
+        setbacks.none_now(rt, [question.job for question in questions], answers, where=where)
         return []
     rt.step("fetched")
     if rt.clock.now() - (batch.source.used_at or 0.0) > USED_TO_THE_MINUTE:

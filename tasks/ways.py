@@ -62,8 +62,9 @@ class Way:
 
     def is_free(self, gate: Gate | None, now: float) -> bool:
         """Is nobody counted here, and the gate open?"""
-        proven = gate is None or gate.closed_until <= min(now, gate.proven_at)
-        return proven and not self._counts(gate, now) and self.pace(gate, now) == NO_PACE
+        return (
+            is_proven(gate, now) and not self._counts(gate, now) and self.pace(gate, now) == NO_PACE
+        )
 
     def _counts(self, gate: Gate | None, now: float) -> bool:
         """Does each request have to be counted? Also where a limit that nobody named was met."""
@@ -215,6 +216,11 @@ class Way:
         if turn.probe:
             with self._rt.ledger.write() as session:
                 quotas.give_up_probe(session, self.key, turn)
+
+
+def is_proven(gate: Gate | None, now: float) -> bool:
+    """Is it open, and has somebody come through since it was closed?"""
+    return gate is None or gate.closed_until <= min(now, gate.proven_at)
 
 
 def _named(error: Transient, said: Limits) -> float | None:

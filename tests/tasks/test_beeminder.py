@@ -175,3 +175,26 @@ def test_a_token_that_works_after_all_asks_nobody_to_connect(world: World) -> No
     assert me(world) == "alice"
 
     assert all_rows(world, User)[0].state == "active"
+
+
+@pytest.mark.parametrize("order", ["lost first", "lost last"])
+def test_an_outage_in_one_of_two_threads_counts(world: World, order: str) -> None:
+    """The other one was answered, and nobody knows which came last: it is not over by that."""
+    access = Access(world.runtime(), world.user_id)
+    forks = [access.fork(), access.fork()]
+    forks[0].call(lambda client: client.me())
+    world.beeminder.faults.add(Fault(action="reset", times=None))
+    with pytest.raises(Unavailable) as caught:
+        forks[1].call(lambda client: client.me())
+    assert (access.answered, access.lost) == (False, None)
+
+    access.join(forks if order == "lost last" else forks[::-1])
+
+    assert access.answered
+    assert access.lost is caught.value
+    access.join([access.fork()])  # who has asked nothing changes nothing
+    assert access.lost is caught.value
+    world.beeminder.faults.clear()
+    forks[0].call(lambda client: client.me())
+    access.join(forks[:1])
+    assert access.lost is None

@@ -4,13 +4,25 @@ from collections.abc import Callable
 
 import pytest
 
+from clients.limits import Limits
 from db import quotas_closing
+from db.engine import Ledger
 from db.models_points import Datapoint
 from db.states import Lane
 from simulators.faults import Fault
-from tasks import backfill, callbacks, datasource_change, deauthorize, deliver, reconcile, sync
+from tasks import (
+    backfill,
+    callbacks,
+    datasource_change,
+    deauthorize,
+    deliver,
+    gates,
+    reconcile,
+    sync,
+)
 from tasks.gates import SLEEP_AT_MOST
 from tasks.runtime import Runtime
+from tests.tasks.gated import UNKNOWN, House, come_in, deferred, passed
 from tests.tasks.past_days import ask, day
 from tests.tasks.scenes import all_rows, change_feed
 from tests.tasks.sourced import Sourced
@@ -101,3 +113,31 @@ def test_work_that_has_not_begun_is_given_back(
 
     assert world.clock.at - began <= SLEEP_AT_MOST
     assert world.beeminder.faults.count() == asked
+
+
+def test_what_goes_on_beside_its_first_request_waits_as_if_that_had_left(ledger: Ledger) -> None:
+    """It would have to begin anew: three seconds are worth it, which they are not at first."""
+    house = House(ledger)
+    gate = house.gate()
+    with gates.errand(Lane.URGENT):
+        house.close(3)
+        deferred(come_in(gate))
+        gates.go_on()
+        passed(come_in(gate)).answered(Limits())
+    gates.go_on()  # outside of any errand there is nothing to be patient for
+
+
+def test_a_gate_is_open_when_somebody_has_come_through(ledger: Ledger) -> None:
+    """Nobody knows whether the time that was named was the right one before that."""
+    house = House(ledger)
+    rt = house.runtime()
+    gate = house.gate(rt=rt)
+    assert gate.is_open()
+    house.close(3)
+    assert not gate.is_open()
+    house.clock.advance(3)
+    assert not gate.is_open()
+    passed(come_in(gate)).answered(Limits())
+    assert gate.is_open()
+    rt.closings.note(UNKNOWN.key("vendor", ""), house.clock.at + 1, house.clock.at)
+    assert not gate.is_open()
