@@ -56,6 +56,10 @@ class Follower:
         self._heard_at = desk.now()
         self._reconnect_at = float("inf")
 
+    def go_on(self, held: Held) -> None:
+        """Our lease had ended, and this is the next one; what was written under it may be lost."""
+        self.held, self.dirty = held, True
+
     def seen(self) -> Seen:
         """How it stands, for the ledger."""
         return view.seen(

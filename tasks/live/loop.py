@@ -70,7 +70,11 @@ class Desk:
         return 0 if self._stopping else max(0, self._most - len(self._followed))
 
     def take(self, held: Sequence[tuple[Held, LiveSource]]) -> None:
-        """Follow these runs from now on; their leases are ours."""
+        """Follow these runs from now on; their leases are ours.
+
+        One that is followed here already, whose lease had ended while the ledger was away, goes on
+        under the new one: a second follower would not know what the first was told to wait for.
+        """
         with self._lock:
             if self._thread is None:
                 started = threading.Event()
@@ -79,11 +83,17 @@ class Desk:
                 )
                 self._thread.start()
                 started.wait()
+            new = []
             for one, source in held:
-                self._followed[one.id] = Follower(one, source, self)
+                follower = self._followed.get(one.id)
+                if follower is None:
+                    self._followed[one.id] = Follower(one, source, self)
+                    new.append(one.id)
+                else:
+                    follower.go_on(one)
             loop = self._loop
         if loop is not None:
-            loop.call_soon_threadsafe(self._begin, [one.id for one, _ in held])
+            loop.call_soon_threadsafe(self._begin, new)
 
     def stop(self) -> None:
         """Close every socket and give back what is not over."""
@@ -200,8 +210,8 @@ class Desk:
             raise
         for one in ended:
             self._drop(one.held.id)
-        for other in held if renew else []:
-            if other.id not in kept and other.id in self._followed:
+        for one, other in zip(followed, held, strict=True) if renew else ():
+            if other.id not in kept and one.held is other and other.id in self._followed:
                 log.info("run.taken_over", run=other.id)
                 self._drop(other.id)
         if woken:

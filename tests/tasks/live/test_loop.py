@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 
-from sqlmodel import select
+from sqlmodel import select, update
 
 from db.models import Feed
-from db.states import RunState
+from db.models_runs import Run
+from db.states import RunState, Stream
 from tasks import runs
 from tasks.live.loop import Desk
 from tests.tasks.live.conftest import BOUND_SECONDS, Followed, until
@@ -122,3 +123,33 @@ def test_feeds_of_other_connectors_are_not_woken(
 
     assert world.feed(counted).due_at <= world.clock.at
     assert world.feed(other).due_at > world.clock.at + 1e5
+
+
+def test_a_run_whose_lease_ended_here_is_followed_by_one(
+    world: World, rime: Followed, desks: Desks
+) -> None:
+    """The ledger was away for longer than a lease: who follows goes on, with what it was told."""
+    source = rime.socketed()
+    rime.feed("rows", source, "rows_extracted")
+    run = rime.start(rows=0)
+    rime.find(source, run.id)
+    rt = world.runtime()
+    desk = desks(rt)
+    assert runs.follow(rt) == 1
+    until(lambda: rime.rows()[run.id].stream == Stream.OPEN)
+    ((number, follower),) = desk._followed.items()
+
+    def taken_again() -> bool:  # before the next tick has renewed it
+        with world.ledger.write() as session:
+            session.connection().execute(update(Run).values(lease_until=0.0))
+        return runs.follow(rt) == 1
+
+    until(taken_again)
+    epoch = rime.rows()[run.id].epoch
+    assert desk._followed == {number: follower}
+    assert follower.held.epoch == epoch
+    assert len(rime.rime.live.sockets) == 1
+    rime.rime.state.finish_run(run, rows=1)
+    until(lambda: rime.over() == {run.id})
+
+    assert rime.rows()[run.id].reconnects == 0
