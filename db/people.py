@@ -5,12 +5,13 @@ import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Float, Update, bindparam, or_, select, update
+from sqlalchemy import Float, bindparam, or_, select, update
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
 from db import feeds, inbox, notices, opening, outbox, searching
 from db.models import Cover, Feed, Goal, User
+from db.once import Once
 from db.states import FeedState, UserState
 from db.vault import Vault
 
@@ -35,14 +36,14 @@ def user_declared(session: Session, name: str) -> User | None:
 
 
 # These are named once: to make a statement costs more than to ask with it.
-_WITH_ID = select(col(User.id), col(User.username)).where(
-    col(User.beeminder_id) == bindparam("of_person")
+_WITH_ID = Once(
+    select(col(User.id), col(User.username)).where(col(User.beeminder_id) == bindparam("of_person"))
 )
 
 
 def user_with_id(session: Session, beeminder_id: str) -> tuple[int, str] | None:
     """Our id, and the name, of the person with this id at Beeminder."""
-    row = session.connection().execute(_WITH_ID, {"of_person": beeminder_id}).one_or_none()
+    row = _WITH_ID.ask(session, {"of_person": beeminder_id}).one_or_none()
     return None if row is None else (row.id, row.username)
 
 
@@ -98,11 +99,11 @@ def _store_facts(
     if read_at is not None:
         values |= {"read_at": read_at, "not_true_after": read_at + NOT_TRUE_SECONDS}
     storing = _storing(table, tuple(facts), dated=read_at is not None)
-    session.connection().execute(storing, values)
+    storing.ask(session, values)
 
 
 @functools.cache
-def _storing(table: type[User | Goal], names: tuple[str, ...], *, dated: bool) -> Update:
+def _storing(table: type[User | Goal], names: tuple[str, ...], *, dated: bool) -> Once:
     """Write these columns; `dated`: unless somebody else has read them later."""
     stored = col(table.facts_at)
     storing = update(table).where(col(table.id) == bindparam("of_row"))
@@ -115,7 +116,7 @@ def _storing(table: type[User | Goal], names: tuple[str, ...], *, dated: bool) -
                 stored > bindparam("not_true_after", type_=Float),
             )
         )
-    return storing.values({name: bindparam(_bound(name)) for name in names})
+    return Once(storing.values({name: bindparam(_bound(name)) for name in names}))
 
 
 def _bound(name: str) -> str:

@@ -69,7 +69,7 @@ def _is_fair(batch: Batch, now: float) -> bool:
         and not any(facts.is_stale(at, now, facts.BELIEVED_SECONDS) for at in read_at)
         and all(facts.resting(goal) is None for goal in goals)
         and all(_is_well(job) for job in batch.jobs)
-        and facts.to_be_read(user, goals, now, seconds=facts.believed(lanes))
+        and facts.to_be_read(user, goals, now, seconds=facts.believed(lanes, of=user.id or 0))
     )
 
 
@@ -100,7 +100,7 @@ def _goal_has_moved(batch: Batch, asked: Sequence[Question], now: float) -> bool
     A push of ours since the person was read has moved what tells that nothing has changed.
     """
     user, goals = batch.user, {job.goal.id: job.goal for job in batch.jobs}
-    seconds = facts.BELIEVED_URGENT_SECONDS
+    seconds = facts.believed([Lane.URGENT], of=user.id or 0)
     if len(goals) > 1 or not facts.is_stale(user.facts_at, now, seconds):
         return False
     if facts.to_be_read(user, goals.values(), now, seconds=facts.BELIEVED_SECONDS):
@@ -137,7 +137,7 @@ class Reading:
                     self._forks[0],
                     self._user,
                     list(self._goals.values()),
-                    seconds=facts.believed(lanes),
+                    seconds=facts.believed(lanes, of=access.user_id),
                     ahead=ahead,
                 )
 

@@ -31,6 +31,9 @@ BELIEVED_SECONDS = 600.0
 # A callback comes when a deadline is near, or right after somebody changed a goal and pressed
 # refresh: one small request, shared by all goals of a person, tells whether anything has moved.
 BELIEVED_URGENT_SECONDS = 10.0
+# People whose facts were read together are not all read again together: for up to so much less.
+SPREAD = 0.3
+GOLDEN = 0.618034  # its multiples fill what lies between two whole numbers evenly
 # Beeminder tells whole seconds: what changed so shortly before it was read may change once more
 # within the same second, and look as if it had not.
 SAME_SECOND = 2.0
@@ -69,16 +72,17 @@ class SamePersonError(Permanent):
     default_reason = "same_person"
 
 
-def believed(lanes: Iterable[int], *, put_off: float = 0.0) -> float:
+def believed(lanes: Iterable[int], *, of: int, put_off: float = 0.0) -> float:
     """For how long (seconds) a person's facts are believed by work of these lanes.
 
-    `put_off`: for so many seconds a limit has made this work wait. What was read for it meanwhile
-    holds: read anew for each try, it would take all the turns that a slow gate has, and nothing
-    would ever be sent.
+    `of`: our id of the person. `put_off`: for so many seconds a limit has made this work wait. What
+    was read for it meanwhile holds: read anew for each try, it would take all the turns that a slow
+    gate has, and nothing would ever be sent.
     """
     if Lane.URGENT not in lanes:
         return BELIEVED_SECONDS
-    return min(BELIEVED_URGENT_SECONDS + put_off, BELIEVED_SECONDS)
+    seconds = BELIEVED_URGENT_SECONDS * (1.0 - SPREAD * (of * GOLDEN % 1.0))
+    return min(seconds + put_off, BELIEVED_SECONDS)
 
 
 def refresh(

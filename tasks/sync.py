@@ -132,7 +132,8 @@ def alive(rt: Runtime, batch: Batch, access: Access) -> list[Job]:
     goals = [job.goal for job in batch.jobs]
     now = rt.clock.now()
     put_off = max(now - (job.feed.deferred_since or now) for job in batch.jobs)
-    seconds = facts.believed((job.held.lane for job in batch.jobs), put_off=put_off)
+    lanes = [job.held.lane for job in batch.jobs]
+    seconds = facts.believed(lanes, of=batch.user.id or 0, put_off=put_off)
     try:
         missing = facts.refresh(rt, access, batch.user, goals, seconds=seconds)
     except (ClientError, DeferredError) as error:
