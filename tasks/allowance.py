@@ -2,7 +2,7 @@
 
 Slots keep work that waits for vendors out of each other's way; this keeps work that computes out of
 the way of callbacks. While none come scheduled work takes all that there is. While they do, each
-piece of it is paid for with five times as much time in which none begins. Where that is too little
+piece of it is paid for with ten times as much time in which none begins. Where that is too little
 for what is scheduled, it has half of a processor after ten minutes: callbacks that are answered a
 little later are better than feeds that are not looked at in time.
 """
@@ -11,12 +11,12 @@ import threading
 import time
 from collections.abc import Callable
 
-SHARE = 0.2  # of one processor, in each process
+SHARE = 0.1  # of one processor, in each process
 LATE_SHARE = 0.5  # the same where scheduled work
 LATE_SECONDS = 600.0  # has been held back for so long without a pause
 LATELY_SECONDS = 1.0  # after the last callback nobody is in the way any more
 FIRST_SECONDS = 0.02  # what a piece is taken to cost until one is over
-LONGEST_SECONDS = 2.0  # is waited for one that took very long
+LONGEST_SECONDS = 10.0  # is waited for one that took very long
 LEARNS = 0.25  # so much the last one counts for what the next is taken to cost
 
 

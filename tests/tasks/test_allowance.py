@@ -58,7 +58,7 @@ def test_while_callbacks_come_it_takes_no_more_than_its_share(seconds: float) ->
 
 
 def test_what_is_held_back_for_long_has_more() -> None:
-    """Where a fifth is too little for what is scheduled it would never be done in time."""
+    """Where a tenth is too little for what is scheduled it would never be done in time."""
     process = Process(called=True)
     process.work(seconds=0.25, pieces=int(LATE_SECONDS * SHARE / 0.25) + 10)
 
