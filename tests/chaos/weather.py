@@ -120,9 +120,10 @@ class Weather:
         self.arrivals.append(Arrival(key, time.time(), scope["path"]))
 
         async def note(message: Message) -> None:
+            leaves_at = time.time()
             await send(message)
             if message["type"] == "http.response.start" and message["status"] in REFUSALS:
-                self._note(key, message)
+                self._note(key, message, leaves_at)
 
         if not self.bad or self._rng.random() >= self._share:
             await self._app(scope, receive, note)
@@ -167,21 +168,24 @@ class Weather:
         status, hint = self._rng.choice(((500, None), (502, None), (503, None), (503, b"2")))
         headers = [] if hint is None else [(b"retry-after", hint)]
         start = {"type": "websocket.http.response.start", "status": status, "headers": headers}
+        leaves_at = time.time()
         await send(start)
         await send({"type": "websocket.http.response.body", "body": b""})
         if hint is not None:
-            self._note(key, start)
+            self._note(key, start, leaves_at)
 
     def _count(self, named: str) -> None:
         self.broken[named] = self.broken.get(named, 0) + 1
 
-    def _note(self, key: str, message: Message) -> None:
+    def _note(self, key: str, message: Message, leaves_at: float) -> None:
         given = dict(message["headers"]).get(b"retry-after")
         if given is None:
             return
-        now, text = time.time(), given.decode()
-        until = now + float(text) if text.isdigit() else parsedate_to_datetime(text).timestamp()
-        self.told.append(Told(key, now, until))
+        # Whoever hears it counts from then, which may be a while before it is noted here.
+        text = given.decode()
+        wait = float(text) if text.isdigit() else None
+        until = parsedate_to_datetime(text).timestamp() if wait is None else leaves_at + wait
+        self.told.append(Told(key, time.time(), until))
 
 
 def _slow(app: ASGIApp, seconds: float) -> ASGIApp:
