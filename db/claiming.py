@@ -19,7 +19,7 @@ from sqlalchemy import Float, Update, and_, bindparam, exists, func, select, upd
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 
-from db import breakers, covers, resting
+from db import breakers, covers, once, resting
 from db.claiming_gates import held_up
 from db.feeds import BATCH, LEASE_SECONDS, Claim
 from db.models import Feed, Source
@@ -350,10 +350,7 @@ def _taking(where: ColumnElement[bool], work: Work, *, alone: bool) -> Update:
 
 
 def _taken(session: Session, taking: Once | Update, given: dict[str, Any]) -> list[Claim]:
-    if isinstance(taking, Once):
-        rows = taking.ask(session, given).all()
-    else:
-        rows = session.connection().execute(taking, given).all()
+    rows = once.ask(session, taking, given).all()
     asking = covers.stamp(session, [row.id for row in rows]) if rows else {}
     return [
         Claim(

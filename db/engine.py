@@ -29,7 +29,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel import Session, SQLModel
 
 from db import once, sessions
-from db.once import BEGINS, READS
+from db.once import BEGINS
 
 BUSY_TIMEOUT_MS = 10_000
 IDLE_SECONDS = 0.5  # no server is restarted within that
@@ -204,7 +204,7 @@ def _postgresql(url: URL, *, pool: int) -> Engine:
 
 
 def _reader(engine: Engine) -> Engine:
-    reader = engine.execution_options(**{BEGINS: None, READS: True})
+    reader = engine.execution_options(**{BEGINS: None})
 
     @event.listens_for(reader, "before_cursor_execute")
     def refuse(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:  # noqa: ANN401

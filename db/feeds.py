@@ -16,7 +16,7 @@ from sqlalchemy import Float, Integer, Update, and_, bindparam, case, func, sele
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 
-from db import covers, resting, suspicion
+from db import covers, once, resting, suspicion
 from db.covers import Asker
 from db.models import Event, Feed
 from db.once import Once
@@ -343,10 +343,6 @@ def _free(**values: Any) -> Update:
 
 
 def _change(session: Session, held: Claim, change: Once | Update, given: dict[str, Any]) -> None:
-    given = _by(held) | given
-    if isinstance(change, Once):
-        changed = change.ask(session, given)
-    else:
-        changed = session.connection().execute(change, given)
+    changed = once.ask(session, change, _by(held) | given)
     if changed.rowcount != 1:
         raise FencedError

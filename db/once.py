@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Connection, Executable
-from sqlalchemy.exc import DBAPIError, InvalidRequestError
+from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
 
 from db import plans
@@ -20,7 +20,6 @@ from db.plans import Plan
 from db.rows import Rows
 
 BEGINS = "waggle_begins"  # an option of an engine: how its transactions begin; None: there are none
-READS = "waggle_reads"  # an option of an engine: nothing is written through it
 Given = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
 
@@ -52,12 +51,17 @@ class Once:
         plan = self._plans[dialect.name]
         if plan is None:
             return connection.execute(self._statement, given)
-        options = connection.get_execution_options()
-        if plan.writes and options.get(READS):
-            raise InvalidRequestError("who only reads can not write")
-        if options.get(BEGINS, "") is not None and not connection.in_transaction():
+        begins = connection.get_execution_options().get(BEGINS, "")
+        if begins is not None and not connection.in_transaction():
             connection.begin()
         return _sent(connection, plan, plan.values(given))
+
+
+def ask(session: Session, statement: Once | Executable, given: Given) -> Any:  # noqa: ANN401 -- as `Once.ask`
+    """Ask one that is named once, or one that was made for this time only."""
+    if isinstance(statement, Once):
+        return statement.ask(session, given)
+    return session.connection().execute(statement, given)
 
 
 def _sent(connection: Connection, plan: Plan, values: Any) -> Rows:  # noqa: ANN401 -- as the driver wants them

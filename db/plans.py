@@ -24,7 +24,6 @@ class Plan:
 
     text: str
     dialect: Dialect
-    writes: bool
     order: Sequence[str] | None
     fixed: Mapping[str, Any]
     needed: frozenset[str]
@@ -83,7 +82,6 @@ def make(statement: Any, given: Mapping[str, Any], dialect: Dialect) -> Plan | N
     return Plan(
         text=str(compiled),
         dialect=dialect,
-        writes=not statement.is_select,
         order=compiled.positiontup,
         fixed={name: going.pop(name, _as_it_is)(value) for name, value in fixed.items()},
         needed=frozenset(set(binds.values()) - fixed.keys()),
