@@ -42,6 +42,8 @@ LIMITS = (
     "SET statement_timeout = '30s'; SET lock_timeout = '10s'; "
     "SET idle_in_transaction_session_timeout = '60s'"
 )
+# Statements that a connection keeps prepared: more than there are that are asked all the time.
+MOST_PREPARED = 300
 # A server that is gone without a word is noticed after half a minute.
 LINK = {
     "connect_timeout": 5,
@@ -168,6 +170,7 @@ def _postgresql(url: URL, *, pool: int) -> Engine:
         hide_parameters=True,  # an error repeats no value
         pool_size=pool,
         max_overflow=0,
+        pool_use_lifo=True,  # each has its own plans at the server: few of them are kept warm
         pool_timeout=10,
         connect_args={"application_name": "waggle", **LINK},
     )
@@ -177,6 +180,7 @@ def _postgresql(url: URL, *, pool: int) -> Engine:
         # The driver's own BEGIN is a round trip for itself, and to switch it off and on again for
         # each read costs more than the read; ours is emitted below, with what belongs to it.
         connection.autocommit = True
+        connection.prepared_max = MOST_PREPARED
         connection.execute(LIMITS)
 
     @event.listens_for(engine, "begin")

@@ -69,7 +69,7 @@ def _sent(connection: Connection, plan: Plan, values: Any) -> Rows:  # noqa: ANN
     try:
         for hear in connection.dispatch.before_cursor_execute:
             hear(connection, cursor, plan.text, values, None, False)  # noqa: FBT003 -- as it is defined
-        cursor.execute(plan.text, values)
+        cursor.execute(plan.text, values, **plan.how)
         return Rows(plan.rows(cursor), cursor.rowcount)
     except connection.dialect.loaded_dbapi.Error as error:
         raise told(connection, plan.text, error) from error

@@ -10,6 +10,9 @@ from sqlalchemy.exc import InvalidRequestError
 from sqlalchemy.sql.compiler import SQLCompiler
 
 Process = Callable[[Any], Any]
+# By itself this driver has a server plan a statement anew until it was asked some times, and that
+# over each connection: it can't know that it will be asked for as long as the process lives.
+PREPARED = {"prepare": True}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -20,6 +23,7 @@ class Plan:
     `fixed`: values that never change; `needed`: the names of those that are given. `going`: what is
     made of a value on its way. `row` makes a row of what comes back, None where nothing does.
     `types`: those of its columns, and `coming`, once it is known, what is made of their values.
+    `how`: what else the driver is told.
     """
 
     text: str
@@ -30,6 +34,7 @@ class Plan:
     going: Mapping[str, Process]
     row: Callable[[Iterable[Any]], Any] | None
     types: Sequence[Any]
+    how: Mapping[str, Any]
     coming: Sequence[tuple[int, Process]] | None = None
 
     def values(self, given: Mapping[str, Any]) -> Any:  # noqa: ANN401 -- as the driver wants them
@@ -88,6 +93,7 @@ def make(statement: Any, given: Mapping[str, Any], dialect: Dialect) -> Plan | N
         going=going,
         row=row._make if names else None,
         types=[column.type for column in returned],
+        how=PREPARED if dialect.driver == "psycopg" else {},
     )
 
 

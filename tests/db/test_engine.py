@@ -165,6 +165,20 @@ def test_a_server_that_was_restarted_is_found_again(
     other.close()
 
 
+def test_few_connections_to_a_server_are_kept_warm(postgresql_url: str) -> None:
+    """Whoever comes alone gets the one that was used last: each plans statements for itself."""
+    ledger, used = Ledger(postgresql_url, pool=3), set()
+    with ledger.read() as first, ledger.read() as second, ledger.read() as third:
+        for session in (first, second, third):
+            session.connection().execute(text("SELECT 1"))
+    for _ in range(6):
+        with ledger.read() as session:
+            used.add(session.connection().execute(text("SELECT pg_backend_pid()")).scalar_one())
+
+    assert len(used) == 1
+    ledger.close()
+
+
 def test_commits_survive_a_power_cut(sqlite_url: str) -> None:
     """SQLite syncs every commit to disk, in write-ahead mode, and checks foreign keys."""
     ledger = Ledger(sqlite_url)

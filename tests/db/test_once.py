@@ -213,3 +213,17 @@ def test_a_server_that_goes_away_meanwhile_is_away(postgresql_url: str) -> None:
         assert Once(NAMED).ask(session, {"name": "alice"}).one().username == "alice"
     ledger.close()
     other.close()
+
+
+def test_a_server_plans_it_once(postgresql_url: str) -> None:
+    """What is asked for as long as the process lives is prepared when it is asked first."""
+    ledger = Ledger(postgresql_url, pool=1)
+    asked = Once(NAMED)
+    prepared = text("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE :like")
+    with ledger.read() as session:
+        for _ in range(2):
+            asked.ask(session, {"name": "alice"})
+        found = session.connection().execute(prepared, {"like": "%token_version%"}).scalar_one()
+
+    assert found == 1
+    ledger.close()
