@@ -132,11 +132,16 @@ class Ledger:
                 session.close()
 
     @contextlib.contextmanager
-    def write_one(self) -> Iterator[Session]:
+    def write_one(self, *, durable: bool = True) -> Iterator[Session]:
         """A block of a single statement, which is a transaction by itself: durable, or undone.
 
         It takes one round trip instead of three. A second statement would be a second transaction.
+        `durable`: as in `write`; to a server the statement says it itself (`db.hasty`).
         """
+        if self.is_sqlite and not durable:
+            with self.write(durable=False) as session:
+                yield session
+            return
         with self._turn, self._single.connect() as connection:
             yield sessions.on(connection)
 

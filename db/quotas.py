@@ -5,8 +5,8 @@ it, in one conditional UPDATE that also keeps a closed gate closed (`db.quotas_c
 the gate is half open: one request goes, and nobody else before it was answered.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import (
     JSON,
@@ -26,7 +26,6 @@ from sqlmodel import Session, col
 from db import engine, quotas_seen, trail
 from db.models_limits import Quota
 from db.once import Once
-from db.trail import Mark
 
 BEEMINDER = "beeminder"
 AHEAD_SECONDS = 1.0
@@ -92,7 +91,7 @@ def reserve(
     row = _RESERVING[urgent].ask(session, given).one_or_none()
     if row is not None:
         at = max(now, float(row.next_free_at) - interval - tolerance)
-        _mark(session, key, row.trail, at, row.passed - 1)
+        mark(session, key, row, at)
         return Turn(at, granted=True, free_at=row.next_free_at, interval=interval)
     gate = quotas_seen.look(session, key)
     if gate is None:
@@ -127,53 +126,60 @@ def _probe(session: Session, key: str, *, now: float, interval: float) -> Turn:
     return Turn(now, granted=True, probe=True, free_at=row.next_free_at, interval=interval)
 
 
-def _mark(session: Session, key: str, before: Sequence[Mark], at: float, count: int) -> None:
-    """Write down how many had passed by now: once a second, under the lock that is held anyway."""
-    marks = trail.marked(before, at, count)
+def mark(session: Session, key: str, taken: Any, at: float, *, by: Once | None = None) -> None:  # noqa: ANN401 -- a row of `reserving`
+    """Write down how many had passed by now, once a second.
+
+    Under the lock that is held anyway, or else (`by` another statement) if nobody has come since:
+    then they write it down.
+    """
+    marks = trail.marked(taken.trail, at, taken.passed - 1)
     if marks is None:
         return
     gone = marks[0][1]  # what passed before the trail begins is nobody's concern
-    _MARK.ask(
+    (by or _MARK).ask(
         session,
         {
             "of_key": key,
+            "seen": taken.passed,
             "gone": gone,
             "marks": [(then, passed - gone) for then, passed in marks],
         },
     )
 
 
-_MARK = Once(
+MARKING = (
     update(Quota)
-    .where(col(Quota.key) == bindparam("of_key"))
+    .where(
+        col(Quota.key) == bindparam("of_key"),
+        col(Quota.passed) == bindparam("seen", type_=Integer),
+    )
     .values(
         passed=col(Quota.passed) - bindparam("gone", type_=Integer),
         trail=bindparam("marks", type_=JSON),
     )
 )
+_MARK = Once(MARKING)
 
 
-def _reserving(*, urgent: bool) -> Once:
+def reserving(*fit: ColumnElement[bool], in_a_row: ColumnElement[int] | int = 0) -> Any:  # noqa: ANN401 -- an UPDATE
+    """Take the next slot of a gate, if it is open and all this fits."""
     at: ColumnElement[float] = bindparam("at", type_=Float)
     step: ColumnElement[float] = bindparam("step", type_=Float)
     free = case((col(Quota.next_free_at) > at, col(Quota.next_free_at)), else_=at)
-    # The others are owed a slot until they have had it: they may not be looking just now.
-    in_a_row = case(
-        (col(Quota.urgent_in_a_row) < IN_A_ROW, col(Quota.urgent_in_a_row) + 1), else_=IN_A_ROW
-    )
-    return Once(
+    return (
         update(Quota)
         .where(
             col(Quota.key) == bindparam("of_key"),
             col(Quota.closed_until) <= at,
             is_proven(),
             col(Quota.next_free_at) <= bindparam("until"),
+            *fit,
         )
         .values(
             next_free_at=free + step,
             tolerance=bindparam("early"),
             passed=col(Quota.passed) + 1,
-            urgent_in_a_row=in_a_row if urgent else 0,
+            urgent_in_a_row=in_a_row,
         )
         .returning(col(Quota.next_free_at), col(Quota.passed), col(Quota.trail))
     )
@@ -198,7 +204,11 @@ def is_proven() -> ColumnElement[bool]:
     return col(Quota.closed_until) <= col(Quota.proven_at)
 
 
-_RESERVING = {urgent: _reserving(urgent=urgent) for urgent in (False, True)}
+# The others are owed a slot until they have had it: they may not be looking just now.
+_IN_A_ROW = case(
+    (col(Quota.urgent_in_a_row) < IN_A_ROW, col(Quota.urgent_in_a_row) + 1), else_=IN_A_ROW
+)
+_RESERVING = {True: Once(reserving(in_a_row=_IN_A_ROW)), False: Once(reserving())}
 
 
 def prove(session: Session, key: str, *, now: float, turn: Turn) -> None:

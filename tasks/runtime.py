@@ -21,6 +21,7 @@ from db.engine import AWAY, Ledger
 from db.vault import Vault
 from tasks.allowance import Allowance
 from tasks.providers import Connection, Provider
+from tasks.quick_gates import QuickGates
 from tasks.slots import HELD_AT_MOST_SECONDS, Slots
 from tasks.tally import Tally
 from tasks.tracing import NoTracer, Tracer
@@ -199,6 +200,7 @@ class Runtime:
     allowance: Allowance = field(default_factory=Allowance)
     leases: Leases = field(default_factory=Leases)
     closings: Closings = field(default_factory=Closings)
+    quick_gates: QuickGates = field(default_factory=QuickGates)
     tally: Tally = field(default_factory=Tally)
     tracer: Tracer = field(default_factory=NoTracer)
     stopping: threading.Event = field(default_factory=threading.Event)

@@ -28,7 +28,10 @@ def wait(
         now = rt.clock.now()
         at = max(rt.closings.until(way.key, now) for way in ways)
         if at <= now:
-            found = _turns(rt, ways, now, ends_at=ends_at, lane=lane, queue=queue)
+            ahead = max(0.0, ends_at - now)
+            found = _taken(ways, ahead if queue else min(precedence.AHEAD[lane], ahead)) or _turns(
+                rt, ways, now, ends_at=ends_at, lane=lane, queue=queue
+            )
             at = _used(rt, ways, found) if isinstance(found, list) else found
             if isinstance(found, list) and at == 0.0:
                 # Once: where everybody is late there are slots to spare, and no end to it.
@@ -51,6 +54,8 @@ def slowest(rt: Runtime, ways: Sequence[Way]) -> float:
 
 def come_near(rt: Runtime, ways: Sequence[Way], *, seconds: float, within: float) -> None:
     """Sleep until the next turn is so many `seconds` away, unless that is later than `within`."""
+    if all(rt.quick_gates.was_just(way.key, rt.clock.now()) for way in ways):
+        return  # one of many, and not to be waited for
     with rt.ledger.read() as session:
         gates = quotas_seen.look_at(session, [way.key for way in ways])
     now = rt.clock.now()
@@ -58,6 +63,12 @@ def come_near(rt: Runtime, ways: Sequence[Way], *, seconds: float, within: float
     wait = max(free, default=now) - seconds - now
     if 0.0 < wait <= within:
         rt.clock.sleep(wait)
+
+
+def _taken(ways: Sequence[Way], ahead: float) -> list[Turn] | None:
+    """The turn that one quota gives without a look; None: look at them."""
+    turn = ways[0].take(ahead=ahead) if len(ways) == 1 else None
+    return None if turn is None else [turn]
 
 
 def _turns(

@@ -9,7 +9,7 @@ from sqlmodel import Session
 
 from clients.errors import RateLimited, Transient
 from clients.limits import Limits
-from db import quotas, quotas_closing, quotas_seen
+from db import quotas, quotas_at_once, quotas_closing, quotas_seen
 from db.quotas import Turn
 from db.quotas_closing import Lesson, Phase
 from db.quotas_seen import Gate
@@ -76,6 +76,29 @@ class Way:
     def paced(self, gate: Gate | None, now: float) -> Paced:
         """What decides who goes first here."""
         return Paced(gate, self.pace(gate, now).interval)
+
+    def take(self, *, ahead: float) -> Turn | None:
+        """The next slot, without a look, where nobody else has a say; None: look.
+
+        That is where a pace is known that is too quick to be fought for, and nothing was learned.
+        """
+        rt, quick = self._rt, self._rt.quick_gates
+        if not self._quota.counts or not 0.0 < self._pace.interval <= precedence.QUICK:
+            return None
+        if not quick.may_be(self.key, rt.clock.now()):
+            return None
+        with rt.ledger.write_one(durable=False) as session:
+            now = rt.clock.now()
+            turn = quotas_at_once.take(
+                session,
+                self.key,
+                now=now,
+                interval=self._pace.interval,
+                tolerance=self._pace.tolerance,
+                ahead=ahead,
+            )
+        (quick.looked_at if turn is None else quick.passed)(self.key, now)
+        return turn
 
     def reserve(
         self, session: Session, gate: Gate | None, *, now: float, ahead: float, lane: Lane
