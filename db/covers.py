@@ -5,12 +5,13 @@ never answered by a sync that did not see it. An event is done when all of its c
 """
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Integer, and_, bindparam, exists, func, select, update
+from sqlalchemy import Integer, Row, and_, bindparam, exists, func, select, update
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
 from db import endings, inbox
@@ -26,6 +27,12 @@ def _of_covers(what: Any) -> Any:  # noqa: ANN401 -- an aggregate and the scalar
     return select(what).where(col(Cover.event_id) == col(Event.id)).scalar_subquery()
 
 
+_OTHER = aliased(Cover)
+_SHARED = (
+    exists()
+    .where(col(_OTHER.event_id) == col(Cover.event_id), col(_OTHER.feed_id) != col(Cover.feed_id))
+    .label("shared")
+)
 # Named once: to make a statement costs more than to send it, and each claim and its end asks these.
 _EPOCH = select(col(Feed.epoch)).where(col(Feed.id) == col(Cover.feed_id)).scalar_subquery()
 _STAMPING = OneOrMany(
@@ -33,7 +40,7 @@ _STAMPING = OneOrMany(
         update(Cover)
         .where(among(col(Cover.feed_id)), col(Cover.done).is_(False))
         .values(epoch=_EPOCH, attempts=col(Cover.attempts) + 1)
-        .returning(col(Cover.event_id), col(Cover.feed_id))
+        .returning(col(Cover.event_id), col(Cover.feed_id), _SHARED)
     )
 )
 _COUNTING = OneOrMany(
@@ -58,7 +65,7 @@ _ANSWERING = OneOrMany(
             error=None,
             datapoints=_of_covers(func.sum(Cover.written)),
         )
-        .returning(col(Event.id))
+        .returning(endings.told(col(Event.id)))
     )
 )
 _STAMPED = and_(
@@ -81,13 +88,13 @@ _PUTTING_BACK = Once(
         attempts=col(Cover.attempts) - bindparam("costless", type_=Integer),
         deferrals=col(Cover.deferrals) + bindparam("waited", type_=Integer),
     )
-    .returning(col(Cover.event_id))
+    .returning(col(Cover.event_id), _SHARED)
 )
 _ENDING = Once(
     update(Cover)
     .where(_STAMPED)
     .values(done=True, written=bindparam("points"))
-    .returning(col(Cover.event_id))
+    .returning(col(Cover.event_id), _SHARED)
 )
 _UNSTAMPING = Once(
     update(Cover).where(_STAMPED).values(epoch=None, attempts=col(Cover.attempts) - 1)
@@ -112,7 +119,7 @@ def stamp(session: Session, feed_ids: Collection[int]) -> dict[int, tuple[Asker,
     Returns them by feed, the oldest first; at most `MOST_ASKERS` of each.
     """
     stamped = _STAMPING.ask(session, feed_ids).all()
-    waiting = count_tries(session, {row.event_id for row in stamped})
+    waiting = _count_tries(session, stamped)
     found = defaultdict(list)
     for row in sorted(stamped, key=lambda row: row.event_id):
         if row.event_id in waiting:
@@ -148,9 +155,9 @@ def put_back(
     """
     costless = deferred and free
     counted = {"costless": int(costless), "waited": int(deferred)}
-    events = _PUTTING_BACK.ask(session, _by(feed_id, epoch) | counted)
-    ids = set(events.scalars())
-    count_tries(session, ids)
+    events = _PUTTING_BACK.ask(session, _by(feed_id, epoch) | counted).all()
+    _count_tries(session, events)
+    ids = {row.event_id for row in events}
     if ids:
         waiting = _waiting(deferred=deferred, told=not costless)
         named = {"of_feed": feed_id} if deferred else {}
@@ -182,17 +189,15 @@ def end(
     error: dict[str, Any] | None = None,
 ) -> None:
     """The feed is fresh (`written`: how many datapoints that took), or has failed with `error`."""
-    rows = _ENDING.ask(session, _by(feed_id, epoch) | {"points": written})
-    ids = sorted(rows.scalars())
+    rows = _ENDING.ask(session, _by(feed_id, epoch) | {"points": written}).all()
+    ids = sorted(row.event_id for row in rows)
     if not ids:
         return
     if error is not None:
         inbox.finish(session, ids, now, error=error)
         return
-    # Two syncs may end the last two covers of one event at the same moment. Each locks the event
-    # first and only then looks at the covers, so the second one sees what the first one did.
-    inbox.lock(session, ids)
-    endings.tell(session, _ANSWERING.ask(session, ids, now=now).scalars().all())
+    _lock(session, rows)
+    _ANSWERING.ask(session, ids, now=now)
 
 
 def youngest(session: Session, feed_id: int, epoch: int) -> tuple[int, float] | None:
@@ -209,5 +214,29 @@ def count_tries(session: Session, event_ids: Collection[str]) -> dict[str, Asker
     if not event_ids:
         return {}
     inbox.lock(session, event_ids)
+    return _counted(session, event_ids)
+
+
+def _count_tries(session: Session, covers: Sequence[Row[Any]]) -> dict[str, Asker]:
+    """The same of the events of these covers."""
+    if not covers:
+        return {}
+    _lock(session, covers)
+    return _counted(session, {row.event_id for row in covers})
+
+
+def _counted(session: Session, event_ids: Collection[str]) -> dict[str, Asker]:
     rows = _COUNTING.ask(session, event_ids)
     return {row.id: Asker(row.id, row.request_id) for row in rows}
+
+
+def _lock(session: Session, covers: Sequence[Row[Any]]) -> None:
+    """Lock the events of these covers, before anything is made of all covers that they have.
+
+    Two syncs may end the last two covers of one event at the same moment. Each locks the event
+    first and only then looks at the covers, so the second one sees what the first one did. Of an
+    event with one cover there is nothing more to see; several are locked in the order of all.
+    """
+    ids = {row.event_id for row in covers}
+    if len(ids) > 1 or any(row.shared for row in covers):
+        inbox.lock(session, ids)

@@ -5,8 +5,12 @@ committed. In SQLite nothing is told: a connection sees for itself that somebody
 """
 
 from collections.abc import Collection
+from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import Text, text
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 from sqlmodel import Session
 
 from db.once import Once
@@ -14,6 +18,24 @@ from db.once import Once
 CHANNEL = "waggle_ended"
 IDS_AT_ONCE = 250  # a notification holds 8,000 bytes
 _NOTIFY = Once(text(f"SELECT pg_notify('{CHANNEL}', :said)"))
+
+
+class told(FunctionElement[str]):  # noqa: N801 -- reads like a function of the database
+    """What an UPDATE that ends events returns of each id, so that whoever waits hears of it."""
+
+    name = "told"
+    type = Text()
+    inherit_cache = True
+
+
+@compiles(told, "postgresql")
+def _postgresql(element: told, compiler: SQLCompiler, **more: Any) -> str:
+    return f"pg_notify('{CHANNEL}', {compiler.process(element.clauses, **more)})::text"
+
+
+@compiles(told)
+def _others(_element: told, _compiler: SQLCompiler, **_: Any) -> str:
+    return "NULL"
 
 
 def tell(session: Session, ids: Collection[str]) -> None:

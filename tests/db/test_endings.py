@@ -177,11 +177,20 @@ def test_nothing_is_told_in_sqlite(sqlite_url: str) -> None:
 
 
 def test_whoever_ends_events_tells() -> None:
-    """A new way to end one is a function that sets its state, or asks what does, and says so."""
+    """A new way to end one is a function that sets its state, or asks what does, and says so.
+
+    A statement may say so itself.
+    """
     silent = []
     for path in sorted(DB.glob("*.py")):
         module = ast.parse(path.read_text())
-        made = [node for node in module.body if isinstance(node, ast.Assign) and _ends(node)]
+        made = [
+            node
+            for node in module.body
+            if isinstance(node, ast.Assign)
+            and _ends(node)
+            and "endings.told" not in ast.unparse(node)
+        ]
         names = {name.id for node in made for name in node.targets if isinstance(name, ast.Name)}
         for node in ast.walk(module):
             if isinstance(node, ast.FunctionDef):
