@@ -19,6 +19,7 @@ from db import plans
 from db.plans import Plan
 from db.rows import Rows
 
+CURSORS = "waggle_cursors"  # of a connection, by the statement that each of them sends
 BEGINS = "waggle_begins"  # an option of an engine: how its transactions begin; None: there are none
 Given = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
@@ -65,16 +66,19 @@ def ask(session: Session, statement: Once | Executable, given: Given) -> Any:  #
 
 
 def _sent(connection: Connection, plan: Plan, values: Any) -> Rows:  # noqa: ANN401 -- as the driver wants them
-    cursor = connection.connection.cursor()
+    # A cursor that has sent a statement before knows how its values go and come.
+    cursors: dict[str, Any] = connection.info.setdefault(CURSORS, {})
+    cursor = cursors.pop(plan.text, None) or connection.connection.cursor()
     try:
         for hear in connection.dispatch.before_cursor_execute:
             hear(connection, cursor, plan.text, values, None, False)  # noqa: FBT003 -- as it is defined
         cursor.execute(plan.text, values, **plan.how)
-        return Rows(plan.rows(cursor), cursor.rowcount)
+        rows = Rows(plan.rows(cursor), cursor.rowcount)
     except connection.dialect.loaded_dbapi.Error as error:
-        raise told(connection, plan.text, error) from error
-    finally:
         cursor.close()
+        raise told(connection, plan.text, error) from error
+    cursors[plan.text] = cursor
+    return rows
 
 
 def told(connection: Connection, text: str, error: Any) -> BaseException:  # noqa: ANN401 -- the driver's
