@@ -11,7 +11,7 @@ gate is crowded the sources that share it take turns, so that a person with five
 not keep one with a single feed waiting.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
 from typing import Any
 
@@ -136,11 +136,9 @@ def _next_due(lane: Lane, *, alone: bool) -> Once:
     if alone:
         first = _first_of(due(NOW, lane, alone=True), alone=True)
     else:
-        # Lane by lane, and no further than to the first that has any: of several at once an index
-        # finds those that are due only by going through all of them.
-        lanes = [each for each in Lane if each <= lane]
-        firsts = [_first_of(due(NOW, each, exactly=True)) for each in lanes]
-        first = firsts[0] if len(firsts) == 1 else func.coalesce(*firsts)
+        first, *others = firsts(lane)
+        if others:  # no further than to the first lane that has any
+            first = func.coalesce(first, *others)
     return Once(
         select(
             col(Feed.source_id),
@@ -155,6 +153,14 @@ def _next_due(lane: Lane, *, alone: bool) -> Once:
         .join(Source, col(Source.id) == col(Feed.source_id))
         .where(col(Feed.id) == first)
     )
+
+
+def firsts(lane: Lane) -> Sequence[ColumnElement[int | None]]:
+    """The feed that is due first at `NOW` in each lane from the best to this one, or NULL.
+
+    Lane by lane: of several at once an index finds those that are due only by going through all.
+    """
+    return [_first_of(due(NOW, each, exactly=True)) for each in Lane if each <= lane]
 
 
 def _first_of(wanted: ColumnElement[bool], *, alone: bool = False) -> ColumnElement[int | None]:

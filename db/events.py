@@ -172,8 +172,12 @@ def any_due(
 
 @cache
 def _any_due(kinds: frozenset[EventKind], *, alone: bool) -> Once:
-    due = and_(_wanted(kinds, NOW, alone=alone), ~_blocked(NOW))
-    return Once(select(col(Event.id)).where(due).limit(1))
+    return Once(select(col(Event.id)).where(due(kinds, alone=alone)).limit(1))
+
+
+def due(kinds: Collection[EventKind], *, alone: bool = False) -> ColumnElement[bool]:
+    """Events of these kinds that may be claimed at `NOW`."""
+    return and_(_wanted(kinds, NOW, alone=alone), ~_blocked(NOW))
 
 
 def _blocked(now: float) -> ColumnElement[bool]:

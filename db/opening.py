@@ -31,20 +31,20 @@ ASLEEP = "the feed is paused or unlinked; `waggle resume` or `waggle link` bring
 
 
 # Named once: to make a statement costs more than to ask with it, and each callback asks.
-_NEW = and_(
+NEW = and_(
     col(Event.state) == EventState.RECEIVED,
     fixed(col(Event.kind), ASKS_FOR_FEEDS),
     col(Event.due_at) <= NOW,
     col(Event.epoch) == 0,
 )
-_ANY_NEW = Once(select(col(Event.id)).where(_NEW).limit(1))
+_ANY_NEW = Once(select(col(Event.id)).where(NEW).limit(1))
 _SAYS = (col(Event.id), col(Event.user_id), col(Event.goal_id), col(Event.payload))
-_FINDING = Once(select(*_SAYS).where(_NEW).order_by(col(Event.due_at)).limit(bindparam("at_most")))
+_FINDING = Once(select(*_SAYS).where(NEW).order_by(col(Event.due_at)).limit(bindparam("at_most")))
 _READING = Once(select(*_SAYS).where(col(Event.id) == bindparam("of_event")))
 _LOCKING_NEW = OneOrMany(
     lambda among: (
         select(col(Event.id))
-        .where(among(col(Event.id)), _NEW)
+        .where(among(col(Event.id)), NEW)
         .with_for_update(skip_locked=True, key_share=True)
     )
 )

@@ -104,7 +104,7 @@ def sync_due(self: Task) -> None:
     rt = runtime()
     queue = self.request.delivery_info["routing_key"]
     lane = Lane[queue.rpartition(".")[2].upper()]
-    drain(rt, lane, lambda: sync.run(rt, lane), task="sync")
+    drain(rt, lane, sync.pieces(rt, lane), task="sync")
 
 
 @shared_task(name="waggle.push", base=LedgerTask)  # type: ignore[untyped-decorator]

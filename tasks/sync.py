@@ -4,12 +4,12 @@ Every step ends in a committed transaction, so a process may be killed between a
 the leases end, the work is claimed again, and the same facts give the same datapoints.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import structlog
 
 from clients.errors import AuthFailed, ClientError, NotFound, Permanent
-from db import claiming, feeds, outbox, sources
+from db import claiming, feeds, left_to_do, outbox, sources
 from db.feeds import Claim, FencedError
 from db.states import Lane, SourceState
 from tasks import (
@@ -76,6 +76,25 @@ def run(rt: Runtime, lane: Lane, *, alone: bool = False) -> bool:
         ):
             _work(rt, batch, now)
     return True
+
+
+def pieces(rt: Runtime, lane: Lane) -> Callable[[], bool]:
+    """`run`, each time but the first where a look shows that there is more to do.
+
+    A bell says that there is something; the piece after it is mostly looked for in vain.
+    """
+    begun = False
+
+    def once() -> bool:
+        nonlocal begun
+        if begun:
+            with rt.ledger.read() as session:
+                if not left_to_do.any_left(session, lane, rt.clock.now()):
+                    return False
+        begun = True
+        return run(rt, lane)
+
+    return once
 
 
 def _claim(rt: Runtime, lane: Lane, *, alone: bool, look: bool) -> tuple[list[Claim], float]:
