@@ -125,12 +125,10 @@ def _bound(name: str) -> str:
 
 def confirm_goals(session: Session, user_id: int, *, read_since: float, now: float) -> None:
     """Nothing of this person has changed: what was read of their goals since then is true now."""
-    session.connection().execute(
-        _CONFIRM, {"of_user": user_id, "read_since": read_since, "now": now}
-    )
+    _CONFIRMING.ask(session, {"of_user": user_id, "read_since": read_since, "now": now})
 
 
-_CONFIRM = (
+_CONFIRMING = Once(
     update(Goal)
     .where(
         col(Goal.user_id) == bindparam("of_user"),

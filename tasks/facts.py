@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
+from sqlmodel import Session
 
 import clients
 from clients.errors import AuthFailed, NotFound, Permanent
@@ -55,14 +56,14 @@ class Ahead:
     page: Callable[[], Page]
     asked_at: float
 
-    def holds_since(self, seen: clients.Goal, user: User) -> float:
+    def holds_since(self, seen: clients.Goal, person: clients.User) -> float:
         """As of when this page is true, beside its person, who has been read.
 
         What has moved the person last is on the page, or else it may have come after the page was
         made: then it is older than the person, and whoever looks next reads it again. The clocks of
         both are Beeminder's.
         """
-        shown, moved = seen.updated_at or 0, user.beeminder_updated_at or 0
+        shown, moved = seen.updated_at or 0, person.updated_at or 0
         return self.asked_at if shown >= moved - SAME_SECOND else self.asked_at - SAME_SECOND
 
 
@@ -101,27 +102,50 @@ def refresh(
     any more, or whose page is refused, by our id. Raises `clients.errors` when Beeminder does not
     answer or does not accept the token, and `DeferredError` when a limit says to wait.
     """
+    if ahead is not None:
+        return _together(rt, access, user, goals[0], ahead)
     if is_stale(user.facts_at, rt.clock.now(), seconds) or user.timezone is None:
-        _confirm(rt, access, user, goals, asked_at=None if ahead is None else ahead.asked_at)
+        _confirm(rt, access, user, goals)
     now = rt.clock.now()
     # Feeds of one goal bring it once each; it is read and written down once for all of them.
     stale = list({goal.id: goal for goal in goals if _to_read(goal, user, now)}.values())
     missing: dict[int, Permanent] = {}
     listed = _by_id(access) if len(stale) >= READ_ALL_FROM else {}
     for goal in stale:
-        seen, archived, read_at = listed.get(goal.beeminder_id or ""), False, now
+        listed_page = listed.get(goal.beeminder_id or "")
         try:
-            if ahead is not None:
-                seen, archived = ahead.page()
-                read_at = ahead.holds_since(seen, user)
-            elif seen is None:
-                seen, archived = find(access, goal)
+            page = find(access, goal) if listed_page is None else (listed_page, False)
         except AuthFailed:
             raise
         except Permanent as error:
             missing[goal.id or 0] = error
             continue
-        _store(rt, goal, seen, archived=archived or seen.is_archived(now), now=read_at)
+        with rt.ledger.write(durable=False) as session:
+            told = _write_goal(session, goal, page, now=now)
+        _set(goal, told)
+    return missing
+
+
+def _together(
+    rt: Runtime, access: Access, user: User, goal: Goal, ahead: Ahead
+) -> dict[int, Permanent]:
+    """The same of a person and of the one goal that moved, written down at once."""
+    person = access.call(lambda client: client.me())
+    missing: dict[int, Permanent] = {}
+    page: Page | None = None
+    try:
+        page = ahead.page()
+    except AuthFailed:
+        raise
+    except Permanent as error:
+        missing[goal.id or 0] = error
+    with rt.ledger.write(durable=False) as session:
+        of_user = _write_person(session, user, person, now=ahead.asked_at)
+        of_goal = {}
+        if page is not None:
+            of_goal = _write_goal(session, goal, page, now=ahead.holds_since(page[0], person))
+    _set(user, of_user)
+    _set(goal, of_goal)
     return missing
 
 
@@ -131,39 +155,23 @@ def to_be_read(user: User, goals: Iterable[Goal], now: float, *, seconds: float)
     return stale or any(_to_read(goal, user, now) for goal in goals)
 
 
-def _confirm(
-    rt: Runtime,
-    access: Access,
-    user: User,
-    goals: Sequence[Goal],
-    *,
-    asked_at: float | None,
-) -> None:
+def _confirm(rt: Runtime, access: Access, user: User, goals: Sequence[Goal]) -> None:
     """Read the person; where nothing has changed the goals' facts are as fresh as theirs."""
     read_at = user.facts_at
-    if of_person(rt, access, user, asked_at=asked_at) and read_at is not None:
+    if of_person(rt, access, user) and read_at is not None:
         for goal in goals:
             if goal.facts_at is not None and goal.facts_at >= read_at:
                 goal.facts_at = user.facts_at
 
 
-def of_person(
-    rt: Runtime,
-    access: Access,
-    user: User,
-    *,
-    deadline: float = 20.0,
-    asked_at: float | None = None,
-) -> bool:
+def of_person(rt: Runtime, access: Access, user: User, *, deadline: float = 20.0) -> bool:
     """Read a person's own facts; True when nothing of theirs has changed since they were read.
 
     Then what was read of their goals since holds as well, and the ledger says so. A new name is
-    followed. `asked_at`: they count as read then, which is a moment ago; None: now. Raises like
-    `refresh`.
+    followed. Raises like `refresh`.
     """
-    now = rt.clock.now() if asked_at is None else asked_at
+    now = rt.clock.now()
     seen = access.call(lambda client: client.me(), deadline=deadline)
-    user_id = user.id or 0
     read_at, known = user.facts_at, user.beeminder_updated_at
     unchanged = (
         read_at is not None
@@ -171,8 +179,20 @@ def of_person(
         and known == seen.updated_at
         and known < read_at - SAME_SECOND
     )
-    facts = _of_user(seen, now)
     with rt.ledger.write(durable=False) as session:
+        told = _write_person(session, user, seen, now=now)
+        if unchanged and read_at is not None:
+            people.confirm_goals(session, user.id or 0, read_since=read_at, now=now)
+    _set(user, told)
+    return unchanged
+
+
+def _write_person(
+    session: Session, user: User, seen: clients.User, *, now: float
+) -> dict[str, Any]:
+    """Write down what was read of a person, who may have a new name; what their row holds then."""
+    user_id, told = user.id or 0, _of_user(seen, now)
+    if user.beeminder_id != seen.id:  # which is of one row only
         other = people.user_with_id(session, seen.id)
         if other is not None and other[0] != user_id:
             message = (
@@ -180,15 +200,12 @@ def of_person(
                 f"{seen.username}; take one of the two out of the file"
             )
             raise SamePersonError(message)
-        if user.username.lower() != seen.username.lower():
-            people.rename_user(session, user_id, seen.username)
-            log.info("user.renamed", user=user_id, username=seen.username)
-            facts["username"] = seen.username
-        people.store_user_facts(session, user_id, facts)
-        if unchanged and read_at is not None:
-            people.confirm_goals(session, user_id, read_since=read_at, now=now)
-    _set(user, facts)
-    return unchanged
+    if user.username.lower() != seen.username.lower():
+        people.rename_user(session, user_id, seen.username)
+        log.info("user.renamed", user=user_id, username=seen.username)
+        told["username"] = seen.username
+    people.store_user_facts(session, user_id, told)
+    return told
 
 
 def resting(goal: Goal) -> str | None:
@@ -203,14 +220,15 @@ def resting(goal: Goal) -> str | None:
     return rests.FROZEN if goal.frozen else None
 
 
-def _store(rt: Runtime, goal: Goal, seen: clients.Goal, *, archived: bool, now: float) -> None:
-    facts = _of_goal(seen, now) | {"archived": archived}
-    with rt.ledger.write(durable=False) as session:
-        if seen.slug != goal.slug:
-            people.rename_goals(session, goal.user_id, {seen.id: seen.slug})
-            log.info("goal.renamed", goal=goal.id, slug=seen.slug)
-        people.store_goal_facts(session, goal.id or 0, facts)
-    _set(goal, facts | {"slug": seen.slug})
+def _write_goal(session: Session, goal: Goal, page: Page, *, now: float) -> dict[str, Any]:
+    """Write down what was read of a goal, which may have a new slug; what its row holds then."""
+    seen, archived = page
+    told = _of_goal(seen, now) | {"archived": archived or seen.is_archived(now)}
+    if seen.slug != goal.slug:
+        people.rename_goals(session, goal.user_id, {seen.id: seen.slug})
+        log.info("goal.renamed", goal=goal.id, slug=seen.slug)
+    people.store_goal_facts(session, goal.id or 0, told)
+    return told | {"slug": seen.slug}
 
 
 def find(access: Access, goal: Goal) -> Page:
