@@ -4,13 +4,13 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from sqlalchemy import Float, Select, and_, bindparam, func, or_, select
+from sqlalchemy import Float, Select, String, and_, bindparam, func, or_, select
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
 from db.models import Event, Goal, User
 from db.once import Once
-from db.one_or_many import OneOrMany, among, few
+from db.one_or_many import How, OneOrMany, among, few, form
 from db.states import UserState
 
 NAMESAKES = 10  # people who may be looked up for one callback
@@ -93,13 +93,13 @@ def _goals(session: Session, ids: Collection[int]) -> dict[int | None, int]:
     return {row.id: row.user_id for row in _GOALS.ask(session, ids)} if ids else {}
 
 
-_NAME = func.lower(col(User.username))
+_NAME: Any = func.lower(col(User.username), type_=String)
 
 
-def _asking(whom: Any, *, one: bool) -> Select[Any]:  # noqa: ANN401 -- a column, as `col` types it
+def _asking(whom: Any, how: How) -> Select[Any]:  # noqa: ANN401 -- a column, as `col` types it
     asked_for = or_(
-        among(col(Goal.slug), "slugs", one=one),
-        among(col(Goal.beeminder_id), "beeminder_ids", one=one),
+        among(col(Goal.slug), "slugs", how),
+        among(col(Goal.beeminder_id), "beeminder_ids", how),
     )
     return (
         select(
@@ -110,21 +110,21 @@ def _asking(whom: Any, *, one: bool) -> Select[Any]:  # noqa: ANN401 -- a column
             col(Goal.beeminder_id),
         )
         .outerjoin(Goal, and_(col(Goal.user_id) == col(User.id), asked_for))
-        .where(among(whom, "whom", one=one))
+        .where(among(whom, "whom", how))
     )
 
 
 # Named once: to make a statement costs more than to ask with it, and each callback asks.
 _BY_NAME, _BY_ID = (
-    {one: Once(_asking(whom, one=one)) for one in (True, False)} for whom in (_NAME, col(User.id))
+    {how: Once(_asking(whom, how)) for how in How} for whom in (_NAME, col(User.id))
 )
 
 
 def _people(session: Session, callbacks: Sequence[Callback]) -> _People:
-    one = len(callbacks) == 1
+    how = form(session, len(callbacks))
     slugs = {slug_of(each) for each in callbacks}
     beeminder_ids = {named for each in callbacks if (named := _beeminder_id(each))}
-    goals = {"slugs": few(slugs, one=one), "beeminder_ids": few(beeminder_ids, one=one)}
+    goals = {"slugs": few(slugs, how), "beeminder_ids": few(beeminder_ids, how)}
     found = _People()
     for asking, whom in (
         (_BY_NAME, {_username(each) for each in callbacks if each.user_id is None}),
@@ -132,7 +132,7 @@ def _people(session: Session, callbacks: Sequence[Callback]) -> _People:
     ):
         if not whom:
             continue
-        for row in asking[one].ask(session, goals | {"whom": few(whom, one=one)}):
+        for row in asking[how].ask(session, goals | {"whom": few(whom, how)}):
             found.ids.add(row.id)
             found.names[row.name] = row.id
             if row.goal_id is not None:

@@ -176,6 +176,7 @@ def _postgresql(url: URL, *, pool: int) -> Engine:
         pool_size=pool,
         max_overflow=0,
         pool_use_lifo=True,  # each has its own plans at the server: few of them are kept warm
+        pool_reset_on_return=None,  # see `note`
         pool_timeout=10,
         connect_args={"application_name": "waggle", **LINK},
     )
@@ -196,8 +197,11 @@ def _postgresql(url: URL, *, pool: int) -> Engine:
             _begin(connection, words)
 
     @event.listens_for(engine, "checkin")
-    def note(_connection: Any, entry: ConnectionPoolEntry) -> None:  # noqa: ANN401 -- the driver's
+    def note(connection: Any, entry: ConnectionPoolEntry) -> None:  # noqa: ANN401 -- the driver's
         entry.info["idle_since"] = time.monotonic()
+        # None is left open, and to roll back what was never begun is a third of a read's way here.
+        if connection is not None and connection.info.transaction_status.name != "IDLE":
+            connection.rollback()
 
     @event.listens_for(engine, "checkout")
     def check(connection: Any, entry: ConnectionPoolEntry, _proxy: Any) -> None:  # noqa: ANN401

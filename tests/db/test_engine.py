@@ -165,6 +165,20 @@ def test_a_server_that_was_restarted_is_found_again(
     other.close()
 
 
+def test_a_transaction_that_somebody_left_open_ends_with_the_block(postgresql_url: str) -> None:
+    """Nobody gets a connection in which another one has begun something."""
+    ledger = Ledger(postgresql_url, pool=1)
+    with ledger.write_one() as session:
+        session.connection().execute(text("BEGIN"))
+        session.connection().execute(update(User).values(username="x"))
+
+    with ledger.read() as session:
+        driver = session.connection().connection.driver_connection
+        assert driver is not None
+        assert driver.info.transaction_status.name == "IDLE"
+    ledger.close()
+
+
 def test_few_connections_to_a_server_are_kept_warm(postgresql_url: str) -> None:
     """Whoever comes alone gets the one that was used last: each plans statements for itself."""
     ledger, used = Ledger(postgresql_url, pool=3), set()
