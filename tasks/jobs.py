@@ -3,13 +3,11 @@
 import itertools
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
-from sqlmodel import select as select_rows
 
 from clients.errors import Permanent
 from db import breakers, covers, notices
@@ -17,6 +15,8 @@ from db.covers import Asker
 from db.feeds import Claim, FencedError
 from db.models import Feed, Goal, Source, User
 from db.models_points import Day
+from db.one_or_many import OneOrMany
+from db.own_rows import OwnRows
 from db.states import FeedState
 from tasks import bounds, connecting, days, decide, fit, identity
 from tasks.corrections import Corrections, Stance
@@ -82,15 +82,22 @@ _LINKED = (
     .correlate(Goal)
     .scalar_subquery()
 )
-_CLAIMED: Any = (
-    select_rows(Feed, Goal, Source, User)
-    .add_columns(
-        _LINKED, notices.about_feed(), breakers.source_troubled(), breakers.link_troubled()
+_ROWS = OwnRows(Feed, Goal, Source, User)
+_CLAIMED = OneOrMany(
+    lambda among: (
+        select(
+            *_ROWS.columns,
+            _LINKED,
+            notices.about_feed(),
+            breakers.source_troubled(),
+            breakers.link_troubled(),
+        )
+        .select_from(Feed)
+        .join(Goal, col(Goal.id) == col(Feed.goal_id))
+        .join(Source, col(Source.id) == col(Feed.source_id))
+        .join(User, col(User.id) == col(Source.user_id))
+        .where(among(col(Feed.id)))
     )
-    .join(Goal, col(Goal.id) == col(Feed.goal_id))
-    .join(Source, col(Source.id) == col(Feed.source_id))
-    .join(User, col(User.id) == col(Source.user_id))
-    .where(col(Feed.id).in_(bindparam("claimed", expanding=True)))
 )
 _READ = select(col(Day.daystamp), col(Day.ends_at)).where(
     col(Day.feed_id) == bindparam("of_feed"),
@@ -104,13 +111,16 @@ def load(session: Session, claims: Sequence[Claim]) -> Batch:
     Raises `FencedError` where one of them is gone: its person has left since it was claimed.
     """
     feeds = [held.feed_id for held in claims]
-    rows = {row[0].id: row for row in session.exec(_CLAIMED, params={"claimed": feeds})}
+    found = [tuple(_ROWS.made(row)) for row in _CLAIMED.ask(session, feeds)]
+    rows = {row[0].id: row for row in found}
     if not rows.keys() >= set(feeds):
         raise FencedError
     _, _, source, user, _, _, *in_trouble = rows[claims[0].feed_id]
-    jobs = []
+    jobs: list[Job] = []
+    goals: dict[int | None, Goal] = {}
     for held in claims:
         feed, goal, _, _, linked, noted, *_ = rows[held.feed_id]
+        goal = goals.setdefault(goal.id, goal)  # what is learned of it is learned for all its feeds
         jobs.append(Job(held, feed, goal, linked, source.provider, noted))
     subjects = (breakers.source(source.id or 0), breakers.link(source.user_id))
     troubled = frozenset(itertools.compress(subjects, in_trouble))
