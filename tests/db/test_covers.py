@@ -1,13 +1,29 @@
 """Covers decide which sync answers which callback, however the two meet."""
 
+import time
+
 import pytest
+from sqlalchemy import text
 
 from db import covers, feeds
 from db.engine import Ledger
 from db.models import Event
+from tests.db.counting import all_statements
 from tests.db.test_feeds import NOW, call_back, claim, fill, finish, state
+from tests.tasks.scenes import InThread
 
 GARBLED = {"code": "unexpected_response", "message": "half a body"}
+
+
+def wait_until_somebody_waits(ledger: Ledger) -> None:
+    """For a lock of another one, for ten seconds at most."""
+    ends_at = time.monotonic() + 10
+    asked = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+    while time.monotonic() < ends_at:
+        with ledger.read() as session:
+            if session.connection().execute(asked).scalar_one():
+                return
+    pytest.fail("nobody waits")
 
 
 def attempts(ledger: Ledger, event_id: str) -> tuple[int, int]:
@@ -40,6 +56,42 @@ def test_an_event_of_two_feeds_is_done_with_the_second(ledger: Ledger) -> None:
 
     finish(ledger, second)
     assert state(ledger, event_id) == "done"
+
+
+def test_the_last_two_covers_may_end_at_the_same_moment(postgresql_url: str) -> None:
+    """Each sync would find the other's cover open, and nobody would answer."""
+    ledger = Ledger(postgresql_url)
+    fill(ledger, feeds_each=2)
+    event_id = call_back(ledger)
+    first, second = claim(ledger)
+
+    with ledger.write() as session:
+        feeds.finish(session, first, now=NOW, next_at=NOW + 60, written=1)
+        other = InThread(lambda: finish(ledger, second))
+        wait_until_somebody_waits(ledger)
+    other.join()
+
+    assert state(ledger, event_id) == "done"
+    ledger.close()
+
+
+@pytest.mark.parametrize(("feeds_each", "callbacks", "locked"), [(1, 1, 0), (2, 1, 1), (1, 2, 1)])
+def test_what_nobody_else_is_at_is_not_locked(
+    postgresql_url: str, feeds_each: int, callbacks: int, locked: int
+) -> None:
+    """One callback of one feed: the statement that ends it is enough."""
+    ledger = Ledger(postgresql_url)
+    fill(ledger, feeds_each=feeds_each)
+    for _ in range(callbacks):
+        call_back(ledger)
+    held, *_ = claim(ledger)
+
+    with all_statements(ledger) as sent:
+        finish(ledger, held)
+
+    asked = [each for each in sent if each.startswith("SELECT event.id") and "FOR NO KEY" in each]
+    assert len(asked) == locked
+    ledger.close()
 
 
 @pytest.mark.parametrize(

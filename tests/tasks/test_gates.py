@@ -13,7 +13,7 @@ from db.states import Lane
 from tasks import gates
 from tasks.gates import DeferredError, LedgerPassage
 from tasks.limits import Limit, Pace, Quota
-from tests.db.counting import statements
+from tests.db.counting import all_statements, statements
 from tests.tasks.gated import ENDPOINT, ROUTED, TENANT, House, come_in, deferred, passed, refusal
 from tests.tasks.scenes import at_once
 from tests.world import CrashError, ManualClock
@@ -36,6 +36,32 @@ def test_a_short_wait_is_slept_and_a_long_one_is_not(house: House) -> None:
     assert house.clock.at + 30 <= late.until <= house.clock.at + 30 + gates.STAGGER
     assert late.error == {"code": "rate_limited", "message": "source plant: waiting for a limit"}
     assert len(house.clock.slept) == 1
+
+
+def test_an_open_gate_is_passed_by_one_statement(house: House) -> None:
+    """Where the pace is known, quick and nobody's but ours there is nothing to look at."""
+    gate = house.gate(TENANT)
+    passed(come_in(gate)).answered(Limits())
+    house.clock.advance(2)
+    passed(come_in(gate)).answered(Limits())
+    house.clock.advance(0.5)  # within a second of the last mark
+
+    with all_statements(house.ledger) as sent:
+        passed(come_in(gate)).answered(Limits())
+        gate.come_near(seconds=0.0, within=9.0)
+
+    (turn,) = sent
+    assert turn.startswith("UPDATE quota")
+
+
+def test_a_gate_at_which_something_was_learned_is_looked_at(house: House) -> None:
+    """One who is refused tells the others, who had passed without a look until then."""
+    ours, theirs = house.gate(TENANT), house.gate(TENANT)
+    for gate in (ours, theirs, ours):
+        passed(come_in(gate)).answered(Limits())
+    passed(come_in(theirs)).refused(refusal(60), Limits(retry_after=60))
+
+    assert deferred(come_in(ours)).until >= house.clock.at + 60
 
 
 def test_work_that_has_begun_waits_longer_than_work_that_has_not(house: House) -> None:
