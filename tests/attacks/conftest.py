@@ -9,6 +9,7 @@ from cryptography.fernet import Fernet
 
 from db.engine import Ledger
 from db.vault import Vault
+from tests.blackbox.conftest import services  # noqa: F401 -- a fixture
 from tests.blackbox.house import House
 from tests.webhooks.conftest import Serving, starting
 

@@ -6,9 +6,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.attacks import canaries
+from tests.attacks import canaries, overhearing
 from tests.attacks.canaries import ALWAYS, CHANNEL, SECRET, TYPED, Places
 from tests.blackbox.house import House
+from tests.blackbox.services import Services
 
 pytestmark = [pytest.mark.blackbox, pytest.mark.timeout(400)]
 
@@ -144,13 +145,32 @@ def test_no_secret_is_anywhere_but_in_its_place(tmp_path: Path) -> None:
         assert place in names
 
 
-def test_nor_in_a_log_that_people_read(tmp_path: Path) -> None:
-    """The other form of the log, from the same troubles."""
-    with House(tmp_path, **canaries.settings(), WAGGLE_LOG_FORMAT="console") as house:
+@pytest.mark.services
+@pytest.mark.parametrize("kind", ["rabbitmq", "redis"])
+def test_nor_at_servers_nor_in_a_log_that_people_read(
+    tmp_path: Path, services: Services, kind: str
+) -> None:
+    """Rows of PostgreSQL, what the broker is told, and the other form of the log."""
+    url = services.broker(kind)
+    with (
+        services.database() as database,
+        House(
+            tmp_path,
+            **canaries.settings(),
+            WAGGLE_LOG_FORMAT="console",
+            DATABASE_URL=database,
+            BROKER_URL=url,
+        ) as house,
+    ):
         places = Places(house)
         known = lived(house, places)
+        overhearing.look_at_database(database, places)
         ended(house, places)
+        overhearing.look_at_bells(house, url, places)
         known |= canaries.bearers(house)
 
     heard = sung(places, known)
     assert heard == [], "\n".join(heard)
+    # There was something to hear, and the secrets are in the ledger: encrypted.
+    assert b"waggle.sync" in places.seen["bells"]
+    assert b"alice@example.org" in places.seen["table source"]
