@@ -194,7 +194,7 @@ def _postgresql(url: URL, *, pool: int) -> Engine:
         options = connection.get_execution_options()
         words = options.get(BEGINS, "BEGIN")
         if words is not None and options.get("isolation_level") != "AUTOCOMMIT":
-            _begin(connection, words)
+            once.say(connection, words)
 
     @event.listens_for(engine, "checkin")
     def note(connection: Any, entry: ConnectionPoolEntry) -> None:  # noqa: ANN401 -- the driver's
@@ -271,20 +271,6 @@ def _sqlite(url: str, *, begin: str, synchronous: str = "FULL", query_only: bool
     def emit_begin(connection: Connection) -> None:
         words = connection.get_execution_options().get(BEGINS, begin)
         if words is not None:
-            _begin(connection, words)
+            once.say(connection, words)
 
     return engine
-
-
-def _begin(connection: Connection, words: str) -> None:
-    """Begin a transaction with these words. Raises `OperationalError`.
-
-    They go to the driver itself: every third statement of a sync is one of these, and the way
-    through SQLAlchemy takes twenty times as long as the statement.
-    """
-    dialect = connection.dialect
-    driver: Any = connection.connection.driver_connection
-    try:
-        driver.execute(words)
-    except dialect.loaded_dbapi.Error as error:
-        raise once.told(connection, words, error) from error

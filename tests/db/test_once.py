@@ -227,3 +227,18 @@ def test_a_server_plans_it_once(postgresql_url: str) -> None:
 
     assert found == 1
     ledger.close()
+
+
+def test_what_has_failed_is_asked_anew(ledger: Ledger) -> None:
+    """Over the connection that has met the error, with the statement that has."""
+    add(ledger, "alice", "bob")
+    taken, free = {"name": "alice", "becomes": "bob"}, {"name": "alice", "becomes": "carol"}
+    asked = Once(RENAMING)
+    with pytest.raises(IntegrityError), ledger.write() as session:
+        asked.ask(session, taken)
+
+    for _ in range(2):
+        with ledger.write() as session:
+            found = asked.ask(session, free).all()
+        assert [row.username for row in found] == ["carol"]
+        free = {"name": "carol", "becomes": "carol"}
