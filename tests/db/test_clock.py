@@ -126,6 +126,42 @@ def test_the_way_to_the_database_does_not_put_it_ahead(
     assert found.now() == 1000.0 + steps.at
 
 
+def test_an_answer_that_was_long_on_its_way_is_not_the_one_that_counts(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Late by its way back, a worker would not see what it is rung for: it asks again."""
+    steps, took = Steps(), [0.4, 0.03, 0.001, 0.5]
+
+    def ask(_self: LedgerClock) -> float:
+        there = 1000.0 + steps.at
+        steps.at += took.pop(0)
+        return there
+
+    monkeypatch.setattr(LedgerClock, "_ask", ask)
+    found = LedgerClock(ledger, monotonic=steps)
+
+    assert found.now() == pytest.approx(1000.0 + steps.at - 0.001)
+    assert took == [0.5]
+
+
+def test_a_database_that_is_always_slow_is_not_asked_for_long(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The quicker one of two counts, and nobody waits for a third."""
+    steps, took = Steps(), [0.2, 0.3, 0.001]
+
+    def ask(_self: LedgerClock) -> float:
+        there = 1000.0 + steps.at
+        steps.at += took.pop(0)
+        return there
+
+    monkeypatch.setattr(LedgerClock, "_ask", ask)
+    found = LedgerClock(ledger, monotonic=steps)
+
+    assert found.now() == pytest.approx(1000.0 + steps.at - 0.2)
+    assert took == [0.001]
+
+
 def test_the_time_in_which_the_machine_sleeps_is_carried_too() -> None:
     """Where there is a clock that counts suspensions it is that one, elsewhere one nobody sets."""
     carries = inspect.signature(LedgerClock).parameters["monotonic"].default

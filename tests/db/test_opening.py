@@ -226,3 +226,21 @@ def test_a_known_person_is_found_by_our_id(ledger: Ledger) -> None:
 
 def _only_user(session: Session) -> int:
     return session.exec(select(User)).one().id or 0
+
+
+def test_a_callback_of_a_clock_that_is_ahead_is_opened_all_the_same(ledger: Ledger) -> None:
+    """By a moment: the bell that was rung for it finds it. One of a clock that jumped waits."""
+    fill(ledger)
+    called = {"username": "alice", "slug": "g0"}
+    for ahead in (-0.01, 0.01):
+        at = NOW + opening.CLOCKS_APART + ahead
+        new = inbox.NewEvent(kind=EventKind.AUTOFETCH, payload=called, received_at=at)
+        with ledger.write() as session:
+            inbox.store(session, [new])
+
+    opened(ledger)
+
+    assert len(covers(ledger)) == 1
+    with ledger.read() as session:
+        assert not opening.any_new(session, NOW)
+        assert opening.any_new(session, NOW + 1)
