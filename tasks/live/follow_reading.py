@@ -6,8 +6,10 @@ from db.runs import Held
 from tasks.gates import DeferredError
 from tasks.live.follow_desk import Desk
 from tasks.live.source import LiveSource
+from tasks.policy import is_garbled
 
 MISSING = 3  # reads in a row that find no such run
+GARBLED = 3  # reads in a row that are answered with something else: before that it may pass
 LATER_SECONDS = 300.0  # until what a person has to mend is looked at again
 
 
@@ -28,6 +30,7 @@ class Reading:
         self._source = source
         self._desk = desk
         self._missing = 0
+        self._garbled = 0
 
     async def read(self) -> Run | None:
         """The run as it is now; None where that could not be told."""
@@ -43,13 +46,16 @@ class Reading:
             self.gone = self._missing >= MISSING
         except Permanent as error:
             self.error = str(error)
-            self.due_at = self._desk.now() + LATER_SECONDS
+            self._garbled += 1
+            self.owed = is_garbled(error) and self._garbled < GARBLED
+            if not self.owed:
+                self.due_at = self._desk.now() + LATER_SECONDS
         except ClientError as error:
             self.error = str(error)
             self.due_at = max(self.due_at, self._desk.now() + (wait_of(error, 0.0) or 0.0))
             self.owed = True
         else:
-            self._missing, self.error = 0, None
+            self._missing, self._garbled, self.error = 0, 0, None
             return run
         return None
 
