@@ -87,7 +87,7 @@ def facts_read(
 
     `access` is not to be used in it.
     """
-    read = Reading(rt, batch, access, together=_goal_has_moved(batch, asked, rt.clock.now()))
+    read = Reading(rt, batch, access, moved=_goal_has_moved(batch, asked, rt.clock.now()))
     try:
         yield read
     finally:
@@ -101,7 +101,7 @@ def _goal_has_moved(batch: Batch, asked: Sequence[Question], now: float) -> bool
     """
     user, goals = batch.user, {job.goal.id: job.goal for job in batch.jobs}
     seconds = facts.believed([Lane.URGENT], of=user.id or 0)
-    if len(goals) > 1 or not facts.is_stale(user.facts_at, now, seconds):
+    if len(goals) > 1 or not facts.to_be_read(user, goals.values(), now, seconds=seconds):
         return False
     if facts.to_be_read(user, goals.values(), now, seconds=facts.BELIEVED_SECONDS):
         return True
@@ -111,19 +111,23 @@ def _goal_has_moved(batch: Batch, asked: Sequence[Question], now: float) -> bool
 
 
 class Reading:
-    """Facts that are being read, into rows of their own. `together`: person and goal at once."""
+    """Facts that are being read, into rows of their own.
 
-    def __init__(self, rt: Runtime, batch: Batch, access: Access, *, together: bool) -> None:
+    `moved`: the one goal is to be read, and at the same time its person where they are old as well.
+    """
+
+    def __init__(self, rt: Runtime, batch: Batch, access: Access, *, moved: bool) -> None:
         self._batch = batch
         self._access = access
         self._user = _copy(batch.user)
         self._goals = {job.goal.id or 0: _copy(job.goal) for job in batch.jobs}
         lanes = [job.held.lane for job in batch.jobs]
+        seconds = facts.believed(lanes, of=access.user_id)
         gates.go_on()
         self._page: _Aside[Page] | None = None
         self._forks = [access.fork()]
         ahead = None
-        if together:
+        if moved and facts.is_old(batch.user, rt.clock.now(), seconds):
             fork, (goal,) = access.fork(), self._goals.values()
             self._forks.append(fork)
             asked_at = rt.clock.now()
@@ -137,8 +141,9 @@ class Reading:
                     self._forks[0],
                     self._user,
                     list(self._goals.values()),
-                    seconds=facts.believed(lanes, of=access.user_id),
+                    seconds=seconds,
                     ahead=ahead,
+                    moved=moved,
                 )
 
         self._facts = _Aside(read)

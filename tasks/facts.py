@@ -32,6 +32,9 @@ BELIEVED_SECONDS = 600.0
 # A callback comes when a deadline is near, or right after somebody changed a goal and pressed
 # refresh: one small request, shared by all goals of a person, tells whether anything has moved.
 BELIEVED_URGENT_SECONDS = 10.0
+# So many times as long a person's own facts are: who moves to another time zone does not do that
+# between two looks at a goal.
+OWN = 6.0
 # People whose facts were read together are not all read again together: for up to so much less.
 SPREAD = 0.3
 GOLDEN = 0.618034  # its multiples fill what lies between two whole numbers evenly
@@ -74,7 +77,7 @@ class SamePersonError(Permanent):
 
 
 def believed(lanes: Iterable[int], *, of: int, put_off: float = 0.0) -> float:
-    """For how long (seconds) a person's facts are believed by work of these lanes.
+    """For how long (seconds) facts about a person's goals are believed by work of these lanes.
 
     `of`: our id of the person. `put_off`: for so many seconds a limit has made this work wait. What
     was read for it meanwhile holds: read anew for each try, it would take all the turns that a slow
@@ -94,21 +97,23 @@ def refresh(
     *,
     seconds: float = BELIEVED_SECONDS,
     ahead: Ahead | None = None,
+    moved: bool = False,
 ) -> dict[int, Permanent]:
     """Bring stale facts up to date, in the ledger and in these rows.
 
-    `seconds`: for so long the person's facts are not looked at again (see `believed`). `ahead`:
-    these are feeds of one goal, and its page is on its way. Returns the goals that are not there
-    any more, or whose page is refused, by our id. Raises `clients.errors` when Beeminder does not
-    answer or does not accept the token, and `DeferredError` when a limit says to wait.
+    `seconds`: for so long facts are not looked at again (see `believed`). `ahead`: these are feeds
+    of one goal, and its page is on its way. `moved`: its page is to be read, and the person not.
+    Returns the goals that are not there any more, or whose page is refused, by our id. Raises
+    `clients.errors` when Beeminder does not answer or does not accept the token, and
+    `DeferredError` when a limit says to wait.
     """
     if ahead is not None:
         return _together(rt, access, user, goals[0], ahead)
-    if is_stale(user.facts_at, rt.clock.now(), seconds) or user.timezone is None:
+    if not moved and _to_confirm(user, goals, rt.clock.now(), seconds):
         _confirm(rt, access, user, goals)
     now = rt.clock.now()
     # Feeds of one goal bring it once each; it is read and written down once for all of them.
-    stale = list({goal.id: goal for goal in goals if _to_read(goal, user, now)}.values())
+    stale = list({goal.id: goal for goal in goals if moved or _to_read(goal, user, now)}.values())
     missing: dict[int, Permanent] = {}
     listed = _by_id(access) if len(stale) >= READ_ALL_FROM else {}
     for goal in stale:
@@ -151,8 +156,21 @@ def _together(
 
 def to_be_read(user: User, goals: Iterable[Goal], now: float, *, seconds: float) -> bool:
     """Would `refresh` ask for anything?"""
-    stale = is_stale(user.facts_at, now, seconds) or user.timezone is None
-    return stale or any(_to_read(goal, user, now) for goal in goals)
+    each = list(goals)
+    return _to_confirm(user, each, now, seconds) or any(_to_read(goal, user, now) for goal in each)
+
+
+def is_old(user: User, now: float, seconds: float) -> bool:
+    """Is what is known of the person themselves too old, where goals are believed for `seconds`?"""
+    own = min(OWN * seconds, BELIEVED_SECONDS)
+    return user.timezone is None or is_stale(user.facts_at, now, own)
+
+
+def _to_confirm(user: User, goals: Iterable[Goal], now: float, seconds: float) -> bool:
+    """Has the person to be read, for themselves or to know whether these goals have changed?"""
+    return is_old(user, now, seconds) or any(
+        is_stale(goal.facts_at, now, seconds) and not _to_read(goal, user, now) for goal in goals
+    )
 
 
 def _confirm(rt: Runtime, access: Access, user: User, goals: Sequence[Goal]) -> None:
