@@ -10,8 +10,8 @@ from sqlalchemy.exc import InvalidRequestError
 from sqlalchemy.sql.compiler import SQLCompiler
 
 Process = Callable[[Any], Any]
-# By itself this driver has a server plan a statement anew until it was asked some times, and that
-# over each connection: it can't know that it will be asked for as long as the process lives.
+# Planned once: it is asked for as long as the process lives. Whatever else is sent is not prepared
+# (`db.engine`).
 PREPARED = {"prepare": True}
 
 

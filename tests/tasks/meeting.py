@@ -20,7 +20,8 @@ PERSON, GOAL = r"users/me\.json", r"users/me/goals/(?!archived)\w+\.json"
 SOURCE = "timeseries_data"
 FACTS = f"{PERSON}|{GOAL}"
 READ = 2  # requests to the source for one read of a feed
-QUIET, PUSHED = 60.0, 30.0  # seconds: after a sync that wrote nothing, and after one that did
+# Seconds: after a sync that wrote nothing, after one that did, and while alice is still known.
+QUIET, PUSHED, SOON = 60.0, 90.0, 30.0
 
 
 class Meeting(httpx.HTTPTransport):

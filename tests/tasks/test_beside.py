@@ -15,6 +15,7 @@ from tests.tasks.meeting import (
     PERSON,
     QUIET,
     READ,
+    SOON,
     SOURCE,
     Meeting,
     after,
@@ -42,6 +43,21 @@ def test_the_source_is_asked_before_anything_is_known_of_the_person(
     assert world.values() == {TODAY: 3.5, YESTERDAY: 7.0}
     assert asked(world) == ["goal", "person"]
     assert world.bemserver.faults.count(SOURCE) == READ
+
+
+def test_a_person_is_not_asked_about_again_with_each_push(world: World, landed: None) -> None:
+    """What moved is the goal, and who they are was asked a moment ago."""
+    event_id = after(world, SOON)
+    began = world.clock.at
+
+    work(world, Meeting(first=SOURCE, then=GOAL))
+
+    assert world.event(event_id).state == "done"
+    assert asked(world) == ["goal"]
+    assert [row.facts_at for row in all_rows(world, Goal)] == [began]
+    after(world, 5.0)
+    world.work()
+    assert asked(world) == []
 
 
 @pytest.mark.parametrize(("first", "then"), [(GOAL, PERSON), (PERSON, GOAL)])

@@ -153,6 +153,18 @@ def test_people_who_were_read_together_are_not_read_together_again() -> None:
     assert max(in_each_second.values()) <= 20
 
 
+@pytest.mark.parametrize(("later", "old"), [(30.0, False), (61.0, True), (590.0, True)])
+def test_who_somebody_is_holds_for_a_minute(world: World, later: float, *, old: bool) -> None:
+    """Their time zone is not asked for with each goal, and never believed for longer."""
+    refresh(world)
+    (alice,) = all_rows(world, User)
+    seconds = facts.believed([Lane.URGENT], of=0)
+
+    assert facts.is_old(alice, (alice.facts_at or 0.0) + later, seconds) is old
+    assert not facts.is_old(alice, (alice.facts_at or 0.0) + 599, facts.BELIEVED_SECONDS)
+    assert facts.is_old(alice, (alice.facts_at or 0.0) + 601, facts.BELIEVED_SECONDS)
+
+
 def test_what_was_read_in_the_future_is_not_believed(world: World) -> None:
     """A clock was a day ahead for a while: the facts are read again, and can be written."""
     world.clock.advance(86400)
