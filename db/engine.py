@@ -40,13 +40,10 @@ FULL = ("SQLITE_FULL", "DiskFull")
 # start of a connection: a pooler lets none of these through there.
 LIMITS = (
     "SET statement_timeout = '30s'; SET lock_timeout = '10s'; "
-    "SET idle_in_transaction_session_timeout = '60s'; SET plan_cache_mode = 'force_generic_plan'"
+    "SET idle_in_transaction_session_timeout = '60s'"
 )
-# What is always asked in the same words (`db.once`) is planned once for each connection, and not
-# for its values, five times, to see whether that is quicker: each of them looks by an index at a
-# few rows, whatever is given. All else is planned for its values each time.
-MOST_PREPARED = 300  # more than there are
-NEVER = 1_000_000_000
+# Statements that a connection keeps prepared: more than there are that are asked all the time.
+MOST_PREPARED = 300
 # A server that is gone without a word is noticed after half a minute.
 LINK = {
     "connect_timeout": 5,
@@ -190,7 +187,6 @@ def _postgresql(url: URL, *, pool: int) -> Engine:
         # each read costs more than the read; ours is emitted below, with what belongs to it.
         connection.autocommit = True
         connection.prepared_max = MOST_PREPARED
-        connection.prepare_threshold = NEVER
         connection.execute(LIMITS)
 
     @event.listens_for(engine, "begin")

@@ -3,6 +3,7 @@
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 from sqlalchemy import Dialect, Insert
@@ -10,8 +11,8 @@ from sqlalchemy.exc import InvalidRequestError
 from sqlalchemy.sql.compiler import SQLCompiler
 
 Process = Callable[[Any], Any]
-# Planned once: it is asked for as long as the process lives. Whatever else is sent is not prepared
-# (`db.engine`).
+# By itself this driver has a server plan a statement anew until it was asked some times, and that
+# over each connection: it can't know that it will be asked for as long as the process lives.
 PREPARED = {"prepare": True}
 
 
@@ -73,6 +74,7 @@ def make(statement: Any, given: Mapping[str, Any], dialect: Dialect) -> Plan | N
     )
     if compiled.post_compile_params or compiled.literal_execute_params:
         return None
+    prepared = dialect.driver == "psycopg"
     binds = compiled.bind_names
     going: dict[str, Process] = {}
     for bind, name in binds.items():
@@ -81,20 +83,49 @@ def make(statement: Any, given: Mapping[str, Any], dialect: Dialect) -> Plan | N
             going[name] = process
     fixed = {name: bind.value for bind, name in binds.items() if not bind.required}
     fixed |= {column.key: _default(column) for column in compiled.insert_prefetch}
+    needed = frozenset(set(binds.values()) - fixed.keys())
     returned = getattr(statement, "exported_columns", ())
     names = [str(column.key) for column in returned]
     row = namedtuple("Row", names, rename=True)  # type: ignore[misc] # noqa: PYI024 -- its own names
+    words = str(compiled)
+    if prepared:
+        for name, value in fixed.items():
+            written = None if name in going else _written(value)
+            if written is not None:
+                words = words.replace(f"%({name})s", written)
     return Plan(
-        text=str(compiled),
+        text=words,
         dialect=dialect,
         order=compiled.positiontup,
-        fixed={name: going.pop(name, _as_it_is)(value) for name, value in fixed.items()},
-        needed=frozenset(set(binds.values()) - fixed.keys()),
+        fixed={
+            name: going.pop(name, _as_it_is)(value)
+            for name, value in fixed.items()
+            if not prepared or f"%({name})s" in words
+        },
+        needed=needed,
         going=going,
         row=row._make if names else None,
         types=[column.type for column in returned],
-        how=PREPARED if dialect.driver == "psycopg" else {},
+        how=PREPARED if prepared else {},
     )
+
+
+def _written(value: Any) -> str | None:  # noqa: ANN401 -- a value
+    """A value that never changes, as a word of a statement; None for what is given with it.
+
+    A server that plans for whatever may be given uses an index of few rows only if the statement
+    itself says that it is about these; else it plans anew each time, or goes through all rows.
+    """
+    value = value.value if isinstance(value, Enum) else value
+    if value is None or isinstance(value, bool):
+        return {None: "NULL", True: "true", False: "false"}[value]
+    if isinstance(value, int):
+        return f"({value})"
+    if isinstance(value, float):
+        return f"({value!r}::float8)"
+    if isinstance(value, str) and "\\" not in value:
+        return "'" + value.replace("'", "''").replace("%", "%%") + "'"
+    return None
 
 
 def _as_it_is(value: Any) -> Any:  # noqa: ANN401 -- a value

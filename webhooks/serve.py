@@ -43,6 +43,7 @@ log = structlog.get_logger(__name__)
 
 BACKLOG = 4096
 OPEN_FILES = 65_536  # a held callback is one; the usual 1,024 are too few
+CONNECTIONS = 10  # to a database server: pages have threads of their own, and commits
 KEEP_ALIVE_SECONDS = 15
 GRACE_SECONDS = 2
 GONE_AFTER_SECONDS = 6.5
@@ -196,7 +197,7 @@ def run(settings: Settings, host: str, port: int) -> int:
     with (
         contextlib.closing(bells),
         contextlib.closing(tracer),
-        runtime.build(settings, ring=bells.ring, tracer=tracer) as rt,
+        runtime.build(settings, ring=bells.ring, pool=CONNECTIONS, tracer=tracer) as rt,
     ):
         app = create_app(
             config=configuration(settings, rt.providers.values()),

@@ -26,16 +26,17 @@ log = structlog.get_logger(__name__)
 
 SLOTS = 16
 FEWEST_CONNECTIONS = 5
-MOST_CONNECTIONS = 20  # more are never busy at once: one process has one processor
+MOST_CONNECTIONS = 20
 HTTP_LIMITS = httpx.Limits(max_connections=200, max_keepalive_connections=50, keepalive_expiry=30)
 
 
 def connections(slots: int) -> int:
     """How many connections to a database server so many slots share.
 
-    A slot waits for vendors most of the time, and holds none meanwhile.
+    A slot waits for vendors most of the time, and holds none meanwhile; and one process has one
+    processor. More would only be colder: a server plans statements anew for each of them.
     """
-    return min(MOST_CONNECTIONS, max(FEWEST_CONNECTIONS, slots // 2 + 2))
+    return min(MOST_CONNECTIONS, max(FEWEST_CONNECTIONS, slots // 4 + 1))
 
 
 @contextlib.contextmanager
@@ -44,11 +45,15 @@ def build(
     *,
     ring: Callable[[str, str], bool],
     slots: int = SLOTS,
+    pool: int | None = None,
     tracer: Tracer | None = None,
 ) -> Iterator[Runtime]:
-    """A runtime for the block; the database is migrated if it is behind."""
+    """A runtime for the block; the database is migrated if it is behind.
+
+    `pool`: connections to a database server; None: as many as the slots need.
+    """
     tracer = tracer or NoTracer()
-    ledger = Ledger(settings.database_url, pool=connections(slots))
+    ledger = Ledger(settings.database_url, pool=pool or connections(slots))
     # One for the process: it takes longer than a callback, and more memory than a hundred of them.
     tls = httpx.create_ssl_context()
     with (

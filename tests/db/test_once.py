@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from sqlalchemy import JSON, bindparam, event, func, insert, select, text, update
+from sqlalchemy import JSON, Integer, bindparam, event, func, insert, literal, select, text, update
 from sqlalchemy.exc import IntegrityError, InvalidRequestError, OperationalError
 from sqlmodel import Session, col
 
@@ -242,3 +242,16 @@ def test_what_has_failed_is_asked_anew(ledger: Ledger) -> None:
             found = asked.ask(session, free).all()
         assert [row.username for row in found] == ["carol"]
         free = {"name": "carol", "becomes": "carol"}
+
+
+ODD = ["it's 100 %, %(name)s, %s", "back\\slash", "", -7, 2**40, 0.1, -2.5e-30, True, False, None]
+
+
+@pytest.mark.parametrize("odd", ODD, ids=repr)
+def test_a_value_that_never_changes_is_what_it_is(ledger: Ledger, odd: object) -> None:
+    """Written out in the statement or given with it: the same value, of the same type."""
+    asked = Once(select(literal(odd), literal(1) + bindparam("one", type_=Integer)))
+    with ledger.read() as session:
+        found, two = asked.ask(session, {"one": 1}).one()
+
+    assert (found, type(found), two) == (odd, type(odd), 2)

@@ -60,7 +60,7 @@ def test_a_server_without_room_says_what_to_do(full_url: str) -> None:
     assert "\n" not in said
 
 
-@pytest.mark.parametrize(("slots", "connections"), [(1, 5), (2, 5), (16, 10), (32, 18), (256, 20)])
+@pytest.mark.parametrize(("slots", "connections"), [(1, 5), (2, 5), (16, 5), (32, 9), (256, 20)])
 def test_slots_share_connections(slots: int, connections: int) -> None:
     """What a process may open follows from its slots, and has an end."""
     assert runtime.connections(slots) == connections
