@@ -201,7 +201,10 @@ def _postgresql(url: URL, *, pool: int) -> Engine:
         entry.info["idle_since"] = time.monotonic()
         # None is left open, and to roll back what was never begun is a third of a read's way here.
         if connection is not None and connection.info.transaction_status.name != "IDLE":
-            connection.rollback()
+            try:
+                connection.rollback()
+            except engine.dialect.loaded_dbapi.Error as error:
+                entry.invalidate(error)
 
     @event.listens_for(engine, "checkout")
     def check(connection: Any, entry: ConnectionPoolEntry, _proxy: Any) -> None:  # noqa: ANN401

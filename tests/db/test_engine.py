@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlmodel import col, select, update
 
-from db import engine
+from db import engine, once
 from db.engine import Ledger
 from db.models import User
 from tests.services.postgresql import OTHERS
@@ -177,6 +177,20 @@ def test_a_transaction_that_somebody_left_open_ends_with_the_block(postgresql_ur
         assert driver is not None
         assert driver.info.transaction_status.name == "IDLE"
     ledger.close()
+
+
+def test_a_connection_that_broke_in_the_middle_is_not_used_again(postgresql_url: str) -> None:
+    """The server is gone before anybody can undo what was begun: the next block gets another."""
+    ledger, other = Ledger(postgresql_url, pool=1), Ledger(postgresql_url)
+    add(ledger, "alice")
+    with ledger.write_one() as session:
+        once.say(session.connection(), "BEGIN")
+        with other.write() as ender:
+            assert ender.connection().execute(text(OTHERS)).all()
+
+    assert names(ledger) == ["alice"]
+    ledger.close()
+    other.close()
 
 
 def test_few_connections_to_a_server_are_kept_warm(postgresql_url: str) -> None:
