@@ -199,7 +199,7 @@ def _postgresql(url: URL, *, pool: int) -> Engine:
     @event.listens_for(engine, "checkin")
     def note(connection: Any, entry: ConnectionPoolEntry) -> None:  # noqa: ANN401 -- the driver's
         entry.info["idle_since"] = time.monotonic()
-        # None is left open, and to roll back what was never begun is a third of a read's way here.
+        # None is left open, and to roll back what was never begun takes its time at each read.
         if connection is not None and connection.info.transaction_status.name != "IDLE":
             try:
                 connection.rollback()

@@ -40,6 +40,17 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     return answer
 
 
+def answer_after(monkeypatch: pytest.MonkeyPatch, steps: Steps, took: list[float]) -> None:
+    """The database answers at once, and the answers are so many seconds on their way."""
+
+    def ask(_self: LedgerClock) -> float:
+        there = 1000.0 + steps.at
+        steps.at += took.pop(0)
+        return there
+
+    monkeypatch.setattr(LedgerClock, "_ask", ask)
+
+
 def test_it_is_the_time_of_the_database(ledger: Ledger) -> None:
     """Within a few seconds of this machine's time, and it moves on."""
     found = LedgerClock(ledger)
@@ -131,13 +142,7 @@ def test_an_answer_that_was_long_on_its_way_is_not_the_one_that_counts(
 ) -> None:
     """Late by its way back, a worker would not see what it is rung for: it asks again."""
     steps, took = Steps(), [0.4, 0.03, 0.001, 0.5]
-
-    def ask(_self: LedgerClock) -> float:
-        there = 1000.0 + steps.at
-        steps.at += took.pop(0)
-        return there
-
-    monkeypatch.setattr(LedgerClock, "_ask", ask)
+    answer_after(monkeypatch, steps, took)
     found = LedgerClock(ledger, monotonic=steps)
 
     assert found.now() == pytest.approx(1000.0 + steps.at - 0.001)
@@ -149,13 +154,7 @@ def test_a_database_that_is_always_slow_is_not_asked_for_long(
 ) -> None:
     """The quicker one of two counts, and nobody waits for a third."""
     steps, took = Steps(), [0.2, 0.3, 0.001]
-
-    def ask(_self: LedgerClock) -> float:
-        there = 1000.0 + steps.at
-        steps.at += took.pop(0)
-        return there
-
-    monkeypatch.setattr(LedgerClock, "_ask", ask)
+    answer_after(monkeypatch, steps, took)
     found = LedgerClock(ledger, monotonic=steps)
 
     assert found.now() == pytest.approx(1000.0 + steps.at - 0.2)
