@@ -19,7 +19,7 @@ from sqlalchemy import Float, Update, and_, bindparam, exists, func, select, upd
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 
-from db import breakers, covers, once, resting
+from db import breakers, covers, once, resting, spans
 from db.claiming_gates import held_up
 from db.feeds import BATCH, LEASE_SECONDS, Claim
 from db.models import Feed, Source
@@ -51,7 +51,7 @@ def _wanted(now: float, lane: Lane, *, alone: bool, exactly: bool = False) -> Co
     return and_(
         resting.claimable(),
         col(Feed.lane) == lane.value if exactly else col(Feed.lane) <= lane.value,
-        col(Feed.due_at) <= now,
+        spans.past(col(Feed.due_at), now),
         free(now),
         clear(now, alone=alone, lane=lane if exactly else None),
     )
@@ -244,7 +244,9 @@ def has_outbox(
 _DUE_BY: Any = bindparam("due_by", type_=Float())
 _ANY_PENDING = Once(
     select(col(Datapoint.id))
-    .where(col(Datapoint.state) == DatapointState.PENDING, col(Datapoint.due_at) <= _DUE_BY)
+    .where(
+        col(Datapoint.state) == DatapointState.PENDING, spans.past(col(Datapoint.due_at), _DUE_BY)
+    )
     .limit(1)
 )
 
@@ -262,7 +264,7 @@ def _waiting(now: float, *, alone: bool, due_by: Any = None) -> ColumnElement[bo
     # Not the other way round: of all feeds few have any.
     to_push = select(col(Datapoint.feed_id)).where(
         col(Datapoint.state) == DatapointState.PENDING,
-        col(Datapoint.due_at) <= (now if due_by is None else due_by),
+        spans.past(col(Datapoint.due_at), now if due_by is None else due_by),
     )
     return and_(
         resting.running(),

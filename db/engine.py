@@ -28,7 +28,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel import Session, SQLModel
 
-from db import once, sessions
+from db import once, planning, sessions
 from db.once import BEGINS
 
 BUSY_TIMEOUT_MS = 10_000
@@ -201,6 +201,7 @@ def _postgresql(url: URL, *, pool: int) -> Engine:
         entry.info["idle_since"] = time.monotonic()
         # None is left open, and to roll back what was never begun takes its time at each read.
         if connection is not None and connection.info.transaction_status.name != "IDLE":
+            entry.info[planning.MODE] = planning.UNKNOWN
             try:
                 connection.rollback()
             except engine.dialect.loaded_dbapi.Error as error:
@@ -216,6 +217,7 @@ def _postgresql(url: URL, *, pool: int) -> Engine:
             except engine.dialect.loaded_dbapi.Error as error:
                 raise DisconnectionError from error
 
+    planning.listen(engine)
     return engine
 
 

@@ -14,7 +14,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
-from db import breakers, endings, inbox, leasing, retention
+from db import breakers, endings, inbox, leasing, retention, spans
 from db.covers import Asker
 from db.models import Cover, Event
 from db.once import Once
@@ -189,7 +189,7 @@ def _wanted(kinds: Collection[EventKind], now: float, *, alone: bool) -> ColumnE
     return and_(
         fixed(col(Event.kind), kinds),
         col(Event.state) == EventState.RECEIVED,
-        col(Event.due_at) <= now,
+        spans.past(col(Event.due_at), now),
         col(Event.lease_owner).is_(None),
         col(Event.lease_until) <= now,
         col(Event.suspect).is_(alone),
@@ -257,7 +257,7 @@ def _open_since(received_before: float, kinds: Collection[EventKind]) -> ColumnE
     return and_(
         col(Event.state).in_((EventState.RECEIVED, EventState.WORKING)),
         col(Event.kind).in_(kinds),
-        col(Event.received_at) < received_before,
+        spans.past(col(Event.received_at), received_before),
     )
 
 

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Executable
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
 
-from db import plans
+from db import planning, plans
 from db.plans import Plan
 from db.rows import Rows
 
@@ -30,10 +30,13 @@ class Once:
     All that changes from one time to the next are its `bindparam`s, and exactly these are given; to
     an INSERT always the columns that it was given first. One that gets a list of values goes
     through SQLAlchemy, since it is written out anew for each length; so does one for many rows.
+
+    `by_value`: how a server goes about it depends on what is given (`db.planning`).
     """
 
-    def __init__(self, statement: Executable) -> None:
+    def __init__(self, statement: Executable, *, by_value: bool = False) -> None:
         self._statement = statement
+        self._mode = planning.ANEW if by_value else planning.ONCE
         self._plans: dict[str, Plan | None] = {}
 
     def ask(self, by: Session | Connection, given: Given = MappingProxyType({})) -> Any:  # noqa: ANN401 -- `Rows`, or SQLAlchemy's result
@@ -55,6 +58,7 @@ class Once:
         begins = connection.get_execution_options().get(BEGINS, "")
         if begins is not None and not connection.in_transaction():
             connection.begin()
+        planning.change(connection, self._mode)
         return _sent(connection, plan, plan.values(given))
 
 

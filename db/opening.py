@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Row, and_, bindparam, insert, select, update
 from sqlmodel import Session, col
 
-from db import called, events, feeds, inbox, resting
+from db import called, events, feeds, inbox, resting, spans
 from db.called import Callback, Named
 from db.events import ASKS_FOR_FEEDS, NOW, EventClaim
 from db.models import Cover, Event, Feed
@@ -37,7 +37,7 @@ CLOCKS_APART = 1.0
 NEW = and_(
     col(Event.state) == EventState.RECEIVED,
     fixed(col(Event.kind), ASKS_FOR_FEEDS),
-    col(Event.due_at) <= NOW + CLOCKS_APART,
+    spans.past(col(Event.due_at), NOW + CLOCKS_APART),
     col(Event.epoch) == 0,
 )
 _ANY_NEW = Once(select(col(Event.id)).where(NEW).limit(1))

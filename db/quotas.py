@@ -23,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 
-from db import engine, quotas_seen, trail
+from db import engine, quotas_seen, spans, trail
 from db.models_limits import Quota
 from db.once import Once
 
@@ -291,7 +291,9 @@ def full(gate: type[Quota], now: float, ahead: ColumnElement[float]) -> ColumnEl
     free_at = col(gate.next_free_at)
     return or_(
         # In the words of an index each: no `tolerance` is below 0.
-        and_(was_closed(gate), col(gate.closed_until) > now),
+        and_(was_closed(gate), spans.ahead(col(gate.closed_until), now)),
         and_(was_closed(gate), ~proven, col(gate.probe_until) > now),
-        and_(proven, free_at > now + ahead, free_at > now + col(gate.tolerance) + ahead),
+        and_(
+            proven, spans.ahead(free_at, now + ahead), free_at > now + col(gate.tolerance) + ahead
+        ),
     )

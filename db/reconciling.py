@@ -15,7 +15,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
-from db import breakers, claiming, feeds, outbox, resting
+from db import breakers, claiming, feeds, outbox, resting, spans
 from db.feeds import Claim
 from db.models import RUNS, Feed, Goal, User
 from db.models_points import Datapoint, Day
@@ -47,7 +47,8 @@ def any_overdue(session: Session, now: float, *, alone: bool = False) -> bool:
 def _any_overdue(*, alone: bool) -> Once:
     overdue = _overdue(claiming.NOW, alone=alone)
     blocked = breakers.blocked(claiming.NOW, at_source=False)
-    return Once(select(col(Feed.id)).where(overdue, ~blocked).limit(1))
+    # How few are overdue is only known of the instant.
+    return Once(select(col(Feed.id)).where(overdue, ~blocked).limit(1), by_value=True)
 
 
 def claim_overdue(session: Session, *, owner: str, now: float, alone: bool = False) -> list[Claim]:
@@ -119,11 +120,11 @@ def _a_day_ago(now: float) -> ColumnElement[bool]:
     before = now - PERIOD
     runs: ColumnElement[bool] = literal_column(f"feed.{RUNS}")
     return or_(
-        and_(runs, col(Feed.reconciled_at) <= before),
+        and_(runs, spans.past(col(Feed.reconciled_at), before)),
         and_(
             runs,
             col(Feed.reconciled_at).is_(None),
-            col(Feed.created_at) <= before,
+            spans.past(col(Feed.created_at), before),
             col(Feed.created_at) + _late() <= before,
         ),
     )

@@ -4,13 +4,17 @@ import contextlib
 
 from sqlalchemy import event
 
+from db import planning
+
 
 @contextlib.contextmanager
 def listening(engines, hear):
-    """Call `hear` with each statement that these engines send in the block, and its values."""
+    """Call `hear` with each statement that these engines send in the block, its values, and how a
+    server plans it.
+    """
 
-    def note(_connection, _cursor, statement, given, *_):
-        hear(statement, given)
+    def note(connection, _cursor, statement, given, *_):
+        hear(statement, given, connection.info.get(planning.MODE))
 
     for engine in engines:
         event.listen(engine, "before_cursor_execute", note)
@@ -26,7 +30,7 @@ def statements(ledger, *, written=False):
     """What is read during the block (`written`: by whoever may write), as it is sent."""
     sent = []
     engines = ledger.writing_engines if written else (ledger.reading_engine,)
-    with listening(engines, lambda statement, _given: sent.append(statement)):
+    with listening(engines, lambda statement, *_: sent.append(statement)):
         yield sent
 
 
@@ -38,5 +42,5 @@ def all_statements(ledger):
     engines = ledger.writing_engines
     if ledger.is_sqlite:
         engines += (ledger.reading_engine,)
-    with listening(engines, lambda statement, _given: sent.append(statement)):
+    with listening(engines, lambda statement, *_: sent.append(statement)):
         yield sent

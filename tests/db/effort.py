@@ -1,16 +1,22 @@
 """What a question goes through: rows of tables on PostgreSQL, steps of SQLite's machine."""
 
 import contextlib
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from psycopg import sql
 from sqlalchemy import Connection
 
+from db import planning
 from db.engine import Ledger
 from tests.db import counting
 
 STEPS_AT_ONCE = 100
-Asked = tuple[str, Any]
+PLANS = {planning.ONCE: planning.ONCE, planning.ANEW: "force_custom_plan"}
+TYPES = {float: "float8", bool: "bool"}  # of others the statement says what they are
+PLACE = re.compile(r"%\((\w+)\)s")
+Asked = tuple[str, Any, str]
 
 
 @contextlib.contextmanager
@@ -19,11 +25,11 @@ def questions(ledger: Ledger) -> Iterator[list[Asked]]:
     asked: list[Asked] = []
     engines = {ledger.engine, ledger.reading_engine} if ledger.is_sqlite else {ledger.engine}
 
-    def hear(statement: str, given: Any) -> None:
+    def hear(statement: str, given: Any, mode: str) -> None:
         if "pg_notify" in statement:
             return  # the receiver makes sure now and then that it hears what it listens for
         if statement.lstrip().upper().startswith(("SELECT", "WITH", "INSERT", "UPDATE", "DELETE")):
-            asked.append((statement, given))
+            asked.append((statement, given, mode))
 
     with counting.listening(engines, hear):
         yield asked
@@ -32,19 +38,34 @@ def questions(ledger: Ledger) -> Iterator[list[Asked]]:
 def of(ledger: Ledger, asked: Sequence[Asked]) -> dict[str, int]:
     """By statement, asked once more; nothing of what it writes stays. New rows count as nothing."""
     found = {}
-    for statement, given in asked:
+    for statement, given, mode in asked:
         if statement.lstrip().upper().startswith("INSERT"):
             continue
         with ledger.engine.connect() as connection:
-            count = _steps if ledger.is_sqlite else _rows
-            found[statement] = count(connection, statement, given)
+            if ledger.is_sqlite:
+                found[statement] = _steps(connection, statement, given)
+            else:
+                found[statement] = _rows(connection, statement, given, mode)
             connection.rollback()
     return found
 
 
-def _rows(connection: Connection, statement: str, given: Any) -> int:
-    explained = connection.exec_driver_sql(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", given)
+def _rows(connection: Connection, statement: str, given: Any, mode: str) -> int:
+    """With the plan for these values, or the one for whatever may be given, as it was asked."""
+    connection.exec_driver_sql(f"SET LOCAL plan_cache_mode = {PLANS[mode]}")
+    names: dict[str, int] = {}
+    words = PLACE.sub(lambda found: f"${names.setdefault(found[1], len(names) + 1)}", statement)
+    types = ", ".join(TYPES.get(type(given[name]), "unknown") for name in names)
+    prepare = f"PREPARE asked ({types}) AS" if names else "PREPARE asked AS"
+    connection.exec_driver_sql(f"{prepare} {words}")
+    driver = connection.connection.driver_connection
+    values = ", ".join(sql.Literal(given[name]).as_string(driver) for name in names)
+    execute = f"EXECUTE asked({values})" if values else "EXECUTE asked"
+    explained = connection.exec_driver_sql(
+        f"EXPLAIN (ANALYZE, FORMAT JSON) {execute}".replace("%", "%%")
+    )
     (plan,) = explained.scalar_one()
+    connection.exec_driver_sql("DEALLOCATE asked")
     return _gone_through(plan["Plan"])
 
 
