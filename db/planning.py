@@ -36,6 +36,7 @@ def change(connection: Connection, mode: str) -> None:
     """What follows on this connection is planned so; SQLite knows no modes."""
     known = connection.info.get(MODE)
     if known is not None and known != mode:
-        with connection.connection.cursor() as cursor:
-            cursor.execute(f"SET plan_cache_mode = {mode}")
+        cursor = connection.connection.cursor()
+        cursor.execute(f"SET plan_cache_mode = {mode}")
+        cursor.close()
         connection.info[MODE] = mode

@@ -11,10 +11,11 @@ import threading
 import time
 from collections.abc import Callable
 
+from tasks.processor import LATELY_SECONDS, Processor
+
 SHARE = 0.1  # of one processor, in each process
 LATE_SHARE = 0.5  # the same where scheduled work
 LATE_SECONDS = 600.0  # has been held back for so long without a pause
-LATELY_SECONDS = 1.0  # after the last callback nobody is in the way any more
 FIRST_SECONDS = 0.02  # what a piece is taken to cost until one is over
 LONGEST_SECONDS = 10.0  # is waited for one that took very long
 LEARNS = 0.25  # so much the last one counts for what the next is taken to cost
@@ -26,25 +27,25 @@ class Allowance:
     A piece is paid for when it begins, by what they cost of late, and settled when it is over.
     """
 
-    def __init__(self, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, processor: Processor, *, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._processor = processor
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._waits = threading.Lock()
-        self._called_at = -LATELY_SECONDS
         self._free_at = 0.0
         self._kept_up_at = monotonic()
         self._costs = FIRST_SECONDS
-
-    def called(self) -> None:
-        """A callback is at work."""
-        self._called_at = self._monotonic()
 
     def begin(self, wait: Callable[[float], bool]) -> bool:
         """Wait until a piece of scheduled work may begin.
 
         `wait` so many seconds, or less: True if the process stops. False then, and where somebody
-        else waits already: one is enough to go on, and the others need not keep their slots.
+        else waits already, for this or for the next step: the others need not keep their slots.
         """
+        if self._processor.crowded:
+            return False
         if self._turn() == 0.0:
             if not self._waits.locked():
                 self._kept_up_at = self._monotonic()
@@ -63,8 +64,7 @@ class Allowance:
         """0.0: one has begun. Else in so many seconds, or when no more callbacks come."""
         with self._lock:
             now = self._monotonic()
-            calm = now - self._called_at >= LATELY_SECONDS
-            if not calm and self._free_at > now:
+            if not self._processor.calm and self._free_at > now:
                 return min(self._free_at - now, LATELY_SECONDS)
             self._free_at = now + self._costs / self._share(now)
             return 0.0

@@ -5,6 +5,7 @@ its slice ends, and rings again if there is more, so that one long backlog does 
 `bind` hands the process's runtime in after the fork.
 """
 
+import contextlib
 import time
 from collections.abc import Callable
 
@@ -65,13 +66,15 @@ def drain(rt: Runtime, lane: Lane, once: Callable[[], bool], *, task: str) -> No
             ends_at = time.monotonic() + SLICE_SECONDS
             more = True
             while more and not rt.stopping.is_set() and time.monotonic() < ends_at:
-                if lane is Lane.URGENT:
-                    rt.allowance.called()
-                elif lane is Lane.BULK and not rt.allowance.begin(rt.stopping.wait):
+                if lane is Lane.BULK and not rt.allowance.begin(rt.stopping.wait):
                     more = False  # somebody else waits, and goes on
                     break
                 began = time.thread_time()
-                more = once()
+                with rt.processor.callback() if lane is Lane.URGENT else contextlib.nullcontext():
+                    try:
+                        more = once()
+                    finally:
+                        rt.processor.leave()
                 if lane is Lane.BULK:
                     rt.allowance.took(time.thread_time() - began)
                 if rt.slots.wished:

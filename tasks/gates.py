@@ -57,6 +57,13 @@ def errand(lane: Lane) -> Iterator[None]:
         _ERRAND.reset(token)
 
 
+def give_way(rt: Runtime, *, computes: bool = True) -> None:
+    """Between two steps of a piece of work: what is scheduled lets callbacks go first."""
+    now_on = _ERRAND.get()
+    if now_on is not None and now_on.lane is Lane.BULK:
+        rt.processor.turn(computes=computes)
+
+
 def go_on() -> None:
     """What is asked from now on has the patience of a request that is not the first of its errand.
 
@@ -93,6 +100,7 @@ class LedgerGate:
 
     def enter(self, method: str, path: str, *, within: float) -> "LedgerPassage | DeferredError":
         """Wait for the turn of one request under all that is counted, or say when to come back."""
+        give_way(self._rt, computes=False)
         now_on = _ERRAND.get() or _Errand(Lane.DEFAULT, begun=True)
         goes_on, asked_at = now_on.begun, self._rt.clock.now()
         through = [self._way(quota, method, path) for quota in self._counted]

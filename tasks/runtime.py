@@ -20,6 +20,7 @@ from db.clock import Clock
 from db.engine import AWAY, Ledger
 from db.vault import Vault
 from tasks.allowance import Allowance
+from tasks.processor import Processor
 from tasks.providers import Connection, Provider
 from tasks.quick_gates import QuickGates
 from tasks.slots import HELD_AT_MOST_SECONDS, Slots
@@ -197,7 +198,8 @@ class Runtime:
     public_http: httpx.Client | None = None
     desk: "Desk | None" = None
     slots: Slots = field(default_factory=lambda: Slots(8))
-    allowance: Allowance = field(default_factory=Allowance)
+    processor: Processor = field(default_factory=Processor)
+    allowance: Allowance = field(init=False)
     leases: Leases = field(default_factory=Leases)
     closings: Closings = field(default_factory=Closings)
     quick_gates: QuickGates = field(default_factory=QuickGates)
@@ -215,6 +217,10 @@ class Runtime:
     buried_at: float = 0.0  # when it was looked for leases that ended by themselves
     away_at: float = -math.inf  # when the ledger did not answer last
     turn_until: float = 0.0  # of trying suspects, as the ledger has it
+
+    def __post_init__(self) -> None:
+        """The allowance is of this process's processor."""
+        self.allowance = Allowance(self.processor)
 
     def was_away(self) -> None:
         """The ledger did not answer just now."""

@@ -43,7 +43,7 @@ Answers = dict[int, Answer] | ClientError | DeferredError
 USED_TO_THE_MINUTE = 60.0
 
 
-def run(rt: Runtime, lane: Lane, *, alone: bool = False) -> bool:
+def run(rt: Runtime, lane: Lane, *, alone: bool = False, look: bool = True) -> bool:
     """Do one piece of work: the due feeds of one source. False when there was none.
 
     Where no feed is due a callback's name is looked up: who can be answered goes first.
@@ -54,7 +54,7 @@ def run(rt: Runtime, lane: Lane, *, alone: bool = False) -> bool:
     opened = callbacks.open_new(rt)
     if rt.stopping.is_set():
         return False
-    claims, now = _claim(rt, lane, alone=alone, look=not opened)
+    claims, now = _claim(rt, lane, alone=alone, look=look and not opened)
     if not claims:
         return not alone and callbacks.look_one_up(rt)
     rt.trace("claimed")
@@ -91,8 +91,8 @@ def pieces(rt: Runtime, lane: Lane) -> Callable[[], bool]:
             with rt.ledger.read() as session:
                 if not left_to_do.any_left(session, lane, rt.clock.now()):
                     return False
-        begun = True
-        return run(rt, lane)
+        look, begun = not begun, True
+        return run(rt, lane, look=look)
 
     return once
 
@@ -187,6 +187,7 @@ def _fetch(
     for number, job in enumerate(awake):
         if not turns.comes(job, first=number == 0, within=PREPARED_WITHIN):
             continue
+        gates.give_way(rt)
         try:
             questions.append(reading.prepare(rt, batch, job, access))
         except (ClientError, DeferredError) as error:
@@ -218,6 +219,7 @@ def _settle(
             sources.used(session, batch.source.id or 0, rt.clock.now())
     outcomes = []
     for question in questions:
+        gates.give_way(rt)
         try:
             answer = answers.get(question.job.held.feed_id, {})
             outcomes.append(reading.settle(rt, question, answer))
@@ -239,12 +241,14 @@ def _land(rt: Runtime, batch: Batch, outcome: Outcome, access: Access, turns: Tu
     job = outcome.question.job
     feed_id = job.held.feed_id
     pushed = push.Pushed()
+    gates.give_way(rt)
     try:
         with rt.ledger.write(durable=False) as session:
             now = rt.clock.now()
             feeds.hold(session, job.held, now)
             points = reading.record(session, outcome, now)
         rt.step("recorded")
+        gates.give_way(rt)
         if job.feed.doubtful:
             push.read_back(rt, access, job.goal.slug, job.held)
             with rt.ledger.read() as session:
@@ -259,6 +263,7 @@ def _land(rt: Runtime, batch: Batch, outcome: Outcome, access: Access, turns: Tu
             with rt.tracer.span("push") as span:
                 push.send(rt, access, job.goal.slug, job.held, allowed, pushed)
                 span.set(landed=len(pushed.landed))
+        gates.give_way(rt)
         refused = push.worst(pushed)
         if refused is None:
             finishing.finish(rt, batch, outcome, pushed)
