@@ -7,11 +7,13 @@ import pytest
 from tasks.allowance import (
     LATE_SECONDS,
     LATE_SHARE,
-    LATELY_SECONDS,
     LONGEST_SECONDS,
     SHARE,
     Allowance,
 )
+from tasks.processor import LATELY_SECONDS, Processor
+from tests.tasks.live.conftest import until
+from tests.tasks.scenes import InThread
 
 
 class Process:
@@ -21,20 +23,26 @@ class Process:
         self.now = 1000.0
         self.called = called
         self.stops = False
-        self.allowance = Allowance(monotonic=lambda: self.now)
+        self.processor = Processor(monotonic=lambda: self.now)
+        self.allowance = Allowance(self.processor, monotonic=lambda: self.now)
+
+    def call(self) -> None:
+        """A callback comes, and is answered."""
+        with self.processor.callback():
+            pass
 
     def wait(self, seconds: float) -> bool:
         """Callbacks come meanwhile, or none do."""
         assert 0.0 < seconds <= LATELY_SECONDS
         self.now += seconds
         if self.called:
-            self.allowance.called()
+            self.call()
         return self.stops
 
     def begin(self) -> bool:
         """The turn of a piece."""
         if self.called:
-            self.allowance.called()
+            self.call()
         return self.allowance.begin(self.wait)
 
     def work(self, *, seconds: float, pieces: int) -> float:
@@ -100,7 +108,7 @@ def test_what_began_before_callbacks_came_is_paid_for_by_what_comes_after_it() -
     process = Process(called=False)
     assert all(process.begin() for _ in range(8))
     process.called = True
-    process.allowance.called()
+    process.call()
     for _ in range(8):
         process.allowance.took(0.05)
     before = process.now
@@ -126,7 +134,7 @@ def test_only_one_waits() -> None:
     process = Process(called=True)
     assert process.begin()
     process.allowance.took(1.0)
-    process.allowance.called()
+    process.call()
     waits, goes = threading.Event(), threading.Event()
     found: list[bool] = []
 
@@ -154,3 +162,15 @@ def test_a_process_that_stops_does_not_begin() -> None:
     process.stops = True
 
     assert not process.begin()
+
+
+def test_nobody_begins_where_others_wait_for_their_next_step() -> None:
+    """One more piece would not be over sooner, and its lease would be held for longer."""
+    process = Process(called=False)
+    with process.processor.callback():
+        waits = InThread(lambda: process.processor.turn(10.0))
+        until(lambda: process.processor.crowded)
+        assert not process.begin()
+    waits.join()
+
+    assert process.begin()
