@@ -13,7 +13,7 @@ from sqlalchemy import cast as as_type
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import SQLModel, col
 
-from db import inbox
+from db import inbox, tidying
 from db.engine import Ledger
 from db.models import Cover, Event, Feed, Goal, Source, User
 from db.models_limits import Quota
@@ -54,17 +54,7 @@ def fill(ledger: Ledger, *, feeds: int, now: float) -> None:
             connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
         for table, count, row in made:
             _write(connection, table, count, row, now)
-    if not ledger.is_sqlite:
-        _vacuum(ledger)
-
-
-def _vacuum(ledger: Ledger) -> None:
-    """What autovacuum does some minutes after so much was written."""
-    with ledger.engine.connect() as connection:
-        connection.execution_options(isolation_level="AUTOCOMMIT")
-        connection.exec_driver_sql("SET statement_timeout = 0")
-        connection.exec_driver_sql("VACUUM ANALYZE")
-        connection.invalidate()  # nobody else waits without an end
+    tidying.tidy(ledger, *SQLModel.metadata.tables)  # as somebody does soon after so much
 
 
 def fall_due(ledger: Ledger, *, feeds: int, now: float) -> None:

@@ -29,6 +29,7 @@ from tasks import (
     sweep,
     sync,
     telling,
+    tidy,
     watch,
 )
 from tasks.runtime import Runtime
@@ -211,3 +212,12 @@ def send_canary() -> None:
 def keep_house() -> None:
     """Keep the ledger small."""
     housekeeping.run(runtime())
+
+
+@shared_task(name="waggle.tidy", base=LedgerTask)  # type: ignore[untyped-decorator]
+def tidy_tables() -> None:
+    """See to tables that nobody looks after."""
+    rt = runtime()
+    with rt.slots.enter(Lane.BULK) as free:
+        if free:
+            tidy.run(rt)

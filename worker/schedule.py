@@ -31,6 +31,7 @@ BELLS = (
     Bell("refresh_tokens", "default", 30.0),
     Bell("watch", "default", 60.0),
     Bell("canary", "default", 60.0),
+    Bell("tidy", "bulk", 60.0),
     Bell("housekeeping", "default", 3600.0),
 )
 

@@ -23,6 +23,7 @@ TASKS = {
     "waggle.suspects": bells.try_suspects,
     "waggle.refresh_tokens": bells.refresh_tokens,
     "waggle.sweep": bells.sweep_ledger,
+    "waggle.tidy": bells.tidy_tables,
     "waggle.housekeeping": bells.keep_house,
 }
 

@@ -1,0 +1,10 @@
+"""Nothing to tidy is the rule; where there is something is in `tests/services/test_tidying.py`."""
+
+from tasks import tidy
+from tests.world import World
+
+
+def test_a_small_ledger_is_left_alone(world: World) -> None:
+    """On both databases."""
+    world.work()
+    assert tidy.run(world.runtime()) == []
