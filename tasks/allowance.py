@@ -2,9 +2,10 @@
 
 Slots keep work that waits for vendors out of each other's way; this keeps work that computes out of
 the way of callbacks. While none come scheduled work takes all that there is. While they do, each
-piece of it is paid for with ten times as much time in which none begins. Where that is too little
-for what is scheduled, it has half of a processor after ten minutes: callbacks that are answered a
-little later are better than feeds that are not looked at in time.
+piece of it is paid for with twenty times as much time in which none begins, and between two of its
+steps it waits until callbacks are through (`tasks.processor`). Where that is too little for what is
+scheduled, it has half of a processor after ten minutes: callbacks that are answered a little later
+are better than feeds that are not looked at in time.
 """
 
 import threading
@@ -13,7 +14,7 @@ from collections.abc import Callable
 
 from tasks.processor import LATELY_SECONDS, Processor
 
-SHARE = 0.1  # of one processor, in each process
+SHARE = 0.05  # of one processor, in each process
 LATE_SHARE = 0.5  # the same where scheduled work
 LATE_SECONDS = 600.0  # has been held back for so long without a pause
 FIRST_SECONDS = 0.02  # what a piece is taken to cost until one is over
