@@ -48,6 +48,7 @@ def test_every_task_is_named_by_what_it_does(app):
         "waggle.housekeeping",
         "waggle.tell",
         "waggle.watch",
+        "waggle.tidy",
     }
 
 
