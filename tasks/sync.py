@@ -48,7 +48,7 @@ def run(rt: Runtime, lane: Lane, *, alone: bool = False, look: bool = True) -> b
 
     Where no feed is due a callback's name is looked up: who can be answered goes first.
 
-    `alone`: one feed that runs alone (`tasks.suspects`).
+    `alone`: one feed that runs alone (`tasks.suspects`). `look`: whether there is any is unknown.
     """
     deaths.bury(rt)
     opened = callbacks.open_new(rt)
