@@ -10,7 +10,18 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Integer, Row, and_, bindparam, exists, func, select, update
+from sqlalchemy import (
+    Integer,
+    Row,
+    String,
+    and_,
+    bindparam,
+    exists,
+    func,
+    literal_column,
+    select,
+    update,
+)
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
@@ -28,9 +39,14 @@ def _of_covers(what: Any) -> Any:  # noqa: ANN401 -- an aggregate and the scalar
 
 
 _OTHER = aliased(Cover)
+# The table's own columns in words: in what SQLite returns, SQLAlchemy says no table before a name,
+# and the question would be about its own rows only, all of them.
 _SHARED = (
     exists()
-    .where(col(_OTHER.event_id) == col(Cover.event_id), col(_OTHER.feed_id) != col(Cover.feed_id))
+    .where(
+        col(_OTHER.event_id) == literal_column("cover.event_id", String),
+        col(_OTHER.feed_id) != literal_column("cover.feed_id", Integer),
+    )
     .label("shared")
 )
 # Named once: to make a statement costs more than to send it, and each claim and its end asks these.

@@ -4,17 +4,15 @@ import contextlib
 
 from sqlalchemy import event
 
-from db import planning
-
 
 @contextlib.contextmanager
 def listening(engines, hear):
-    """Call `hear` with each statement that these engines send in the block, its values, and how a
-    server plans it.
+    """Call `hear` with each statement that these engines send in the block, its values, and by
+    which connection.
     """
 
     def note(connection, _cursor, statement, given, *_):
-        hear(statement, given, connection.info.get(planning.MODE))
+        hear(statement, given, connection)
 
     for engine in engines:
         event.listen(engine, "before_cursor_execute", note)

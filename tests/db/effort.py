@@ -1,8 +1,12 @@
-"""What a question goes through: rows of tables on PostgreSQL, steps of SQLite's machine."""
+"""What a question goes through: rows of tables on PostgreSQL, steps of SQLite's machine.
+
+SQLite counts while it is asked. PostgreSQL is asked once more, of what has become of it.
+"""
 
 import contextlib
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from psycopg import sql
@@ -16,37 +20,61 @@ STEPS_AT_ONCE = 100
 PLANS = {planning.ONCE: planning.ONCE, planning.ANEW: "force_custom_plan"}
 TYPES = {float: "float8", bool: "bool"}  # of others the statement says what they are
 PLACE = re.compile(r"%\((\w+)\)s")
-Asked = tuple[str, Any, str]
+
+
+@dataclass(slots=True)
+class Asked:
+    """A statement, what was put into it, how a server plans it, and SQLite's steps (hundreds)."""
+
+    statement: str
+    given: Any
+    mode: str
+    steps: int = 0
+
+    def tick(self) -> int:
+        """SQLite has gone on; 0: it may."""
+        self.steps += STEPS_AT_ONCE
+        return 0
 
 
 @contextlib.contextmanager
 def questions(ledger: Ledger) -> Iterator[list[Asked]]:
-    """What is asked of this ledger in the block: statements, and what is put into them."""
+    """What is asked of this ledger in the block."""
     asked: list[Asked] = []
-    engines = {ledger.engine, ledger.reading_engine} if ledger.is_sqlite else {ledger.engine}
+    drivers: set[Any] = set()
+    engines = {*ledger.writing_engines, *([ledger.reading_engine] if ledger.is_sqlite else [])}
 
-    def hear(statement: str, given: Any, mode: str) -> None:
+    def hear(statement: str, given: Any, connection: Connection) -> None:
         if "pg_notify" in statement:
             return  # the receiver makes sure now and then that it hears what it listens for
         if statement.lstrip().upper().startswith(("SELECT", "WITH", "INSERT", "UPDATE", "DELETE")):
-            asked.append((statement, given, mode))
+            asked.append(Asked(statement, given, connection.info.get(planning.MODE, "")))
+            if ledger.is_sqlite:
+                driver: Any = connection.connection.driver_connection
+                driver.set_progress_handler(asked[-1].tick, STEPS_AT_ONCE)
+                drivers.add(driver)
 
-    with counting.listening(engines, hear):
-        yield asked
+    try:
+        with counting.listening(engines, hear):
+            yield asked
+    finally:
+        for driver in drivers:
+            driver.set_progress_handler(None, 0)
 
 
 def of(ledger: Ledger, asked: Sequence[Asked]) -> dict[str, int]:
-    """By statement, asked once more; nothing of what it writes stays. New rows count as nothing."""
-    found = {}
-    for statement, given, mode in asked:
-        if statement.lstrip().upper().startswith("INSERT"):
+    """The most by statement. New rows count as nothing; nothing of what is asked again stays."""
+    found: dict[str, int] = {}
+    for one in asked:
+        if one.statement.lstrip().upper().startswith("INSERT"):
             continue
-        with ledger.engine.connect() as connection:
-            if ledger.is_sqlite:
-                found[statement] = _steps(connection, statement, given)
-            else:
-                found[statement] = _rows(connection, statement, given, mode)
-            connection.rollback()
+        if ledger.is_sqlite:
+            took = one.steps
+        else:
+            with ledger.engine.connect() as connection:
+                took = _rows(connection, one.statement, one.given, one.mode)
+                connection.rollback()
+        found[one.statement] = max(took, found.get(one.statement, 0))
     return found
 
 
@@ -76,20 +104,3 @@ def _gone_through(plan: dict[str, Any]) -> int:
         left = plan.get("Rows Removed by Filter", 0) + plan.get("Rows Removed by Index Recheck", 0)
         own = (plan["Actual Rows"] + left) * plan["Actual Loops"]
     return own + sum(_gone_through(part) for part in plan.get("Plans", ()))
-
-
-def _steps(connection: Connection, statement: str, given: Any) -> int:
-    driver: Any = connection.connection.driver_connection
-    count = 0
-
-    def tick() -> int:
-        nonlocal count
-        count += STEPS_AT_ONCE
-        return 0
-
-    driver.set_progress_handler(tick, STEPS_AT_ONCE)
-    try:
-        connection.exec_driver_sql(statement, given).close()
-    finally:
-        driver.set_progress_handler(None, 0)
-    return count

@@ -57,7 +57,7 @@ def look(serving, clients, names):
             with effort.questions(serving.ledger) as asked:
                 answer = client.get(one.address(names))
             rows = {} if serving.ledger.is_sqlite else effort.of(serving.ledger, asked)
-            queries = [statement for statement, *_ in asked]
+            queries = [one.statement for one in asked]
             seen[one.name, who] = Seen(answer.status_code, answer.text, queries, rows)
     return seen
 
