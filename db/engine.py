@@ -28,7 +28,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel import Session, SQLModel
 
-from db import once, planning, sessions
+from db import planning, sessions, wire
 from db.once import BEGINS
 
 BUSY_TIMEOUT_MS = 10_000
@@ -194,7 +194,7 @@ def _postgresql(url: URL, *, pool: int) -> Engine:
         options = connection.get_execution_options()
         words = options.get(BEGINS, "BEGIN")
         if words is not None and options.get("isolation_level") != "AUTOCOMMIT":
-            once.say(connection, words)
+            wire.say(connection, words)
 
     @event.listens_for(engine, "checkin")
     def note(connection: Any, entry: ConnectionPoolEntry) -> None:  # noqa: ANN401 -- the driver's
@@ -276,6 +276,6 @@ def _sqlite(url: str, *, begin: str, synchronous: str = "FULL", query_only: bool
     def emit_begin(connection: Connection) -> None:
         words = connection.get_execution_options().get(BEGINS, begin)
         if words is not None:
-            once.say(connection, words)
+            wire.say(connection, words)
 
     return engine

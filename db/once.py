@@ -12,14 +12,12 @@ from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Connection, Executable
-from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
 
-from db import planning, plans
+from db import planning, plans, wire
 from db.plans import Plan
 from db.rows import Rows
 
-CURSORS = "waggle_cursors"  # of a connection, by the statement that each of them sends
 BEGINS = "waggle_begins"  # an option of an engine: how its transactions begin; None: there are none
 Given = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
@@ -69,62 +67,9 @@ def ask(session: Session, statement: Once | Executable, given: Given) -> Any:  #
     return session.connection().execute(statement, given)
 
 
-def say(connection: Connection, words: str) -> None:
-    """Send words without values, such as those that begin a transaction.
-
-    Every third statement of a sync is one of these, and the way through SQLAlchemy takes twenty
-    times as long as the statement.
-    """
-    with _cursor(connection, words) as cursor:
-        cursor.execute(words)
-
-
 def _sent(connection: Connection, plan: Plan, values: Any) -> Rows:  # noqa: ANN401 -- as the driver wants them
-    with _cursor(connection, plan.text) as cursor:
+    with wire.cursor(connection, plan.text) as cursor:
         for hear in connection.dispatch.before_cursor_execute:
             hear(connection, cursor, plan.text, values, None, False)  # noqa: FBT003 -- as it is defined
         cursor.execute(plan.text, values, **plan.how)
         return Rows(plan.rows(cursor), cursor.rowcount)
-
-
-class _cursor:  # noqa: N801 -- as a function with a `with` around it, which takes longer
-    """A cursor for one statement; one that has sent it before knows how values go and come."""
-
-    __slots__ = ("_connection", "_cursor", "_kept", "_text")
-
-    def __init__(self, connection: Connection, text: str) -> None:
-        self._connection, self._text = connection, text
-        self._kept: dict[str, Any] = connection.info.setdefault(CURSORS, {})
-        self._cursor = self._kept.pop(text, None) or connection.connection.cursor()
-
-    def __enter__(self) -> Any:  # noqa: ANN401 -- the driver's
-        return self._cursor
-
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        if error is None:
-            self._kept[self._text] = self._cursor
-            return
-        self._cursor.close()
-        if isinstance(error, self._connection.dialect.loaded_dbapi.Error):
-            raise told(self._connection, self._text, error) from error
-
-
-def told(connection: Connection, text: str, error: Any) -> BaseException:  # noqa: ANN401 -- the driver's
-    """An error of the driver as SQLAlchemy tells it, without values.
-
-    A connection that is gone is given up.
-    """
-    dialect = connection.dialect
-    gone = dialect.is_disconnect(error, connection.connection.driver_connection, None)
-    if gone:
-        connection.invalidate(error)
-    found: BaseException = DBAPIError.instance(
-        text,
-        None,
-        error,
-        dialect.loaded_dbapi.Error,
-        hide_parameters=True,
-        connection_invalidated=gone,
-        dialect=dialect,
-    )
-    return found

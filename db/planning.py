@@ -11,6 +11,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, event
 
+from db import wire
+
 ONCE, ANEW, UNKNOWN = "force_generic_plan", "auto", ""
 MODE = "waggle_plan_cache_mode"  # of a connection, as far as it is known
 
@@ -36,7 +38,5 @@ def change(connection: Connection, mode: str) -> None:
     """What follows on this connection is planned so; SQLite knows no modes."""
     known = connection.info.get(MODE)
     if known is not None and known != mode:
-        cursor = connection.connection.cursor()
-        cursor.execute(f"SET plan_cache_mode = {mode}")
-        cursor.close()
+        wire.say(connection, f"SET plan_cache_mode = {mode}")
         connection.info[MODE] = mode

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlmodel import col, select, update
 
-from db import engine, once
+from db import engine, wire
 from db.engine import Ledger
 from db.models import User
 from tests.services.postgresql import OTHERS
@@ -184,7 +184,7 @@ def test_a_connection_that_broke_in_the_middle_is_not_used_again(postgresql_url:
     ledger, other = Ledger(postgresql_url, pool=1), Ledger(postgresql_url)
     add(ledger, "alice")
     with ledger.write_one() as session:
-        once.say(session.connection(), "BEGIN")
+        wire.say(session.connection(), "BEGIN")
         with other.write() as ender:
             assert ender.connection().execute(text(OTHERS)).all()
 

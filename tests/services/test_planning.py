@@ -4,11 +4,11 @@ import contextlib
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, Select, bindparam, select, text, update
 from sqlmodel import Session, col
 
-from db import planning
-from db.engine import Ledger
+from db import once, planning
+from db.engine import AWAY, Ledger
 from db.models import User
 from db.once import Once
 
@@ -78,3 +78,18 @@ def test_a_transaction_that_is_undone_leaves_no_wrong_mode(ledger: Ledger) -> No
     with ledger.read() as session:
         NAMED.ask(session, ALICE)
         assert mode(session) == planning.ONCE
+
+
+@pytest.mark.parametrize("ask", [BY_VALUE, select(col(User.id)).where(WHERE)], ids=["once", "anew"])
+def test_a_server_that_goes_away_before_it_is_told_how_is_away(
+    ledger: Ledger, ask: Once | Select[tuple[int]]
+) -> None:
+    """The error is one of those that say so, and not the driver's own."""
+    with ledger.read() as session, ledger.read() as other:
+        NAMED.ask(session, ALICE)
+        ended = text("SELECT pg_terminate_backend(:pid)")
+        driver: Any = session.connection().connection.driver_connection
+        other.connection().execute(ended, {"pid": driver.info.backend_pid})
+        with pytest.raises(AWAY) as caught:
+            once.ask(session, ask, ALICE)
+    assert caught.value.connection_invalidated  # type: ignore[union-attr] # not of a pool that is empty
