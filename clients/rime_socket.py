@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import httpx
 from websockets.asyncio.client import connect
-from websockets.exceptions import InvalidHandshake, InvalidStatus, InvalidURI
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 
 from clients import limits
 from clients.public import PRIVATE, is_public
@@ -43,6 +43,17 @@ _SHOWABLE: dict[Auth, re.Pattern[str]] = {
 # With DEBUG, the library writes down each header and each frame.
 _WIRE = logging.getLogger(f"{__name__}.wire")
 _WIRE.setLevel(logging.WARNING)
+
+
+def _worth_a_line(record: logging.LogRecord) -> bool:
+    """That a connection has ended is told to whoever reads from it.
+
+    A ping that meets the end first is reported by the library as an error, with a traceback.
+    """
+    return not (record.exc_info and isinstance(record.exc_info[1], ConnectionClosed))
+
+
+_WIRE.addFilter(_worth_a_line)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ import traceback
 from email.utils import formatdate
 
 import pytest
+from websockets.exceptions import ConnectionClosedOK
 
 from clients.rime_socket import MISPLACED, Door, RefusedError, open_stream
 from tests.simulators.live_rime import Tenant
@@ -268,3 +269,16 @@ def test_addresses_that_are_not_public(tenant, host, loopback, opens):
     assert error.status == MISPLACED
     assert "not public" in str(error)
     assert tenant.live.sockets == []
+
+
+@pytest.mark.parametrize(
+    ("error", "said"), [(ConnectionClosedOK(None, None), []), (KeyError("x"), ["ping failed"])]
+)
+def test_an_end_that_a_ping_meets_first_is_no_error(caplog, error, said):
+    """Whoever reads hears of it; what else goes wrong in the library is said."""
+    wire = logging.LoggerAdapter(logging.getLogger("clients.rime_socket.wire"))
+    try:
+        raise error
+    except (ConnectionClosedOK, KeyError):
+        wire.exception("ping failed")
+    assert [one.message for one in caplog.records] == said
