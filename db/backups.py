@@ -1,18 +1,16 @@
 """Making a backup while everything runs: one consistent view of all rows.
 
-A read transaction is such a view on both databases (on PostgreSQL at REPEATABLE READ), and holds
-nobody up. What is left out can't be of use later: it is named with its reason.
+What is left out can't be of use later: it is named with its reason.
 """
 
-import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Table, func, select, text
+from sqlalchemy import Table, func, select
 
-from db import backup_file, schema
+from db import backup_file, schema, snapshots
 from db.backup_file import Manifest
 from db.engine import Ledger
 from db.metadata import METADATA
@@ -46,7 +44,7 @@ def write(
 
     `version` is Waggle's, `now` UTC seconds. Raises `BackupError`; then there is no such file.
     """
-    with backup_file.writing(path) as file, _view(ledger) as connection:
+    with backup_file.writing(path) as file, snapshots.take(ledger) as connection:
         total = sum(
             connection.execute(select(func.count()).select_from(table)).scalar_one()
             for table in tables()
@@ -76,17 +74,3 @@ def write(
         )
         file.manifest(manifest)
     return manifest
-
-
-@contextlib.contextmanager
-def _view(ledger: Ledger) -> Iterator[Connection]:
-    """A connection that sees everything as it is now, until the block ends."""
-    if ledger.is_sqlite:
-        with ledger.reading_engine.connect() as connection:
-            yield connection
-        return
-    options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-    with ledger.engine.connect().execution_options(**options) as connection:
-        connection.execute(text("SET LOCAL statement_timeout = 0"))  # a big table takes its time
-        connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
-        yield connection

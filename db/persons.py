@@ -1,11 +1,11 @@
-"""Everything about one person: shown to them, or gone.
+"""Everything about one person: what it is, and how it goes. `db.exporting` hands it out.
 
 `OF` says for each table which rows are a person's. A test compares it with the models and looks for
 every byte of a person who was deleted, so a new table is not forgotten.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from sqlalchemy import (
@@ -25,7 +25,6 @@ from sqlalchemy import (
 )
 from sqlmodel import Session, col
 
-from db import ciphers
 from db.metadata import METADATA
 from db.models import (
     Backfill,
@@ -136,27 +135,13 @@ OF: dict[str, Whose] = {
 }
 
 
-def counts(session: Session, user: User) -> dict[str, int]:
-    """How many rows of each table are this person's."""
+def counts(session: Session, user: User, names: Collection[str] = OF) -> dict[str, int]:
+    """How many rows of each of these tables are this person's."""
     return {
         name: session.connection()
-        .execute(select(func.count()).select_from(_table(name)).where(whose(user)))
+        .execute(select(func.count()).select_from(_table(name)).where(OF[name](user)))
         .scalar_one()
-        for name, whose in OF.items()
-    }
-
-
-def export(session: Session, user: User) -> dict[str, list[dict[str, Any]]]:
-    """Every row about this person by table, without secrets and their hashes."""
-    return {
-        name: [
-            {key: value for key, value in row.items() if key not in ciphers.columns(name)}
-            for row in session.connection()
-            .execute(select(_table(name)).where(OF[name](user)).order_by(*_table(name).primary_key))
-            .mappings()
-        ]
-        for name in reversed(OF)
-        if name not in HOUSE
+        for name in names
     }
 
 

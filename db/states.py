@@ -117,6 +117,7 @@ class ErrandKind(StrEnum):
     UNLINK = "unlink"
     MANUAL = "manual"
     UNDO = "undo"
+    LEAVE = "leave"
 
 
 class ErrandState(StrEnum):

@@ -5,13 +5,13 @@ from dataclasses import asdict
 from typing import Any
 
 from clients.errors import Permanent
-from db import errands
+from db import deeds, errands, persons
 from db.errands import Held
 from db.feeds import FencedError
 from db.models import Goal, Source, User
 from db.names_of_feeds import Named
 from db.states import ErrandKind, FeedState
-from tasks import datasource, fortnight, linking, linking_draft, outages, reaching
+from tasks import datasource, fortnight, leaving, linking, linking_draft, outages, reaching
 from tasks.beeminder import Access
 from tasks.providers import Looks
 from tasks.runtime import Runtime
@@ -110,6 +110,26 @@ def manual(rt: Runtime, held: Held) -> dict[str, Any]:
     return _answer(rt, held, *_told(goal, said), before=before)
 
 
+def leave(rt: Runtime, held: Held) -> dict[str, Any]:
+    """The person goes with all that is known of them, this errand too; or what is in the way."""
+    _still_ours(rt, held)
+    left = leaving.leave(
+        rt,
+        held.errand.user_id,
+        anyhow=bool(held.errand.params["anyhow"]),
+        record=lambda session: deeds.record(
+            session,
+            at=rt.clock.now(),
+            actor=persons.GONE,
+            as_operator=False,
+            user_id=None,
+            action="person.leave",
+            subject=persons.GONE,
+        ),
+    )
+    return {"still_set": left.still_set}
+
+
 def _told(goal: Goal | None, said: list[str]) -> tuple[list[str], list[str]]:
     """What became of the data source beside that, and what did not."""
     if goal is None:
@@ -180,4 +200,5 @@ KINDS: Mapping[ErrandKind, Callable[[Runtime, Held], dict[str, Any]]] = {
     ErrandKind.UNLINK: unlink,
     ErrandKind.MANUAL: manual,
     ErrandKind.UNDO: unlink,
+    ErrandKind.LEAVE: leave,
 }

@@ -34,6 +34,13 @@ def of_name(visit: Visit, session: Session, name: str) -> User:
     return found
 
 
+def own_id(visit: Visit) -> int:
+    """Whose things these are where everybody has only their own, an operator too."""
+    if visit.viewer.user_id is None:
+        raise errors.NotFoundError
+    return visit.viewer.user_id
+
+
 def choices(session: Session) -> Sequence[User]:
     """Everybody that an operator may choose."""
     return session.exec(select(User).order_by(col(User.username)).limit(MOST)).all()

@@ -105,6 +105,15 @@ def viewer(receiver: Receiver, request: Request, session: Session) -> Viewer | N
     )
 
 
+def gone(receiver: Receiver, request: Request, session: Session) -> bool:
+    """Was this the session of somebody of whom nothing is kept any more?"""
+    value = _read(receiver, request)
+    if value is None or value["user"] is None:
+        return False
+    user = session.get(User, value["user"])
+    return user is None or user.beeminder_id != value["beeminder_id"]
+
+
 def csrf_fits(receiver: Receiver, request: Request, given: object) -> bool:
     """Whether a form was made for this session."""
     value = _read(receiver, request)

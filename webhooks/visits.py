@@ -21,6 +21,10 @@ from webhooks.receiver import Receiver, receiver_of
 from webhooks.sessions import Viewer
 
 FRAGMENT = "hx-request"
+FAREWELL = (
+    "Everything that Waggle knew of you is deleted. What was sent to Beeminder is yours and stays; "
+    "there, among the authorized apps, you can take the access away."
+)
 
 
 class Access(StrEnum):
@@ -128,6 +132,17 @@ def sign_in_first(request: Request) -> Response:
     return RedirectResponse(place, status_code=303, headers=rendering.HEADERS)
 
 
+def _farewell(receiver: Receiver, request: Request) -> Response:
+    """To the front page, which says once that nothing is known of them any more."""
+    if FRAGMENT in request.headers:
+        response = Response(status_code=204, headers={**rendering.HEADERS, "HX-Redirect": "/"})
+    else:
+        response = RedirectResponse("/", status_code=303, headers=rendering.HEADERS)
+    sessions.end(receiver, response)
+    said.later(receiver, response, FAREWELL)
+    return response
+
+
 class PageRoute(Route):
     """A route that says who may come to it. `answer` is what answers a request."""
 
@@ -183,6 +198,9 @@ def _visit(
     receiver = receiver_of(request)
     with receiver.ledger.read() as session:
         viewer = sessions.viewer(receiver, request, session)
+        gone = viewer is None and sessions.gone(receiver, request, session)
+    if gone:
+        return _farewell(receiver, request)
     if viewer is None:
         return stranger(request)
     if access is Access.OPERATOR and not viewer.operator:

@@ -151,3 +151,22 @@ def test_who_takes_access_away_is_out_at_once(page: Page, house: House) -> None:
     page.goto(f"{house.url}/runs")
     expect(page.get_by_role("link", name="Sign in with Beeminder")).to_be_visible()
     expect(page.locator("body")).not_to_contain_text("carol")
+
+
+def test_who_leaves_takes_all_along_and_is_forgotten(page: Page, house: House) -> None:
+    """A file of everything is saved; then the page waits for the worker, and says goodbye."""
+    house.sims.beeminder.state.add_user("erin")
+    people.sign_in(page, house, "erin")
+    page.goto(f"{house.url}/settings")
+    page.get_by_role("link", name="Your data").click()
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Download").click()
+    assert saved.value.suggested_filename == "waggle-erin.json"
+    assert '"erin"' in saved.value.path().read_text()
+
+    page.get_by_label("Type “delete everything”").fill("delete everything")
+    page.get_by_role("button", name="Delete everything").click()
+
+    expect(page.locator("body")).to_contain_text("Everything that Waggle knew of you is deleted")
+    expect(page.get_by_role("link", name="Sign in with Beeminder")).to_be_visible()
+    assert "erin" not in {user["username"] for user in house.json("status")["users"]}

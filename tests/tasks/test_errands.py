@@ -6,8 +6,9 @@ import httpx
 import pytest
 
 from db import errands, errands_over
-from db.models import Source
-from db.models_pages import Errand
+from db.models import Source, User
+from db.models_pages import Deed, Errand
+from db.persons import GONE
 from db.states import ErrandKind
 from simulators.faults import Fault
 from tasks import bells, housekeeping, suspects, sweep
@@ -227,3 +228,28 @@ def test_all_requests_of_an_errand_share_one_deadline(world: World) -> None:
         work.run(rt)
     assert len(given) > 2
     assert all(seconds < work.DEADLINE_SECONDS for seconds in given)
+
+
+def test_a_person_leaves_with_their_errand(world: World) -> None:
+    """All of it is gone, the question too; that somebody left is kept, and not who."""
+    world.work()
+    ask(world, ErrandKind.LEAVE, params={"anyhow": False})
+    while work.run(world.runtime()):
+        pass
+    assert all_rows(world, User) == []
+    assert all_rows(world, Errand) == []
+    (deed,) = all_rows(world, Deed)
+    assert (deed.action, deed.actor, deed.subject) == ("person.leave", GONE, GONE)
+
+
+def test_who_left_twice_left_once(world: World) -> None:
+    """The second worker finds nobody, whether the first was there before or in the middle."""
+    errand_id = ask(world, ErrandKind.LEAVE, params={"anyhow": True})
+    ask(world, ErrandKind.LEAVE, params={"anyhow": False})
+    with pytest.raises(CrashError):
+        work.run(world.runtime(trace=crash_at("person.given_back")))
+    assert row(world, errand_id).state == "waiting"
+    while work.run(world.runtime()):
+        pass
+    assert all_rows(world, User) == []
+    assert len(all_rows(world, Deed)) == 1

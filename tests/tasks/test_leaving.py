@@ -96,6 +96,23 @@ def test_a_crash_half_way_is_made_good(world: World) -> None:
     assert leave(world).rows == {}
 
 
+def test_who_does_not_insist_stays_while_something_is_in_the_way(world: World) -> None:
+    """Nothing is deleted, nothing is fed; when it is out of the way they go."""
+    fault = Fault(path="goals/energy", status=500, times=None)
+    world.beeminder.faults.add(fault)
+    recorded: list[object] = []
+    kept = leaving.leave(worker(world), world.user_id, anyhow=False, record=recorded.append)
+    assert (kept.rows, [slug for slug, _ in kept.still_set], recorded) == ({}, ["energy"], [])
+    with world.reading() as session:
+        assert session.exec(select(Feed.state)).one() == "stopped"
+
+    world.beeminder.faults.clear()
+    world.clock.advance(60.0)
+    gone = leaving.leave(worker(world), world.user_id, anyhow=False, record=recorded.append)
+    assert (gone.rows["user"], gone.still_set, len(recorded)) == (1, [], 1)
+    assert there(world).autodata == "api"
+
+
 def test_what_a_person_set_meanwhile_is_not_touched(world: World) -> None:
     """It is not ours to give back."""
     there(world).autodata = "ifttt"

@@ -132,6 +132,7 @@ PAGES: dict[str, Sample] = {
     "/runs": Sample(lists=True),
     "/runs/stream": Sample(lists=True, stream=True),
     "/settings": Sample(),
+    "/settings/data": Sample(),
     "/sources": Sample(lists=True),
     "/sources/new": Sample(query={"user": "{user}"}),
     "/sources/new/{provider}": Sample(
@@ -170,6 +171,8 @@ FORMS: dict[str, Sample] = {
     "/settings/channels": Sample(form={"url": "ntfy://a-topic"}, operator=404),
     "/settings/channels/{ref}/remove": Sample(parts=CHANNEL, operator=404),
     "/settings/channels/{ref}/test": Sample(parts=CHANNEL, operator=404),
+    "/settings/data/export": Sample(status=200, operator=404),
+    "/settings/data/leave": Sample(form={"words": "delete everything"}, operator=404),
     "/settings/hook": Sample(status=200, operator=404),
     "/settings/hook/renew": Sample(operator=404),
     "/sources/new/{provider}": Sample(

@@ -21,6 +21,7 @@ from webhooks import (
     needed,
     places,
     rendering,
+    said,
     sessions,
     shown_feeds,
     standing,
@@ -71,13 +72,19 @@ class Asked:
 
 
 def welcome(request: Request) -> Response:
-    """What a stranger sees: what this is, and the way in."""
-    return rendering.page(
+    """What a stranger sees: what this is, and the way in. Who has just left is told so."""
+    receiver = receiver_of(request)
+    told = said.take(receiver, request)
+    response = rendering.page(
         "welcome.html",
         title="Waggle",
-        connect=receiver_of(request).config.client_id is not None,
+        connect=receiver.config.client_id is not None,
         back=places.ours(request.query_params.get("next")),
+        told=told,
     )
+    if told is not None:
+        said.forget(receiver, response)
+    return response
 
 
 def home(visit: Visit) -> Response:

@@ -14,7 +14,7 @@ from db.models import User
 from db.models_pages import Channel, Message
 from db.states import ChannelState, MessageState
 from db.vault import VaultError
-from webhooks import errors, visits
+from webhooks import errors, persons, visits
 from webhooks.services import ServiceError
 from webhooks.visits import Visit
 
@@ -56,7 +56,7 @@ def settings(visit: Visit) -> Response:
 
 def add_channel(visit: Visit) -> Response:
     """A new channel: looked at before it is kept, and never shown again."""
-    user_id = _own(visit)
+    user_id = persons.own_id(visit)
     url = visit.text("url", longest=LONGEST_ADDRESS)
     with visit.receiver.ledger.read() as session:
         full = len(channels.of_person(session, user_id)) >= channels.MOST
@@ -79,7 +79,7 @@ def add_channel(visit: Visit) -> Response:
 
 def remove_channel(visit: Visit) -> Response:
     """Forget an address, and what was to be told there."""
-    user_id = _own(visit)
+    user_id = persons.own_id(visit)
     with visit.receiver.ledger.write() as session:
         found = _channel(visit, session, user_id)
         channels.remove(session, found.id or 0)
@@ -96,7 +96,7 @@ def test_channel(visit: Visit) -> Response:
             asked = messages.ask_test(session, audience, None, now=visit.now)
             subject = "WAGGLE_NOTIFY"
         else:
-            found = _channel(visit, session, _own(visit))
+            found = _channel(visit, session, persons.own_id(visit))
             audience, name = messages.channel(found.id or 0), found.name
             asked = messages.ask_test(session, audience, found.id, now=visit.now)
             subject = f"channel {found.id}"
@@ -116,13 +116,13 @@ def channel_row(visit: Visit) -> Response:
             audience, name = _operators(visit, ref)
             shown = _of_operator(session, ref, audience, name)
         else:
-            shown = _of_channel(session, _channel(visit, session, _own(visit)))
+            shown = _of_channel(session, _channel(visit, session, persons.own_id(visit)))
     return visit.page("settings_channel.html", channel=shown)
 
 
 def show_hook(visit: Visit) -> Response:
     """Show the address for reminders, as it is."""
-    user_id = _own(visit)
+    user_id = persons.own_id(visit)
     with visit.receiver.ledger.write() as session:
         user = session.get_one(User, user_id)
         if user.hook_cipher is None:
@@ -138,7 +138,7 @@ def show_hook(visit: Visit) -> Response:
 
 def renew_hook(visit: Visit) -> Response:
     """A new address for reminders; the old one is unknown from now on."""
-    user_id = _own(visit)
+    user_id = persons.own_id(visit)
     with visit.receiver.ledger.write() as session:
         user = session.get_one(User, user_id, with_for_update=True)
         people.renew_hook(user, visit.receiver.vault)
@@ -183,13 +183,6 @@ def _page(
         hook=hook,
         hook_error=hook_error,
     )
-
-
-def _own(visit: Visit) -> int:
-    """Whose settings these are: one's own, also an operator's."""
-    if visit.viewer.user_id is None:
-        raise errors.NotFoundError
-    return visit.viewer.user_id
 
 
 def _channel(visit: Visit, session: Session, user_id: int) -> Channel:

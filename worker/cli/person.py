@@ -1,26 +1,20 @@
 """`waggle person`: what is known of somebody, for them; and all of it gone, when they leave."""
 
-import json
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 
 import click
 
-from db import persons
+from db import exporting, persons
 from db.models import User
 from tasks import leaving
 from tasks.leaving import Left
 from worker import runtime
 from worker.cli import failures, output, questions
 from worker.cli.house import opened, user_named
-
-LEFT_OUT = (
-    "tokens, passwords, keys and the addresses of channels are stored encrypted and left out: they "
-    "are yours already"
-)
 
 
 @click.group()
@@ -47,20 +41,19 @@ def export(*, username: str, path: Path | None) -> None:
       waggle person export alice alice.json
       waggle person export alice | jq .feed
     """  # noqa: D301 -- \b is click's mark
-    with opened() as house, house.ledger.read() as session:
-        user = user_named(session, username)
-        found = {
-            "waggle": metadata.version("waggle-server"),
-            "person": user.username,
-            "left_out": LEFT_OUT,
-            **persons.export(session, user),
-        }
-    if path is None:
-        output.document(found)
-        return
-    _write(path, found)
-    rows = sum(len(part) for part in found.values() if isinstance(part, list))
-    click.echo(f"{path}: {rows} rows about {output.plain(user.username)}; {LEFT_OUT}")
+    with opened() as house:
+        with house.ledger.read() as session:
+            user = user_named(session, username)
+            counts = persons.counts(session, user)
+        version = metadata.version("waggle-server")
+        pieces = exporting.document(house.ledger, user, version=version)
+        if path is None:
+            for piece in pieces:
+                click.echo(piece, nl=False)
+            return
+        _write(path, pieces)
+    rows = sum(counts[name] for name in exporting.tables())
+    click.echo(f"{path}: {rows} rows about {output.plain(user.username)}; {exporting.LEFT_OUT}")
 
 
 @person.command()
@@ -86,9 +79,11 @@ def delete(*, username: str, yes: bool, as_json: bool) -> None:
             click.echo("nothing was changed")
             return
         with runtime.build(house.settings, ring=lambda _task, _queue: False) as rt:
-            left = leaving.leave(rt, user.id or 0)
-        with house.ledger.write() as session:
-            house.did(session, "person.delete", persons.GONE)
+            left = leaving.leave(
+                rt,
+                user.id or 0,
+                record=lambda session: house.did(session, "person.delete", persons.GONE),
+            )
     if as_json:
         still_set = [{"goal": slug, "why": why} for slug, why in left.still_set]
         output.document({"rows": left.rows, "data_sources_not_given_back": still_set})
@@ -123,7 +118,7 @@ def _tell(user: User, left: Left) -> None:
         click.echo(f"{name} can take the access away at Beeminder too, among the authorized apps.")
 
 
-def _write(path: Path, found: Mapping[str, object]) -> None:
+def _write(path: Path, pieces: Iterable[str]) -> None:
     """All of it or nothing, for its owner only; never over another file."""
     if path.exists():
         raise failures.Refused(f"{path} is there already; say another name")
@@ -131,8 +126,7 @@ def _write(path: Path, found: Mapping[str, object]) -> None:
     try:
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(found, file, indent=2, ensure_ascii=False)
-            file.write("\n")
+            file.writelines(pieces)
             file.flush()
             os.fsync(file.fileno())
         draft.rename(path)
