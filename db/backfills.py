@@ -14,7 +14,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
-from db import breakers, claiming, feeds, notices, resting, suspicion
+from db import breakers, feeds, notices, resting, suspicion, taking
 from db.feeds import Claim
 from db.models import Backfill, Feed, Goal, User
 from db.names import feed_name
@@ -84,8 +84,8 @@ def any_due(session: Session, now: float, *, alone: bool = False) -> bool:
 
 @cache
 def _any_due(*, alone: bool) -> Once:
-    waiting = _waiting(claiming.NOW, alone=alone)
-    return Once(select(col(Feed.id)).where(waiting, ~breakers.blocked(claiming.NOW)).limit(1))
+    waiting = _waiting(taking.NOW, alone=alone)
+    return Once(select(col(Feed.id)).where(waiting, ~breakers.blocked(taking.NOW)).limit(1))
 
 
 def claim(
@@ -93,7 +93,7 @@ def claim(
 ) -> tuple[Claim, Backfill] | None:
     """Lease a feed for the next chunk of its backfill; None when nothing is to be done."""
     waiting = _waiting(now, alone=alone)
-    taken = claiming.take_of_one(session, waiting, owner, now, 1, work=Work.BACKFILL, alone=alone)
+    taken = taking.take_of_one(session, waiting, owner, now, 1, work=Work.BACKFILL, alone=alone)
     held = next(iter(taken), None)
     if held is None:
         return None
@@ -212,9 +212,9 @@ def _waiting(now: float, *, alone: bool) -> ColumnElement[bool]:
     )
     return and_(
         resting.running(),
-        claiming.free(now),
+        taking.free(now),
         col(Feed.due_at) > now,
-        claiming.clear(now, alone=alone),
+        taking.clear(now, alone=alone),
         col(Feed.id).in_(chunk),
     )
 

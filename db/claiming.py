@@ -1,8 +1,6 @@
 """Claiming feeds: which of those that are due a worker takes, and in which order.
 
-A claim is one conditional UPDATE over the due feeds of one source. It takes a lease, raises the
-fencing epoch, and stamps in the same transaction the events that are waiting for these feeds: only
-what the claim saw is answered by it.
+A claim takes the due feeds of one source (`db.taking`): only what it saw is answered by it.
 
 What could not be asked anyway is passed over, and stays due: feeds behind a gate that is closed or
 whose slots are all taken, and feeds that wait for the probe of a breaker. So work is not taken only
@@ -13,24 +11,19 @@ not keep one with a single feed waiting.
 
 from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
-from typing import Any
 
-from sqlalchemy import Float, Update, and_, bindparam, exists, func, select, update
+from sqlalchemy import and_, bindparam, exists, func, select, update
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 
-from db import breakers, covers, once, resting, spans
-from db.claiming_gates import held_up
-from db.feeds import BATCH, LEASE_SECONDS, Claim
+from db import breakers, resting, spans, taking
+from db.feeds import BATCH, Claim
 from db.models import Feed, Source
 from db.models_limits import Quota
-from db.models_points import Datapoint
 from db.once import Once
-from db.states import DatapointState, Lane, Work
+from db.states import Lane, Work
+from db.taking import NOW
 
-# Workers ask all the time, and to make these statements costs more than to ask with them: each is
-# made once, and `now` is given when it is sent.
-NOW: Any = bindparam("now", type_=Float())
 LOOKED_AT = 10_000  # due feeds, to know of how many sources they are
 CROWDED_BATCH = 5  # feeds that are taken together while others wait for the same gate
 
@@ -52,24 +45,9 @@ def _wanted(now: float, lane: Lane, *, alone: bool, exactly: bool = False) -> Co
         resting.claimable(),
         col(Feed.lane) == lane.value if exactly else col(Feed.lane) <= lane.value,
         spans.past(col(Feed.due_at), now),
-        free(now),
-        clear(now, alone=alone, lane=lane if exactly else None),
+        taking.free(now),
+        taking.clear(now, alone=alone, lane=lane if exactly else None),
     )
-
-
-def free(now: float) -> ColumnElement[bool]:
-    """Feeds that nobody holds. A lease that ended by itself is looked into first (`db.deaths`)."""
-    return and_(col(Feed.lease_owner).is_(None), col(Feed.lease_until) <= now)
-
-
-def clear(
-    now: float, *, at_source: bool = True, alone: bool = False, lane: Lane | None = None
-) -> ColumnElement[bool]:
-    """Feeds that nothing outside holds up: no gate of theirs is closed or full, at Beeminder or
-    (unless it is not asked) at their source. Those that run `alone` (`db.suspects`), or the others.
-    `lane`: all of them are known to be of this one.
-    """
-    return and_(col(Feed.suspect).is_(alone), ~held_up(now, at_source=at_source, lane=lane))
 
 
 def claim(
@@ -108,10 +86,10 @@ def claim(
     claims = []
     if alone and first.deaths < 0:  # those that died in a crowd are tried with their source's
         crowd = given | {"died": first.deaths}
-        claims = _taken(session, _taking_due(lane, alone=alone, crowd=True), crowd)
+        claims = taking.taken(session, _taking_due(lane, alone=alone, crowd=True), crowd)
     if not claims:
         given["at_most"] = 1 if alone else limit
-        claims = _taken(session, _taking_due(lane, alone=alone, crowd=False), given)
+        claims = taking.taken(session, _taking_due(lane, alone=alone, crowd=False), given)
     # Few that were taken while nobody waited are less than a turn, and most claims are that.
     if first.crowded or (first.quota_key is not None and len(claims) > CROWDED_BATCH):
         _had_its_turn(session, source_id, now)
@@ -164,7 +142,7 @@ def firsts(lane: Lane) -> Sequence[ColumnElement[int | None]]:
 
 
 def _first_of(wanted: ColumnElement[bool], *, alone: bool = False) -> ColumnElement[int | None]:
-    asked = select(col(Feed.id)).where(wanted).order_by(*_first(alone=alone)).limit(1)
+    asked = select(col(Feed.id)).where(wanted).order_by(*taking.order(alone=alone)).limit(1)
     return asked.correlate(None).scalar_subquery()
 
 
@@ -176,13 +154,7 @@ def _taking_due(lane: Lane, *, alone: bool, crowd: bool) -> Once:
         _wanted(NOW, lane, alone=alone),
         *([col(Feed.deaths) == bindparam("died")] if crowd else []),
     )
-    return Once(_taking(wanted, Work.SYNC, alone=alone and not crowd))
-
-
-def _first(*, alone: bool) -> list[Any]:
-    """What goes first: of those that run alone the ones that have killed nobody by themselves."""
-    order: list[Any] = [col(Feed.lane), col(Feed.due_at)]
-    return [col(Feed.deaths), *order] if alone else order
+    return Once(taking.leasing(wanted, Work.SYNC, alone=alone and not crowd))
 
 
 def _whose_turn(
@@ -219,159 +191,6 @@ _HAD_ITS_TURN = Once(update(Source).where(col(Source.id).in_(_FREE_SOURCE)).valu
 def _had_its_turn(session: Session, source_id: int, now: float) -> None:
     """Not if somebody else holds the row: they may wait for the feeds that are locked here."""
     _HAD_ITS_TURN.ask(session, {"of_source": source_id, "now": now})
-
-
-def claim_outbox(
-    session: Session, *, owner: str, now: float, limit: int = BATCH, alone: bool = False
-) -> list[Claim]:
-    """Lease feeds that have datapoints to push although their own time has not come."""
-    waiting = _waiting(now, alone=alone)
-    return take_of_one(
-        session, waiting, owner, now, limit, work=Work.PUSH, at_source=False, alone=alone
-    )
-
-
-def has_outbox(
-    session: Session, now: float, *, alone: bool = False, since: float | None = None
-) -> bool:
-    """Is there such a feed? `since`: one whose datapoints have waited since then."""
-    given = {"due_by": now if since is None else since}
-    if _ANY_PENDING.ask(session, given).first() is None:
-        return False  # as nearly always
-    return _any_outbox(alone=alone).ask(session, given | {"now": now}).first() is not None
-
-
-_DUE_BY: Any = bindparam("due_by", type_=Float())
-_ANY_PENDING = Once(
-    select(col(Datapoint.id))
-    .where(
-        col(Datapoint.state) == DatapointState.PENDING, spans.past(col(Datapoint.due_at), _DUE_BY)
-    )
-    .limit(1)
-)
-
-
-@cache
-def _any_outbox(*, alone: bool) -> Once:
-    waiting = and_(
-        _waiting(NOW, alone=alone, due_by=_DUE_BY),
-        ~breakers.blocked(NOW, at_source=False),
-    )
-    return Once(select(col(Feed.id)).where(waiting).limit(1))
-
-
-def _waiting(now: float, *, alone: bool, due_by: Any = None) -> ColumnElement[bool]:  # noqa: ANN401 -- a time or a place for one
-    # Not the other way round: of all feeds few have any.
-    to_push = select(col(Datapoint.feed_id)).where(
-        col(Datapoint.state) == DatapointState.PENDING,
-        spans.past(col(Datapoint.due_at), now if due_by is None else due_by),
-    )
-    return and_(
-        resting.running(),
-        free(now),
-        col(Feed.due_at) > now,  # feeds that are due themselves push what waits when they sync
-        col(Feed.restored).is_(False),  # only a sync looks first
-        col(Feed.id).in_(to_push),
-        clear(now, at_source=False, alone=alone),
-    )
-
-
-def take_of_one(
-    session: Session,
-    where: ColumnElement[bool],
-    owner: str,
-    now: float,
-    limit: int,
-    *,
-    work: Work,
-    at_source: bool = True,
-    alone: bool = False,
-) -> list[Claim]:
-    """`take` feeds of one source that no breaker holds up, or whose turn it is to probe.
-
-    `at_source`: whether the work asks the source; else only the owner's link matters.
-    """
-    first = (
-        session.connection()
-        .execute(
-            select(col(Feed.source_id), col(Feed.lane), col(Source.user_id))
-            .join(Source, col(Source.id) == col(Feed.source_id))
-            .where(where, ~breakers.blocked(now, at_source=at_source))
-            .order_by(*_first(alone=alone))
-            .limit(1)
-        )
-        .one_or_none()
-    )
-    if first is None or not breakers.admit(
-        session,
-        source_id=first.source_id if at_source else None,
-        user_id=first.user_id,
-        now=now,
-        urgent=first.lane == Lane.URGENT,
-    ):
-        return []
-    # Without a look at breakers: the turn of a probe has just been taken.
-    theirs = and_(where, col(Feed.source_id) == first.source_id)
-    return take(session, theirs, owner, now, limit, work=work, alone=alone)
-
-
-def take(
-    session: Session,
-    where: ColumnElement[bool],
-    owner: str,
-    now: float,
-    limit: int,
-    *,
-    work: Work,
-    alone: bool = False,
-) -> list[Claim]:
-    """Lease the feeds for which this holds, for this work; those that are leased are left.
-
-    `alone`: never more than one.
-    """
-    given = {"now": now, "owner": owner, "at_most": 1 if alone else limit}
-    return _taken(session, _taking(where, work, alone=alone), given)
-
-
-def _taking(where: ColumnElement[bool], work: Work, *, alone: bool) -> Update:
-    chosen = (
-        select(col(Feed.id))
-        .where(where)
-        .order_by(*_first(alone=alone))
-        .limit(bindparam("at_most"))
-        .with_for_update(skip_locked=True, key_share=True)
-        .cte("chosen")  # PostgreSQL would run a subquery once per row, and pass the limit
-    )
-    return (
-        update(Feed)
-        .where(col(Feed.id).in_(select(chosen.c.id)), free(NOW))
-        .values(
-            lease_owner=bindparam("owner"),
-            lease_until=NOW + LEASE_SECONDS,
-            epoch=col(Feed.epoch) + 1,
-            work=work.value,
-        )
-        .returning(
-            col(Feed.id), col(Feed.source_id), col(Feed.epoch), col(Feed.asked), col(Feed.lane)
-        )
-    )
-
-
-def _taken(session: Session, taking: Once | Update, given: dict[str, Any]) -> list[Claim]:
-    rows = once.ask(session, taking, given).all()
-    asking = covers.stamp(session, [row.id for row in rows]) if rows else {}
-    return [
-        Claim(
-            row.id,
-            row.source_id,
-            row.epoch,
-            row.asked,
-            given["owner"],
-            Lane(row.lane),
-            asking.get(row.id, ()),
-        )
-        for row in rows
-    ]
 
 
 def due_sources(session: Session, lane: Lane, now: float, *, at_most: int) -> int:

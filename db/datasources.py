@@ -15,7 +15,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
-from db import breakers, claiming, tries
+from db import breakers, taking, tries
 from db.models import Feed, Goal, Notice
 from db.once import Once
 from db.states import FeedState
@@ -58,7 +58,7 @@ def any_due(session: Session, now: float, *, alone: bool = False) -> bool:
 
 @cache  # each sweep asks
 def _any_due(*, alone: bool) -> Once:
-    return Once(select(col(Goal.id)).where(_due(claiming.NOW, alone=alone)).limit(1))
+    return Once(select(col(Goal.id)).where(_due(taking.NOW, alone=alone)).limit(1))
 
 
 def ask(session: Session, goal_id: int, want: str | None, *, due_at: float) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from sqlalchemy import func, select
 from sqlmodel import Session, col
 
-from db import claiming, overdue, runs, tallies, workers
+from db import claiming_outbox, overdue, runs, tallies, workers
 from db.models import Worker
 from db.models_runs import Run
 from db.overdue import PATIENCE_SECONDS
@@ -54,7 +54,7 @@ def look(session: Session, now: float) -> Movement:
     callback = overdue.urgent(session, now)
     if callback > LONG_SECONDS:
         late.append(f"a callback has been due for {callback:.0f} s")
-    if claiming.has_outbox(session, now, since=now - LONG_SECONDS):
+    if claiming_outbox.any_due(session, now, since=now - LONG_SECONDS):
         late.append(f"datapoints have waited to be sent for more than {LONG_SECONDS:.0f} s")
     if _unfollowed(session, known, now):
         late.append(f"runs have waited to be followed for more than {PATIENCE_SECONDS:.0f} s")

@@ -15,7 +15,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
-from db import breakers, claiming, feeds, outbox, resting, spans
+from db import breakers, feeds, outbox, resting, spans, taking
 from db.feeds import Claim
 from db.models import RUNS, Feed, Goal, User
 from db.models_points import Datapoint, Day
@@ -45,8 +45,8 @@ def any_overdue(session: Session, now: float, *, alone: bool = False) -> bool:
 
 @cache
 def _any_overdue(*, alone: bool) -> Once:
-    overdue = _overdue(claiming.NOW, alone=alone)
-    blocked = breakers.blocked(claiming.NOW, at_source=False)
+    overdue = _overdue(taking.NOW, alone=alone)
+    blocked = breakers.blocked(taking.NOW, at_source=False)
     # How few are overdue is only known of the instant.
     return Once(select(col(Feed.id)).where(overdue, ~blocked).limit(1), by_value=True)
 
@@ -74,7 +74,7 @@ def claim_overdue(session: Session, *, owner: str, now: float, alone: bool = Fal
         return []
     # Without a look at breakers: the turn of a probe has just been taken.
     where = and_(col(Feed.goal_id) == first.goal_id, overdue)
-    return claiming.take(session, where, owner, now, feeds.BATCH, work=Work.RECONCILE, alone=alone)
+    return taking.take(session, where, owner, now, feeds.BATCH, work=Work.RECONCILE, alone=alone)
 
 
 def claim_goal(session: Session, goal_id: int, *, owner: str, now: float) -> list[Claim]:
@@ -83,8 +83,8 @@ def claim_goal(session: Session, goal_id: int, *, owner: str, now: float) -> lis
         select(col(Feed.id)).where(col(Feed.goal_id) == goal_id).order_by(col(Feed.id))
     )
     wanted = set(ids.scalars())
-    where = and_(col(Feed.id).in_(wanted), claiming.free(now))
-    claims = claiming.take(session, where, owner, now, len(wanted), work=Work.RECONCILE)
+    where = and_(col(Feed.id).in_(wanted), taking.free(now))
+    claims = taking.take(session, where, owner, now, len(wanted), work=Work.RECONCILE)
     if {held.feed_id for held in claims} == wanted:
         return claims
     for held in claims:
@@ -107,10 +107,10 @@ def _overdue(now: float, *, alone: bool) -> ColumnElement[bool]:
     return and_(
         resting.running(),
         col(Feed.last_synced_at).is_not(None),
-        claiming.free(now),
+        taking.free(now),
         col(Feed.due_at) > now,  # a sync goes first
         col(Feed.restored).is_(False),  # what it differs from may be older than what is there
-        claiming.clear(now, at_source=False, alone=alone),
+        taking.clear(now, at_source=False, alone=alone),
         _a_day_ago(now),
     )
 

@@ -14,6 +14,7 @@ from sqlmodel import Session, col
 from db import (
     backfills,
     claiming,
+    claiming_outbox,
     datasources,
     errands,
     events,
@@ -21,6 +22,7 @@ from db import (
     reconciling,
     resting,
     sources,
+    taking,
 )
 from db.models import Feed
 from db.models_limits import Quota
@@ -35,7 +37,7 @@ _ANY_FEED = Once(
     select(col(Feed.id)).where(col(Feed.suspect).is_(True), resting.claimable()).limit(1)
 )
 _ANY_DUE = Once(
-    select(col(Feed.id)).where(claiming.due(claiming.NOW, Lane.BULK, alone=True)).limit(1)
+    select(col(Feed.id)).where(claiming.due(taking.NOW, Lane.BULK, alone=True)).limit(1)
 )
 
 
@@ -51,7 +53,7 @@ def any_due(session: Session, kinds: Collection[EventKind], now: float) -> bool:
         return False  # as nearly always
     return (
         _ANY_DUE.ask(session, {"now": now}).first() is not None
-        or claiming.has_outbox(session, now, alone=True)
+        or claiming_outbox.any_due(session, now, alone=True)
         or backfills.any_due(session, now, alone=True)
         or reconciling.any_overdue(session, now, alone=True)
     )

@@ -3,7 +3,7 @@
 import structlog
 
 from clients.errors import ClientError
-from db import claiming, feeds, outbox
+from db import claiming_outbox, feeds, outbox
 from db.feeds import FencedError
 from db.states import Lane
 from tasks import deaths, edits, fit, gates, jobs, outages, push, setbacks, tracing
@@ -24,11 +24,11 @@ def run(rt: Runtime, *, alone: bool = False) -> bool:
     deaths.bury(rt)
     now = rt.clock.now()
     with rt.ledger.read() as session:
-        if not claiming.has_outbox(session, now, alone=alone):
+        if not claiming_outbox.any_due(session, now, alone=alone):
             return False
     with rt.ledger.write() as session:
         now = rt.clock.now()  # behind the lock, as in `tasks.sync`
-        claims = claiming.claim_outbox(session, owner=rt.owner, now=now, alone=alone)
+        claims = claiming_outbox.claim(session, owner=rt.owner, now=now, alone=alone)
     if not claims:
         return False
     with rt.leases.holding([held.feed_id for held in claims], now):

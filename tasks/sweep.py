@@ -9,6 +9,7 @@ import structlog
 from db import (
     backfills,
     claiming,
+    claiming_outbox,
     datasources,
     deferrals,
     messages,
@@ -54,7 +55,7 @@ def run(rt: Runtime) -> dict[str, int]:
         )
         due = {lane: claiming.due_sources(session, lane, now, at_most=at_most) for lane in Lane}
         one_bell = {
-            "push.default": claiming.has_outbox(session, now),
+            "push.default": claiming_outbox.any_due(session, now),
             "deauthorize.default": inbox_events.any_due(session, deauthorize.KINDS, now),
             f"{errands.TASK}.urgent": stored_errands.any_due(session, now),
             "datasource.default": datasources.any_due(session, now),

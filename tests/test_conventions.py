@@ -57,6 +57,7 @@ TESTED_WITH = {
     "db/models_points.py": "tests/db/test_schema.py",
     "db/models_tallies.py": "tests/db/test_schema.py",
     "db/states.py": "tests/db/test_schema.py",
+    "db/taking.py": "tests/db/test_claiming.py",
 }
 BINARY = {".png", ".ico", ".jpg", ".woff2"}
 TOP = {".md", ".toml", "Makefile", "Procfile"}

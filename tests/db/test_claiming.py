@@ -5,7 +5,7 @@ import random
 import pytest
 from sqlmodel import col, select
 
-from db import claiming, feeds
+from db import claiming, claiming_outbox, feeds
 from db.engine import Ledger
 from db.models import Cover, Feed
 from db.models_points import Datapoint
@@ -54,7 +54,7 @@ def test_racing_outbox_and_schedule_share_the_leases(ledger: Ledger) -> None:
         if worker % 2:
             return claim(ledger, f"w{worker}", limit=4)
         with ledger.write() as session:
-            return claiming.claim_outbox(session, owner=f"w{worker}", now=NOW, limit=4)
+            return claiming_outbox.claim(session, owner=f"w{worker}", now=NOW, limit=4)
 
     got = [held.feed_id for taken in at_once(8, take) for held in taken]
     assert len(got) == len(set(got))
@@ -192,8 +192,8 @@ def test_the_outbox_is_of_feeds_whose_own_time_has_not_come(
         )
 
     with ledger.write() as session:
-        assert claiming.has_outbox(session, NOW) is waits
-        assert bool(claiming.claim_outbox(session, owner="a", now=NOW)) is waits
+        assert claiming_outbox.any_due(session, NOW) is waits
+        assert bool(claiming_outbox.claim(session, owner="a", now=NOW)) is waits
 
 
 def test_claiming_goes_along_its_index(ledger: Ledger) -> None:

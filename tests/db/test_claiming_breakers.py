@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from sqlmodel import Session
 
-from db import backfills, claiming, reconciling
+from db import backfills, claiming, claiming_outbox, reconciling
 from db.breakers import PROBE_SECONDS, URGENT_SECONDS
 from db.engine import Ledger
 from db.models import Feed, Source
@@ -29,8 +29,8 @@ def sync(session: Session, now: float) -> bool:
 
 def push(session: Session, now: float) -> bool:
     """Are there points to push?"""
-    there = claiming.has_outbox(session, now)
-    return bool(claiming.claim_outbox(session, owner="w", now=now)) and there
+    there = claiming_outbox.any_due(session, now)
+    return bool(claiming_outbox.claim(session, owner="w", now=now)) and there
 
 
 def read_again(session: Session, now: float) -> bool:

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 from sqlmodel import select
 
-from db import claiming
+from db import claiming, claiming_outbox
 from db.claiming import CROWDED_BATCH
 from db.claiming_gates import ADMITTED
 from db.engine import Ledger
@@ -155,12 +155,12 @@ def test_points_are_pushed_whatever_the_gate_of_their_source(ledger: Ledger) -> 
     gate(ledger, **CLOSED)
     gate(ledger, "beeminder:1", **CLOSED)
     with ledger.write() as session:
-        assert not claiming.has_outbox(session, NOW)
-        assert claiming.claim_outbox(session, owner="a", now=NOW) == []
+        assert not claiming_outbox.any_due(session, NOW)
+        assert claiming_outbox.claim(session, owner="a", now=NOW) == []
     gate(ledger, "beeminder:1")
     with ledger.write() as session:
-        assert claiming.has_outbox(session, NOW)
-        assert ids(claiming.claim_outbox(session, owner="a", now=NOW)) == [feed_id]
+        assert claiming_outbox.any_due(session, NOW)
+        assert ids(claiming_outbox.claim(session, owner="a", now=NOW)) == [feed_id]
 
 
 def test_at_a_crowded_gate_only_what_is_urgent_goes_first(ledger: Ledger) -> None:

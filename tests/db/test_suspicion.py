@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from sqlmodel import Session
 
-from db import backfills, claiming, feeds, reconciling
+from db import backfills, claiming, claiming_outbox, feeds, reconciling
 from db.engine import Ledger
 from db.feeds import LEASE_SECONDS, Claim
 from db.models_points import Datapoint
@@ -25,7 +25,7 @@ TAKES: dict[Work, Take] = {
     Work.SYNC: lambda s, now, alone: claiming.claim(
         s, owner="w", now=now, lane=feeds.Lane.BULK, limit=1, alone=alone
     ),
-    Work.PUSH: lambda s, now, alone: claiming.claim_outbox(s, owner="w", now=now, alone=alone),
+    Work.PUSH: lambda s, now, alone: claiming_outbox.claim(s, owner="w", now=now, alone=alone),
     Work.BACKFILL: _backfill,
     Work.RECONCILE: lambda s, now, alone: reconciling.claim_overdue(
         s, owner="w", now=now, alone=alone

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from sqlmodel import Session
 
-from db import claiming, deaths, feeds, notices, pauses
+from db import claiming, claiming_outbox, deaths, feeds, notices, pauses
 from db.models import Notice
 from db.models_points import Datapoint
 from db.states import FeedState, Lane
@@ -171,7 +171,7 @@ def test_what_rests_is_not_pushed_by_the_outbox(world: World) -> None:
 
     assert world.beeminder.faults.count("datapoints", "POST") == pushes
     with world.reading() as session:
-        assert not claiming.has_outbox(session, world.clock.at)
+        assert not claiming_outbox.any_due(session, world.clock.at)
 
 
 @CAUSES

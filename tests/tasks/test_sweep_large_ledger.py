@@ -13,6 +13,7 @@ from bench import filled
 from db import (
     backfills,
     claiming,
+    claiming_outbox,
     datasources,
     errands,
     events,
@@ -95,7 +96,7 @@ def claims(session: Session, now: float) -> None:
         claiming.claim(session, lane=lane, **held)
     assert claiming.any_due(session, Lane.BULK, now, alone=True)
     assert claiming.claim(session, lane=Lane.BULK, alone=True, **held)
-    assert claiming.claim_outbox(session, **held)
+    assert claiming_outbox.claim(session, **held)
     assert reconciling.claim_overdue(session, **held)
     assert backfills.claim(session, **held)
     assert datasources.due(session, now)
