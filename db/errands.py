@@ -22,12 +22,15 @@ from sqlmodel.sql.expression import SelectOfScalar
 from db import engine, inbox, leasing
 from db.models_pages import Errand
 from db.once import Once
+from db.one_or_many import fixed
 from db.states import ErrandKind, ErrandState
 
 LEASE_SECONDS = 30.0  # longer than the deadline of one errand
 LIFE_SECONDS = 120.0
 MOST_WAITING = 12  # of one person: more than anybody has pages open
 MOST_TRIES = 4
+# While versions run side by side a newer page may ask for what only newer workers can do.
+KNOWN = fixed(col(Errand.kind), [kind.value for kind in ErrandKind])
 
 
 class TooManyError(Exception):
@@ -227,6 +230,7 @@ def _due(now: float, *, alone: bool) -> ColumnElement[bool]:
     )
     return and_(
         col(Errand.state) == ErrandState.WAITING.value,
+        KNOWN,
         col(Errand.due_at) <= now,
         col(Errand.ends_at) > now,
         col(Errand.attempts) < MOST_TRIES,

@@ -126,6 +126,15 @@ def test_what_is_put_back_comes_again_at_its_time(ledger: Ledger, linked: None) 
     assert row(ledger, errand_id).deferrals == 1
 
 
+def test_what_a_newer_page_asks_is_left_to_newer_workers(ledger: Ledger, linked: None) -> None:
+    """An older worker can't do it, and must not die of it."""
+    newer, known = ask(ledger), ask(ledger, kind=ErrandKind.CHECK)
+    with ledger.write() as session:
+        session.get_one(Errand, newer).kind = "something new"
+    assert claimed(ledger).errand.id == known
+    assert claim(ledger) is None
+
+
 def test_a_worker_that_stops_hands_it_back(ledger: Ledger, linked: None) -> None:
     """Nobody died: the next one goes on at once, beside others, and the first can't write."""
     ask(ledger)
