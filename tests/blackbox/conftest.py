@@ -1,6 +1,7 @@
 """Waggle as its users run it: processes, spoken to over HTTP and the command line only."""
 
 import contextlib
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,14 @@ BACKENDS = [
     pytest.param("postgresql+rabbitmq", marks=pytest.mark.services),
     pytest.param("postgresql+redis", marks=pytest.mark.services),
 ]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _hears_ctrl_c() -> Iterator[None]:
+    """What a shell runs in the background ignores it, and so would all that is started by it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")

@@ -185,10 +185,10 @@ def test_who_waits_longest_makes_room(serve, monkeypatch):
     monkeypatch.setattr(protocol.BoundedProtocol, "most", 20)
     serving = serve()
     with contextlib.ExitStack() as stack:
+        # Who begins to ask is waited for anew: the first of them say nothing, and are the longest.
         pretending = [stack.enter_context(_connect(serving)) for _ in range(40)]
-        for connection in pretending:
-            with contextlib.suppress(ConnectionError):
-                connection.sendall(HEAD)
+        for connection in pretending[25:]:
+            connection.sendall(HEAD)
         for _ in range(3):
             with _connect(serving) as asking:
                 asking.sendall(GET)
