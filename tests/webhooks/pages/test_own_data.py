@@ -71,6 +71,16 @@ def test_the_file_is_all_of_ones_own(serving, alice):
     assert [deed["action"] for deed in found["deed"]][-1] == "person.export"
 
 
+def test_who_stands_in_the_operators_file_is_told(serving, alice):
+    """Else they would be made anew by the next `waggle apply`, and wonder."""
+    assert "operator's file" not in alice.get(PATH).text
+    with serving.ledger.write() as session:
+        user = session.exec(select(User).where(User.username == "alice")).one()
+        user.declared_username = "alice"
+        session.add(user)
+    assert "operator's file" in alice.get(PATH).text
+
+
 def test_no_room_for_the_file_is_said(serving, alice, monkeypatch):
     """What, where and what next; no half a document."""
 
