@@ -21,7 +21,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import (
+    URL,
+    Connection,
+    Engine,
+    ExceptionContext,
+    create_engine,
+    event,
+    make_url,
+    util,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DisconnectionError, InterfaceError, InvalidRequestError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -271,6 +280,14 @@ def _sqlite(url: str, *, begin: str, synchronous: str = "FULL", query_only: bool
         if query_only:
             cursor.execute("PRAGMA query_only=ON")
         cursor.close()
+
+    @event.listens_for(engine, "handle_error")
+    def keep(context: ExceptionContext) -> None:
+        # Of a Ctrl-C SQLAlchemy thinks that it broke the connection, and lets go of it as it is. To
+        # a file it comes between two calls, and one that is let go of in the midst of an answer
+        # keeps its lock for as long as somebody holds the traceback. Kept, it is rolled back.
+        if util.is_exit_exception(context.original_exception):
+            context.is_disconnect = False
 
     @event.listens_for(engine, "begin")
     def emit_begin(connection: Connection) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 from psycopg.errors import DiskFull, UniqueViolation
+from sqlalchemy import event, text
 from sqlalchemy import insert as sql_insert
-from sqlalchemy import text
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlmodel import col, select, update
 
@@ -117,6 +117,24 @@ def test_a_failed_block_leaves_nothing_behind(ledger: Ledger) -> None:
     assert names(ledger) == []
     add(ledger, "bob")
     assert names(ledger) == ["bob"]
+
+
+def test_an_interrupted_write_holds_nobody_up(ledger: Ledger) -> None:
+    """Ctrl-C in the midst of an answer: the turn is free at once, while it is still told of."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    add(ledger, "alice")
+    writer = ledger.writing_engines[-1]
+    event.listen(writer, "after_cursor_execute", interrupt)
+    with pytest.raises(KeyboardInterrupt) as told, ledger.write(durable=False) as session:
+        session.connection().execute(update(User).values(timezone="UTC").returning(col(User.id)))
+    event.remove(writer, "after_cursor_execute", interrupt)
+
+    add(ledger, "bob")
+    assert told.traceback
+    assert names(ledger) == ["alice", "bob"]
 
 
 def test_an_open_read_holds_no_writer_up(ledger: Ledger) -> None:
