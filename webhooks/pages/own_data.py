@@ -85,7 +85,9 @@ def _page(visit: Visit, *, wrong: str | None = None) -> Response:
             user = session.get_one(User, user_id)
             counts = belongings.counts(session, user, COUNTED)
             last = _last(session, user_id, visit.now)
-    asked = asking.shown(visit, last) if last is not None and wrong is None else None
+    asked = asking.shown(visit, last) if last is not None else None
+    if asked is not None and asked.waits and wrong is not None:
+        return visit.go(PATH)  # they are leaving already, by another window
     return visit.page(
         "settings_data.html",
         title="Your data · Waggle",
@@ -95,6 +97,7 @@ def _page(visit: Visit, *, wrong: str | None = None) -> Response:
         asked=asked,
         still_set=asked.answer.get("still_set", []) if asked is not None and asked.done else [],
         words=WORDS,
+        anyhow=visit.form.get("anyhow") == "yes",
         wrong=wrong,
     )
 

@@ -136,6 +136,26 @@ def test_what_is_in_the_way_is_shown_and_may_be_passed_over(serving, alice):
     assert sorted(errand.params["anyhow"] for errand in asked(serving)) == [False, True]
 
 
+def test_a_typing_error_hides_nothing(serving, alice):
+    """What is in the way is still shown, and what was ticked still is; nothing is asked for."""
+    send(alice, f"{PATH}/leave", **TYPED)
+    answer(serving, STILL)
+    got = send(alice, f"{PATH}/leave", words="delete", anyhow="yes")
+
+    assert got.status_code == 422
+    assert "nothing is deleted: type" in got.text
+    assert "alice/energy: Beeminder: it did not answer" in got.text
+    assert 'name="anyhow" value="yes" checked' in got.text
+    assert len(asked(serving)) == 1
+
+
+def test_who_leaves_already_is_not_asked_to_type_again(serving, alice):
+    """A second window that mistypes shows how far the first one is."""
+    send(alice, f"{PATH}/leave", **TYPED)
+    assert send(alice, f"{PATH}/leave", words="delete").headers["location"] == PATH
+    assert "You are leaving" in alice.get(PATH).text
+
+
 def test_what_failed_is_told(serving, alice):
     """A try that was given up says why, and the form is there again."""
     send(alice, f"{PATH}/leave", **TYPED)
