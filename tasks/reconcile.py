@@ -111,7 +111,7 @@ def _give_way(rt: Runtime, claims: Sequence[Claim]) -> None:
 def examine(rt: Runtime, goal_id: int, *, repair: Repair) -> Report | None:
     """Reconcile this goal now, for a person; None while a worker has one of its feeds.
 
-    Raises the tree of `clients.errors`, `DeferredError`, and `FencedError`.
+    Raises the tree of `clients.errors`, `DeferredError`, `FencedError`, and `Stopping`.
     """
     deaths.bury(rt)
     with rt.ledger.write() as session:
@@ -121,7 +121,7 @@ def examine(rt: Runtime, goal_id: int, *, repair: Repair) -> Report | None:
         return None
     with rt.leases.holding([held.feed_id for held in claims], now):
         try:
-            return _reconcile(rt, claims, repair)
+            return _reconcile(rt, claims, repair, between=lambda: rt.step("reconcile.page"))
         except (ClientError, DeferredError, FencedError):
             _release(rt, claims)
             raise

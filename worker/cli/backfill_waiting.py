@@ -81,4 +81,8 @@ def _here(house: House, feed_ids: list[int]) -> Iterator[Callable[[], bool]]:
             """Nothing else runs in this process, so what has to run alone may."""
             return sync.run(rt, Lane.URGENT, alone=True) or backfill.run(rt, alone=True)
 
-        yield lambda: sync.run(rt, Lane.URGENT) or backfill.run(rt) or alone() or make_way()
+        def turn() -> bool:
+            rt.step("command.turn")
+            return sync.run(rt, Lane.URGENT) or backfill.run(rt) or alone() or make_way()
+
+        yield turn

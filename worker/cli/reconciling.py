@@ -79,6 +79,7 @@ def _all(
     """Every goal's report, and what kept others from having one."""
     reports, troubles = [], []
     for goal_id, name in goals:
+        rt.step("command.turn")
         try:
             report = _examine(rt, goal_id, name, wanted)
             if not as_json:
@@ -100,6 +101,7 @@ def _examine(rt: Runtime, goal_id: int, name: str, wanted: Repair) -> Report:
         while (report := job.examine(rt, goal_id, repair=wanted)) is None:
             if time.monotonic() >= ends_at:
                 raise failures.Failed(f"{name} is being worked on; try again in a minute")
+            rt.step("command.turn")
             time.sleep(POLL_SECONDS)
     except FencedError as exc:
         raise failures.Failed(f"{name}: a worker took it over meanwhile; try again") from exc

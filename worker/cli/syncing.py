@@ -88,9 +88,12 @@ def sync(
         if not wait:
             _rung(house, event, found[0], alive=alive, as_json=as_json)
             return
-        outcome = _wait(
-            house, event, alive=alive, timeout=SYNC_SECONDS if timeout is None else timeout
-        )
+        try:
+            outcome = _wait(
+                house, event, alive=alive, timeout=SYNC_SECONDS if timeout is None else timeout
+            )
+        except KeyboardInterrupt:
+            raise _interrupted(event, found[0], alive=alive) from None
     _end(event, found[0], outcome, as_json=as_json)
 
 
@@ -142,13 +145,23 @@ def _wait(house: House, event: NewEvent, *, alive: int, timeout: float) -> Outco
                 time.sleep(POLL_SECONDS)
 
 
+def _interrupted(event: NewEvent, named: Named, *, alive: int) -> failures.Failed:
+    goes_on = "the worker goes on with it" if alive else "`waggle up` goes on with it"
+    return failures.Failed(f"{_goal(named)}: not done yet, it stays as event {event.id}: {goes_on}")
+
+
 @contextlib.contextmanager
 def _working_here(house: House) -> Iterator[Callable[[], bool]]:
     """No worker runs: do the urgent work in this process, one piece per call."""
     from tasks import sync as job  # noqa: PLC0415 -- slow to import, only needed here
 
     with working.here(house) as rt:
-        yield lambda: job.run(rt, Lane.URGENT) or job.run(rt, Lane.URGENT, alone=True)
+
+        def turn() -> bool:
+            rt.step("command.turn")
+            return job.run(rt, Lane.URGENT) or job.run(rt, Lane.URGENT, alone=True)
+
+        yield turn
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import signal
 import sys
 import threading
 import time
@@ -16,6 +17,7 @@ from db.models import Feed, Worker
 from db.tallies import Key, Seen
 from db.vault import Vault
 from simulators.server import LocalServer
+from tasks.runtime import Runtime
 from tests.world import KEY as WORLD_KEY
 from tests.world import World
 from worker import logs, redaction
@@ -113,6 +115,26 @@ def here(waggle, world):
         "WAGGLE_LOOKBACK_DAYS": "0",
     }
     return waggle
+
+
+@pytest.fixture
+def interrupted(monkeypatch):
+    """Have Ctrl-C pressed once, at the step of that name."""
+    step = Runtime.step
+    left = []
+
+    def at(name):
+        left.append(name)
+
+    def pressed(rt, name):
+        if name in left:
+            left.remove(name)
+            signal.raise_signal(signal.SIGINT)
+        step(rt, name)
+
+    monkeypatch.setattr(Runtime, "step", pressed)
+    yield at
+    assert not left, "that step was never taken"
 
 
 @pytest.fixture

@@ -49,6 +49,16 @@ def test_equal_is_one_line_and_status_0(here, landed):
     assert here("reconcile").stdout == "alice/energy: 1 equal\n"
 
 
+@pytest.mark.parametrize("step", ["command.turn", "reconcile.page", "reconcile.read"])
+def test_ctrl_c_leaves_the_goal_free(here, world, landed, interrupted, step):
+    """Nothing is said of what was not looked at to its end, and it can be looked at again."""
+    interrupted(step)
+    done = here("reconcile", "alice/energy", status=1)
+    assert (done.stdout, done.stderr) == ("", "\nAborted!\n")
+    assert world.feed().lease_owner is None
+    assert here("reconcile", "alice/energy").stdout == "alice/energy: 1 equal\n"
+
+
 def test_a_difference_names_day_and_both_values(here, world, landed, ledger):
     """Status 1, the day, both values, and the command that writes it again."""
     edit(world, landed, value=9.0)

@@ -1,5 +1,6 @@
 """Promises of `waggle sync`: the goal is fresh when it says so, with or without a worker."""
 
+import pytest
 from sqlmodel import select
 
 from db.models import Event, Feed, Worker
@@ -36,6 +37,21 @@ def test_a_failure_is_told_with_its_reason(here, world):
     assert line.startswith("alice/energy: source plant: ")
     done = here("sync", "alice/energy", "--wait", "--json", status=1)
     assert '"state": "failed"' in done.stdout
+
+
+@pytest.mark.parametrize("step", ["command.turn", "fetched", "recorded", "push.begun"])
+def test_ctrl_c_ends_it_at_the_next_step(here, world, ledger, interrupted, step):
+    """Nothing more is sent, the feed is free, and the same goal is synced by whoever comes next."""
+    interrupted(step)
+    line = here.refusal("sync", "alice/energy", "--wait", status=1)
+    (event,) = events(ledger)
+    told = f"not done yet, it stays as event {event.id}: `waggle up` goes on with it"
+    assert line == f"alice/energy: {told}"
+    assert world.values() == {}
+    assert world.feed().lease_owner is None
+    here("sync", "alice/energy", "--wait")
+    assert list(world.values().values()) == [2.5]
+    assert {event.state for event in events(ledger)} == {"done"}
 
 
 def test_wait_ends_when_its_time_is_over(here, world, ledger):
