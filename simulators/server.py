@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Self
 
 import uvicorn
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 _STARTS_WITHIN = 10.0
@@ -128,7 +129,8 @@ class LocalServer:
 
     async def _until_cancelled(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            await self._app(scope, receive, send)
+            with contextlib.suppress(ClientDisconnect):  # killed, or out of patience
+                await self._app(scope, receive, send)
         except asyncio.CancelledError:
             if scope["type"] == "lifespan":
                 raise

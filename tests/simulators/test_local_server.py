@@ -70,6 +70,23 @@ def test_held_requests_and_idle_connections_do_not_hold_up_the_end():
     assert threading.active_count() == before
 
 
+def test_who_goes_while_they_are_read_is_no_error(caplog):
+    """A client that is killed in the middle of its request leaves no traceback."""
+    ended = threading.Event()
+
+    async def read(request):
+        try:
+            return PlainTextResponse(await request.body())
+        finally:
+            ended.set()
+
+    with LocalServer(Starlette(routes=[Route("/", read, methods=["POST"])])) as server:
+        with socket.create_connection((server.host, server.port)) as gone:
+            gone.sendall(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\nabc")
+        assert ended.wait(5)
+    assert caplog.records == []
+
+
 def test_a_taken_port_is_an_error_at_once():
     """Not a server that hangs."""
     with LocalServer(APP) as server, pytest.raises(OSError, match="in use"):
