@@ -5,14 +5,12 @@ is a call too: it is refused, or closed while it is in use.
 """
 
 import asyncio
-import contextlib
 import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from email.utils import formatdate, parsedate_to_datetime
 
-from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from simulators import fault_actions, limiter_keys, limiter_wire
@@ -111,8 +109,7 @@ class Weather:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        with contextlib.suppress(ClientDisconnect):  # killed, or out of patience
-            await self._serve(*await limiter_wire.with_form(scope, receive), send)
+        await self._serve(*await limiter_wire.with_form(scope, receive), send)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         key = key_of(scope)
