@@ -20,6 +20,7 @@ from db.clock import Clock
 from db.engine import AWAY, Ledger
 from db.vault import Vault
 from tasks.allowance import Allowance
+from tasks.closings import Closings
 from tasks.processor import Processor
 from tasks.providers import Connection, Provider
 from tasks.quick_gates import QuickGates
@@ -31,8 +32,6 @@ log = structlog.get_logger(__name__)
 
 Ring = Callable[[str, str], bool]
 """Rings one bell: (task, queue) -> was the broker reached. Never raises, never waits for long."""
-
-HEARD_SECONDS = 1.0
 
 
 class Stopping(Exception):  # noqa: N818 -- a state of the process, not an error
@@ -143,27 +142,6 @@ class Desk(Protocol):
         """Give back what is not over."""
 
 
-class Closings:
-    """Gates that this process has just heard to be closed, before the ledger says so.
-
-    Only for a moment: after that the ledger is asked, where somebody may have opened them.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._known: dict[str, tuple[float, float]] = {}
-
-    def note(self, key: str, until: float, now: float) -> None:
-        """Closed until then."""
-        with self._lock:
-            self._known[key] = (max(until, self.until(key, now)), now)
-
-    def until(self, key: str, now: float) -> float:
-        """When it opens, 0.0 where nothing was heard lately."""
-        until, heard_at = self._known.get(key, (0.0, 0.0))
-        return until if now - heard_at < HEARD_SECONDS else 0.0
-
-
 @dataclass(slots=True)
 class LoginTurn:
     """Whose turn it is to log in to a source, and how the last turn ended if it was refused.
@@ -236,14 +214,16 @@ class Runtime:
     def heartbeat(self) -> float:
         """Renew what this process holds, and hand back what it let go of when the ledger was away.
 
-        Called every few seconds by one thread. Returns the instant from which leases count: what is
-        said to be renewed then, was.
+        And write down which gates were closed then, before others find them open. Called every few
+        seconds by one thread. Returns the instant from which leases count: what is said to be
+        renewed then, was.
         """
         now = self.clock.now()
         held = self.leases.renewable(now)
         if held:
             with self.ledger.write(durable=False) as session:
                 feeds.renew(session, owner=self.owner, feed_ids=held, now=now)
+        self.closings.write_late(self.ledger, now)
         left = self.leases.left()
         if left:
             with self.ledger.write() as session:

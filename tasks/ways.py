@@ -15,6 +15,7 @@ from db.quotas_closing import Lesson, Phase
 from db.quotas_seen import Gate
 from db.states import Lane
 from tasks import limits, policy, precedence
+from tasks.closings import Closing
 from tasks.limits import NO_PACE, Learned, Limit, Pace, Quota
 from tasks.precedence import Paced
 
@@ -174,10 +175,11 @@ class Way:
     def _close(self, seconds: float, *, seen: str) -> None:
         """Nobody asks for so long, though nobody was refused."""
         rt, now = self._rt, self._rt.clock.now()
-        rt.closings.note(self.key, now + seconds, now)
+        rt.closings.note(Closing(self.key, now + seconds, now, seen, self._words))
         with rt.ledger.write() as session:
             quotas.ensure(session, self.key, **self._words)
-            quotas_closing.close(session, self.key, now + seconds, now=now, seen=seen)
+            until = quotas_closing.close(session, self.key, now + seconds, now=now, seen=seen)
+        rt.closings.written(self.key, until)
         log.info("gate.closed", **self._words, seconds=round(seconds, 1), seen=seen)
 
     def refused(self, turn: Turn, error: Transient, said: Limits) -> float:
@@ -188,7 +190,8 @@ class Way:
         rt, now = self._rt, self._rt.clock.now()
         hint = _named(error, said)
         until = now + (self._guess(now) if hint is None else hint)
-        rt.closings.note(self.key, until, now)  # this process knows before the ledger does
+        # This process knows before the ledger does.
+        rt.closings.note(Closing(self.key, until, now, error.reason, self._words))
         limit = isinstance(error, RateLimited) and error.status != OUTAGE
         teaches = limit and turn.free_at > 0.0  # it was counted, and so were those before it
         with rt.ledger.write() as session:
@@ -202,6 +205,7 @@ class Way:
                 refused=turn,
                 lesson=_lesson(turn, hint, now, self._quota.limit) if hint and teaches else None,
             )
+        rt.closings.written(self.key, until)
         hinted = hint is not None
         log.info("gate.closed", **self._words, seconds=round(until - now, 1), hinted=hinted)
         return until

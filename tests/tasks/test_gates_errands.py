@@ -20,6 +20,7 @@ from tasks import (
     reconcile,
     sync,
 )
+from tasks.closings import Closing
 from tasks.gates import SLEEP_AT_MOST
 from tasks.runtime import Runtime
 from tests.tasks.gated import UNKNOWN, House, come_in, deferred, passed
@@ -107,7 +108,9 @@ def test_work_that_has_not_begun_is_given_back(
     asked, began = world.beeminder.faults.count(), world.clock.at
     if due is a_push:
         # Its claim leaves no trace; what is sent first finds a full gate instead.
-        rt.closings.note(f"beeminder:{world.user_id}", world.clock.at + WAIT, world.clock.at)
+        rt.closings.note(
+            Closing(f"beeminder:{world.user_id}", world.clock.at + WAIT, world.clock.at)
+        )
 
     run(rt)
 
@@ -139,5 +142,5 @@ def test_a_gate_is_open_when_somebody_has_come_through(ledger: Ledger) -> None:
     assert not gate.is_open()
     passed(come_in(gate)).answered(Limits())
     assert gate.is_open()
-    rt.closings.note(UNKNOWN.key("vendor", ""), house.clock.at + 1, house.clock.at)
+    rt.closings.note(Closing(UNKNOWN.key("vendor"), house.clock.at + 1, house.clock.at))
     assert not gate.is_open()
