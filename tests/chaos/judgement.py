@@ -4,7 +4,7 @@ All of it is pure: it looks at the simulators' memory and at what was written do
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from simulators.beeminder_state import Change, Datapoint
@@ -117,11 +117,13 @@ def early(
     *,
     unheard: Sequence[Span],
     late: Sequence[Span],
+    when: Callable[[float], str] = "at {:.2f}".format,
 ) -> Iterator[str]:
     """No request comes before a time that its account was told.
 
     What is told in a span of `unheard` could not be written down: who heard it died, stood still or
-    had no ledger. A request that arrives in one of `late` had left before.
+    had no ledger. A request that arrives in one of `late` had left before. `when` says in words
+    when something was told (UTC seconds).
     """
     by_key: dict[str, list[Told]] = defaultdict(list)
     for one in told:
@@ -134,7 +136,7 @@ def early(
             if one.at + ON_ITS_WAY < request.at < one.until - 0.001:
                 yield (
                     f"{request.path.split('?')[0]}: {one.until - request.at:.2f} s early, "
-                    f"told {request.at - one.at:.2f} s before"
+                    f"told {request.at - one.at:.2f} s before, {when(one.at)}"
                 )
                 break
 

@@ -9,9 +9,11 @@ import pytest
 from simulators.beeminder_state import Change, Datapoint
 from simulators.rime_state import Run
 from tests.blackbox.house import SECRET
-from tests.chaos import judgement
+from tests.chaos import judgement, verdict
 from tests.chaos.callers import Callback
+from tests.chaos.hands import Done
 from tests.chaos.judgement import Span
+from tests.chaos.plan import Fault
 from tests.chaos.weather import Arrival, Told
 
 DAY = "20261130"
@@ -103,6 +105,21 @@ def test_a_200_before_its_data_is_found() -> None:
     assert list(judgement.fresh([callback()], {"p/s": in_time})) == []
     assert list(judgement.fresh([callback()], {"p/s": [change(1, 3), change(21, 5, "updated")]}))
     assert list(judgement.fresh([callback()], {"p/s": [change(1, 5), change(9, 3, "updated")]}))
+
+
+def test_a_broken_promise_says_where_in_the_story() -> None:
+    """Else nobody finds out why: a run is never the same twice."""
+    done = [
+        Done(Fault(at=0.0, whom=whom, what=what), whom, began, ended)
+        for whom, what, began, ended in (("a", "kill", 5.0, 5.0), ("b", "cut", 9.0, 12.0))
+    ]
+    told = [verdict.told_when(done, at) for at in (4.0, 7.0, 10.0, 13.0)]
+    assert told == [
+        "before any trouble",
+        "2.00 s after kill a",
+        "1.00 s into cut b",
+        "1.00 s after cut b",
+    ]
 
 
 def test_who_knocks_early_is_found() -> None:

@@ -82,6 +82,7 @@ def judge(scene: Scene, left: dict[str, int], late: list[str]) -> Verdict:
                     scene.weather.arrivals,
                     unheard=[span for done in scene.hands.done for span in unheard(done)],
                     late=[span for done in scene.hands.done for span in on_its_way(done)],
+                    when=lambda at: told_when(scene.hands.done, at),
                 )
             ),
             "every run was followed to its end": list(judgement.followed(runs, started)),
@@ -120,6 +121,18 @@ def without_a_ledger(done: Sequence[Done]) -> list[tuple[float, float]]:
     return [
         (one.began - ago, one.ended - ago) for one in done if one.fault.whom in ("database", "disk")
     ]
+
+
+def told_when(done: Sequence[Done], at: float) -> str:
+    """Where in the story that is, for whoever has to find out why."""
+    before = [one for one in done if one.began <= at]
+    if not before:
+        return "before any trouble"
+    last = max(before, key=lambda one: one.began)
+    name = f"{last.fault.what} {last.fault.whom}"
+    if at < last.ended:
+        return f"{at - last.began:.2f} s into {name}"
+    return f"{at - last.ended:.2f} s after {name}"
 
 
 def unheard(done: Done) -> list[Span]:
