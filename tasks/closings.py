@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 
 from db import quotas, quotas_closing
 from db.engine import Ledger
+from db.quotas import Turn
+from db.quotas_closing import Lesson
 
 HEARD_SECONDS = 1.0  # then the ledger is asked, where somebody may have opened the gate
 
@@ -36,15 +38,30 @@ class Closings:
         self._known: dict[str, Closing] = {}
         self._unwritten: dict[str, Closing] = {}
 
+    def close(
+        self,
+        ledger: Ledger,
+        closing: Closing,
+        *,
+        refused: Turn | None = None,
+        lesson: Lesson | None = None,
+    ) -> float:
+        """Close a gate here at once, then in the ledger; returns when it opens (UTC seconds).
+
+        `refused` and `lesson` as of `quotas_closing.close`. Raises what the ledger does.
+        """
+        self.note(closing)
+        return self._write(ledger, closing, refused=refused, lesson=lesson)
+
     def note(self, closing: Closing) -> None:
-        """Closed from now on. Say `written` when the ledger has it."""
+        """Closed from now on, and to be written down."""
         with self._lock:
             until = max(closing.until, self.until(closing.key, closing.at))
             closing = replace(closing, until=until)
             self._known[closing.key] = self._unwritten[closing.key] = closing
 
     def written(self, key: str, until: float) -> None:
-        """The ledger says of this gate that it is closed until then."""
+        """The ledger has it that this gate is closed until then."""
         with self._lock:
             closing = self._unwritten.get(key)
             if closing is not None and closing.until <= until:
@@ -63,14 +80,32 @@ class Closings:
     def write_late(self, ledger: Ledger, now: float) -> None:
         """Write down what could not be when it was heard. Raises what the ledger does."""
         for closing in self._late(now):
-            until = closing.until
-            if until > now:
-                with ledger.write() as session:
-                    quotas.ensure(session, closing.key, **closing.words)
-                    until = quotas_closing.close(
-                        session, closing.key, until, now=closing.at, seen=closing.seen
-                    )
-            self.written(closing.key, until)
+            if closing.until > now:
+                self._write(ledger, closing)
+            else:
+                self.written(closing.key, closing.until)
+
+    def _write(
+        self,
+        ledger: Ledger,
+        closing: Closing,
+        *,
+        refused: Turn | None = None,
+        lesson: Lesson | None = None,
+    ) -> float:
+        with ledger.write() as session:
+            quotas.ensure(session, closing.key, **closing.words)
+            until = quotas_closing.close(
+                session,
+                closing.key,
+                closing.until,
+                now=closing.at,
+                seen=closing.seen,
+                refused=refused,
+                lesson=lesson,
+            )
+        self.written(closing.key, until)
+        return until
 
     def _late(self, now: float) -> list[Closing]:
         """Those whose first try is over, one way or the other."""

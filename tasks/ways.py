@@ -175,11 +175,8 @@ class Way:
     def _close(self, seconds: float, *, seen: str) -> None:
         """Nobody asks for so long, though nobody was refused."""
         rt, now = self._rt, self._rt.clock.now()
-        rt.closings.note(Closing(self.key, now + seconds, now, seen, self._words))
-        with rt.ledger.write() as session:
-            quotas.ensure(session, self.key, **self._words)
-            until = quotas_closing.close(session, self.key, now + seconds, now=now, seen=seen)
-        rt.closings.written(self.key, until)
+        closing = Closing(self.key, now + seconds, now, seen, self._words)
+        rt.closings.close(rt.ledger, closing)
         log.info("gate.closed", **self._words, seconds=round(seconds, 1), seen=seen)
 
     def refused(self, turn: Turn, error: Transient, said: Limits) -> float:
@@ -190,22 +187,14 @@ class Way:
         rt, now = self._rt, self._rt.clock.now()
         hint = _named(error, said)
         until = now + (self._guess(now) if hint is None else hint)
-        # This process knows before the ledger does.
-        rt.closings.note(Closing(self.key, until, now, error.reason, self._words))
         limit = isinstance(error, RateLimited) and error.status != OUTAGE
         teaches = limit and turn.free_at > 0.0  # it was counted, and so were those before it
-        with rt.ledger.write() as session:
-            quotas.ensure(session, self.key, **self._words)
-            until = quotas_closing.close(
-                session,
-                self.key,
-                until,
-                now=now,
-                seen=error.reason,
-                refused=turn,
-                lesson=_lesson(turn, hint, now, self._quota.limit) if hint and teaches else None,
-            )
-        rt.closings.written(self.key, until)
+        until = rt.closings.close(
+            rt.ledger,
+            Closing(self.key, until, now, error.reason, self._words),
+            refused=turn,
+            lesson=_lesson(turn, hint, now, self._quota.limit) if hint and teaches else None,
+        )
         hinted = hint is not None
         log.info("gate.closed", **self._words, seconds=round(until - now, 1), hinted=hinted)
         return until

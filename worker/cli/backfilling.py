@@ -12,7 +12,7 @@ from db.models import Backfill, Feed, Source
 from db.names_of_feeds import Named
 from db.states import BackfillState
 from tasks import days
-from worker.cli import backfill_progress, backfill_waiting, daystamps, failures, output
+from worker.cli import backfill_progress, backfill_waiting, daystamps, failures, output, working
 from worker.cli.backfill_progress import Tracked
 from worker.cli.house import House
 from worker.cli.previewing import Span
@@ -135,10 +135,9 @@ def _ask(house: House, found: list[Named], days_asked: Span) -> list[Tracked]:
 
 
 def _interrupted(name: str, *, alive: int) -> failures.Failed:
-    goes_on = "the worker goes on with it" if alive else "`waggle up` goes on with it"
     return failures.Failed(
-        f"the backfill stays in the ledger: {goes_on}, or this command again. `waggle status` "
-        f"shows how far it is, `waggle sync {name} --cancel-backfill` ends it"
+        f"the backfill stays in the ledger: {working.who_goes_on(alive)}, or this command again. "
+        f"`waggle status` shows how far it is, `waggle sync {name} --cancel-backfill` ends it"
     )
 
 

@@ -146,8 +146,8 @@ def _wait(house: House, event: NewEvent, *, alive: int, timeout: float) -> Outco
 
 
 def _interrupted(event: NewEvent, named: Named, *, alive: int) -> failures.Failed:
-    goes_on = "the worker goes on with it" if alive else "`waggle up` goes on with it"
-    return failures.Failed(f"{_goal(named)}: not done yet, it stays as event {event.id}: {goes_on}")
+    stays = f"not done yet, it stays as event {event.id}: {working.who_goes_on(alive)}"
+    return failures.Failed(f"{_goal(named)}: {stays}")
 
 
 @contextlib.contextmanager

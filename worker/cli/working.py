@@ -52,6 +52,11 @@ def here(house: House) -> Iterator["Runtime"]:
                 feeds.hand_back(session, owner=rt.owner)
 
 
+def who_goes_on(alive: int) -> str:
+    """With what a command leaves in the ledger, where so many workers are alive."""
+    return f"{'the worker' if alive else '`waggle up`'} goes on with it"
+
+
 @contextlib.contextmanager
 def _stopped_by_signals(rt: "Runtime") -> Iterator[None]:
     """Have the first signal only ask for an end, and the second one be as quick as a kill.

@@ -119,17 +119,18 @@ def here(waggle, world):
 
 @pytest.fixture
 def interrupted(monkeypatch):
-    """Have Ctrl-C pressed once, at the step of that name."""
+    """Have Ctrl-C pressed once: at the step of that name, the `time`th time that it is taken."""
     step = Runtime.step
     left = []
 
-    def at(name):
-        left.append(name)
+    def at(name, time=1):
+        left.extend([name] * time)
 
     def pressed(rt, name):
         if name in left:
             left.remove(name)
-            signal.raise_signal(signal.SIGINT)
+            if not left:
+                signal.raise_signal(signal.SIGINT)
         step(rt, name)
 
     monkeypatch.setattr(Runtime, "step", pressed)

@@ -174,16 +174,19 @@ def test_wait_ends_when_its_time_is_over(here, awake):
     assert only(awake).state == "working"
 
 
-@pytest.mark.parametrize("step", ["command.turn", "backfill.fetched", "backfill.recorded"])
-def test_ctrl_c_leaves_it_in_the_ledger(here, world, interrupted, step):
+@pytest.mark.parametrize(
+    ("step", "time"), [("command.turn", 4), ("backfill.fetched", 2), ("backfill.recorded", 2)]
+)
+def test_ctrl_c_leaves_it_in_the_ledger(here, world, interrupted, step, time):
     """It says how it goes on, holds no lease, and the same command ends what it began."""
-    interrupted(step)
+    interrupted(step, time)  # behind the first of two chunks
     done = here("sync", "alice/energy", "--from", day(40), "--wait", status=1)
     assert re.search("`waggle up` goes on with it.*`waggle status`", done.stderr)
     assert world.feed().lease_owner is None
     assert only(world).state == "working"
-    assert world.values().keys() <= {day(0)}  # the feed's own sync goes first
-    here("sync", "alice/energy", "--from", day(40), "--wait")
+    assert world.values().keys() == {day(0), *(day(ago) for ago in range(10, 41))}
+    again = here("sync", "alice/energy", "--from", day(40), "--wait")
+    assert "0 of 41 days" not in again.stderr
     assert len(world.values()) == 41
 
 
